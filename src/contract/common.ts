@@ -1,0 +1,30 @@
+import { z } from "zod";
+
+/** An instant on the wire and in D1: ISO 8601, UTC, milliseconds, so that text order is time order. */
+export const Timestamp = z.iso
+  .datetime({ precision: 3 })
+  .meta({ id: "Timestamp", examples: ["2026-11-20T17:30:00.000Z"] });
+export type Timestamp = z.infer<typeof Timestamp>;
+
+/** The app's own number for a project; this service only groups and filters by it. */
+export const ProjectId = z
+  .int()
+  .min(0)
+  .meta({ description: "The app's own project number.", examples: [7] });
+
+/** The app's own name for a user; opaque here. */
+export const UserId = z
+  .string()
+  .min(1)
+  .max(128)
+  .meta({ description: "The app's own user id, opaque here.", examples: ["u_1"] });
+
+/** An R2 object key, as this service writes them. */
+export const ObjectKey = z.string().min(1).max(1024);
+
+/** Free labels of the caller: at most 50 text, number or boolean values. */
+export const Metadata = z
+  .record(z.string().min(1).max(40), z.union([z.string().max(500), z.number(), z.boolean()]))
+  .refine((labels) => Object.keys(labels).length <= 50, { error: "at most 50 labels" })
+  .meta({ id: "Metadata", description: "Free labels of the caller, stored and returned as they are." });
+export type Metadata = z.infer<typeof Metadata>;

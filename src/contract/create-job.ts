@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { Metadata, ObjectKey, ProjectId, UserId } from "./common.ts";
+import { Job } from "./job.ts";
+import { withTypedParams } from "./types/index.ts";
+
+/** The body of `POST /api/jobs`: `type` decides what `params` must be. */
+export const CreateJob = withTypedParams({
+  project_id: ProjectId,
+  user_id: UserId.optional(),
+  input_video_key: ObjectKey.meta({ description: "The key that POST /api/uploads returned." }),
+  metadata: Metadata.default({}),
+  max_retries: z.int().min(0).max(10).optional().meta({ description: "MAX_RETRIES when absent." }),
+  start_within_seconds: z
+    .int()
+    .min(10)
+    .max(604_800)
+    .optional()
+    .meta({ description: "Give up when rendering has not begun this long after creation." }),
+  max_run_seconds: z
+    .int()
+    .min(5)
+    .max(604_800)
+    .optional()
+    .meta({ description: "Longest time one attempt may render; EXECUTION_TIMEOUT_MS when absent." }),
+}).meta({ id: "CreateJob" });
+export type CreateJob = z.infer<typeof CreateJob>;
+
+/** The answer to `POST /api/jobs`: the job, and a token with which a browser may watch and cancel it. */
+export const CreatedJob = Job.extend({
+  client_token: z.string().meta({ description: "Reads and cancels this one job, for 15 minutes." }),
+}).meta({ id: "CreatedJob" });
+export type CreatedJob = z.infer<typeof CreatedJob>;

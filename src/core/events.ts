@@ -1,0 +1,32 @@
+import type { JobEvent, JobEventType } from "../contract/event.ts";
+import type { JobStatus } from "../contract/job.ts";
+import type { JobState } from "./job-state.ts";
+import { toTimestamp } from "./time.ts";
+
+const finalEventTypes: Readonly<Partial<Record<JobStatus, JobEventType>>> = {
+  complete: "complete",
+  error: "error",
+  cancelled: "cancelled",
+};
+
+/** The kind of event that leads to this job: its final state's own, or `otherwise`. */
+export function eventTypeOf(job: JobState, otherwise: "status" | "progress"): JobEventType {
+  return finalEventTypes[job.status] ?? otherwise;
+}
+
+/** The job as one event, as it stands after its last change. */
+export function toEvent(job: JobState, type: JobEventType): JobEvent {
+  return {
+    seq: job.version,
+    type,
+    at: toTimestamp(job.updatedAt),
+    job_id: job.spec.id,
+    attempt: job.attempts.length,
+    status: job.status,
+    stage: job.stage,
+    progress: job.progress,
+    message: job.message,
+    error: job.error,
+    output_video_key: job.output?.key ?? null,
+  };
+}

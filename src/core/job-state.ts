@@ -1,0 +1,152 @@
+import { finalStatuses, type JobError, type JobErrorCode, type JobStatus } from "../contract/job.ts";
+import type { JobParams, JobType } from "../contract/types/index.ts";
+
+/** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
+export type JobSpec = Readonly<{
+  id: string;
+  tenantId: string;
+  projectId: number;
+  userId: string | null;
+  type: JobType;
+  params: JobParams;
+  inputVideoKey: string;
+  maxRetries: number;
+  startWithinMs: number | null;
+  maxRunMs: number | null;
+  createdAt: number;
+}>;
+
+/** A verified output: seen in R2, non-empty. */
+export type StoredOutput = Readonly<{ key: string; size: number; etag: string }>;
+
+/**
+ * - `submitting`: written before `POST /run`, the answer is not known yet
+ * - `throttled`: RunPod said 429; the same attempt is sent again
+ * - `unconfirmed`: the answer was lost, a run may or may not exist
+ * - `running`: RunPod gave a run id (queued or rendering there)
+ * - `closed`: over, whatever its outcome
+ */
+export type AttemptPhase = "submitting" | "throttled" | "unconfirmed" | "running" | "closed";
+
+/**
+ * Why an attempt's output is looked for: RunPod said `completed`, RunPod no longer knows the run (`gone`), a deadline
+ * of ours passed (`late_start`, `late_end`), or the job is about to end in error (`salvage`).
+ */
+export type Claim = "completed" | "gone" | "late_start" | "late_end" | "salvage";
+
+export type Attempt = Readonly<{
+  number: number;
+  /** Random; part of the webhook token, so that a token of another attempt or object is refused. */
+  nonce: string;
+  outputKey: string;
+  endpointId: string;
+  phase: AttemptPhase;
+  openedAt: number;
+  /** The last `POST /run`; later than `openedAt` after a 429. */
+  submittedAt: number;
+  runId: string | null;
+  acceptedAt: number | null;
+  runningSince: number | null;
+  /** A webhook rang and has not been answered by RunPod's own word yet. */
+  hinted: boolean;
+  claim: Claim | null;
+  claimedAt: number | null;
+  /** How often `/status` said 404. */
+  timesGone: number;
+  /** The next verification: ask RunPod for the status, or look for the output in R2. */
+  check: Readonly<{ step: "status" | "output"; at: number }> | null;
+  polls: number;
+  outcome: "complete" | "cancelled" | "superseded" | JobErrorCode | null;
+  /** RunPod's own figures, when it gave them. */
+  delayMs: number | null;
+  executionMs: number | null;
+}>;
+
+/** A run that must be cancelled at RunPod, retried until RunPod says so. */
+export type CancelObligation = Readonly<{ attempt: number; tries: number; dueAt: number }>;
+
+/** How far D1's copy of the job has come. */
+export type Projection = Readonly<{
+  version: number;
+  /** The last version that D1 must have without delay: a change of status. */
+  urgentVersion: number;
+  at: number;
+  tries: number;
+  notBefore: number;
+}>;
+
+export type JobState = Readonly<{
+  spec: JobSpec;
+  status: JobStatus;
+  stage: string;
+  progress: number;
+  message: string | null;
+  error: JobError | null;
+  output: StoredOutput | null;
+  attempts: readonly Attempt[];
+  /** When the next attempt may be opened; null while one is open and when the job is final. */
+  nextAttemptAt: number | null;
+  /** The verdict that stands unless an attempt's output is found after all. */
+  pendingError: JobError | null;
+  cancels: readonly CancelObligation[];
+  version: number;
+  /** The next version is above this: a crash may have lost versions that readers have seen. */
+  versionFloor: number;
+  projection: Projection;
+  startedAt: number | null;
+  completedAt: number | null;
+  updatedAt: number;
+  settledAt: number | null;
+}>;
+
+/** A job as it is right after its row was written: version 1, due for its first attempt. */
+export function newJobState(spec: JobSpec): JobState {
+  return {
+    spec,
+    status: "pending",
+    stage: "queued",
+    progress: 0,
+    message: null,
+    error: null,
+    output: null,
+    attempts: [],
+    nextAttemptAt: spec.createdAt,
+    pendingError: null,
+    cancels: [],
+    version: 1,
+    versionFloor: 0,
+    projection: { version: 1, urgentVersion: 1, at: spec.createdAt, tries: 0, notBefore: 0 },
+    startedAt: null,
+    completedAt: null,
+    updatedAt: spec.createdAt,
+    settledAt: null,
+  };
+}
+
+const finalSet: ReadonlySet<JobStatus> = new Set(finalStatuses);
+
+export function isFinal(status: JobStatus): boolean {
+  return finalSet.has(status);
+}
+
+/** The only changes of status there are (I4); a final status has no way out (I3). */
+export const allowedEdges: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
+  pending: ["processing", "complete", "error", "cancelled"],
+  processing: ["complete", "error", "cancelled"],
+  complete: [],
+  error: [],
+  cancelled: [],
+};
+
+export function currentAttempt(job: JobState): Attempt | undefined {
+  return job.attempts.at(-1);
+}
+
+export function findAttempt(job: JobState, number: number): Attempt | undefined {
+  return job.attempts[number - 1];
+}
+
+/** Final, projected work done, no run left that could cost a GPU: only such a job sleeps without an alarm (I8, I11). */
+export function isSettleable(job: JobState): boolean {
+  return isFinal(job.status) && job.cancels.length === 0 && job.attempts.every(({ phase }) => phase === "closed");
+}

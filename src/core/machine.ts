@@ -1,0 +1,118 @@
+import type { JobEvent } from "../contract/event.ts";
+import { eventTypeOf, toEvent } from "./events.ts";
+import { allowedEdges, currentAttempt, type JobState } from "./job-state.ts";
+import { cancelRequested, doorbell, progressed } from "./live-signals.ts";
+import { outputAbsent, outputFound, outputUnknown } from "./output-signals.ts";
+import {
+  attemptOpened,
+  runAccepted,
+  runRefused,
+  runReported,
+  runThrottled,
+  runUnconfirmed,
+  statusUnavailable,
+} from "./run-signals.ts";
+import type { DecisionContext, Signal, SignalOf } from "./signals.ts";
+import { clock, projected, runCancelled } from "./upkeep-signals.ts";
+
+export type Change = Readonly<{
+  job: JobState;
+  /** What a watcher is told, at most one event. */
+  events: readonly JobEvent[];
+  /** Must be written before anything is acknowledged; false for progress, which may wait for its checkpoint. */
+  durable: boolean;
+}>;
+
+type Handlers = {
+  readonly [Kind in Signal["kind"]]: (
+    job: JobState,
+    signal: SignalOf<Kind>,
+    context: DecisionContext,
+  ) => JobState | null;
+};
+
+const handlers: Handlers = {
+  attempt_opened: attemptOpened,
+  run_accepted: runAccepted,
+  run_refused: runRefused,
+  run_throttled: runThrottled,
+  run_unconfirmed: runUnconfirmed,
+  run_reported: runReported,
+  status_unavailable: statusUnavailable,
+  doorbell,
+  progress: progressed,
+  cancel_requested: cancelRequested,
+  output_found: outputFound,
+  output_absent: outputAbsent,
+  output_unknown: outputUnknown,
+  projected,
+  run_cancelled: runCancelled,
+  clock,
+};
+
+/**
+ * What a reported fact does to a job. Pure: no I/O, clock or randomness.
+ * @returns null when the fact is stale, a duplicate, or of a superseded attempt: at-least-once delivery is safe
+ */
+export function transition(job: JobState, signal: Signal, context: DecisionContext): Change | null {
+  const next = handle(signal.kind, job, signal, context);
+  if (next === null || !isAllowed(job, next)) {
+    return null;
+  }
+  if (!isVisible(job, next)) {
+    return { job: next, events: [], durable: !isLight(signal, job, next) };
+  }
+  return publish(job, next, signal, context.now);
+}
+
+function handle<Kind extends Signal["kind"]>(kind: Kind, job: JobState, signal: Signal, context: DecisionContext) {
+  const handler: Handlers[Kind] = handlers[kind];
+  return isKind(signal, kind) ? handler(job, signal, context) : null;
+}
+
+function isKind<Kind extends Signal["kind"]>(signal: Signal, kind: Kind): signal is SignalOf<Kind> {
+  return signal.kind === kind;
+}
+
+function isAllowed(before: JobState, after: JobState): boolean {
+  return before.status === after.status || allowedEdges[before.status].includes(after.status);
+}
+
+function isVisible(before: JobState, after: JobState): boolean {
+  return isStatusVisible(before, after) || before.progress !== after.progress || before.message !== after.message;
+}
+
+function isStatusVisible(before: JobState, after: JobState): boolean {
+  return (
+    before.status !== after.status ||
+    before.stage !== after.stage ||
+    before.attempts.length !== after.attempts.length ||
+    currentAttempt(before)?.runId !== currentAttempt(after)?.runId
+  );
+}
+
+/** Gives the change its version and its event. */
+function publish(before: JobState, after: JobState, signal: Signal, now: number): Change {
+  const version = Math.max(before.version, before.versionFloor) + 1;
+  const urgent = before.status !== after.status;
+  const urgentVersion = urgent ? version : after.projection.urgentVersion;
+  const job = { ...after, version, updatedAt: now, projection: { ...after.projection, urgentVersion } };
+  const durable = !isLight(signal, before, after);
+  const event = toEvent(job, eventTypeOf(job, durable ? "status" : "progress"));
+  return { job, events: [event], durable };
+}
+
+const lightKinds: ReadonlySet<Signal["kind"]> = new Set(["progress", "run_reported", "status_unavailable"]);
+
+/** Progress and polls that move nothing but figures may be lost in a crash: the next one repairs it. */
+function isLight(signal: Signal, before: JobState, after: JobState): boolean {
+  return lightKinds.has(signal.kind) && before.status === after.status && anchor(before) === anchor(after);
+}
+
+function anchor(job: JobState): string {
+  return JSON.stringify([
+    job.nextAttemptAt,
+    job.pendingError,
+    job.attempts.map(({ phase, runId, claim, hinted, runningSince }) => [phase, runId, claim, hinted, runningSince]),
+  ]);
+}

@@ -1,0 +1,59 @@
+import { isFinal, isSettleable, type JobState } from "./job-state.ts";
+import { deadlineOf } from "./pace.ts";
+import type { Timers } from "./timers.ts";
+
+export type Action = Readonly<
+  | { do: "submit" }
+  | { do: "verify"; step: "status" | "output"; attempt: number }
+  | { do: "cancel"; attempt: number }
+  | { do: "project"; settled: boolean }
+  | { do: "clock" }
+  | { do: "wait"; until: number }
+  | { do: "rest" }
+>;
+
+/**
+ * What the job needs now, derived from nothing but its state: a crash at any line is repaired by asking again.
+ * `wait` names the instant at which to ask again at the latest; only a settled job may `rest`.
+ */
+export function nextAction(job: JobState, now: number, timers: Timers): Action {
+  const due = dueWork(job, timers).reduce((first, work) => (work.at < first.at ? work : first), idle);
+  if (due.at <= now) {
+    return due.action;
+  }
+  return due.at === Infinity ? { do: "rest" } : { do: "wait", until: due.at };
+}
+
+type Work = Readonly<{ at: number; action: Action }>;
+
+const idle: Work = { at: Infinity, action: { do: "rest" } };
+
+function dueWork(job: JobState, timers: Timers): Work[] {
+  const work: Work[] = job.cancels.map(({ attempt, dueAt }) => ({ at: dueAt, action: { do: "cancel", attempt } }));
+  for (const attempt of job.attempts) {
+    work.push({ at: deadlineOf(job, attempt, timers).at, action: { do: "clock" } });
+    if (attempt.check && !isFinal(job.status)) {
+      const { step, at } = attempt.check;
+      work.push({ at, action: { do: "verify", step, attempt: attempt.number } });
+    }
+  }
+  if (job.nextAttemptAt !== null && !isFinal(job.status)) {
+    work.push({ at: job.nextAttemptAt, action: { do: "submit" } });
+  }
+  work.push(projectionWork(job, timers));
+  return work;
+}
+
+/** D1 gets a change of status at once, progress at its pace, and the settling with or after the final state. */
+function projectionWork(job: JobState, timers: Timers): Work {
+  const { version, urgentVersion, at, notBefore } = job.projection;
+  const settled = isSettleable(job);
+  const action: Action = { do: "project", settled };
+  if (urgentVersion > version || (settled && job.settledAt === null)) {
+    return { at: notBefore, action };
+  }
+  if (job.version > version) {
+    return { at: Math.max(notBefore, at + timers.progressFlushMs), action };
+  }
+  return idle;
+}

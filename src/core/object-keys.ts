@@ -1,0 +1,27 @@
+import { type JobType, outputFormats } from "../contract/types/index.ts";
+
+/** `input/<tenant>/<upload>/<file name>`, the file name reduced to what is safe in a key, a URL and a header. */
+export function inputKey(tenantId: string, uploadId: string, filename: string): string {
+  return `input/${tenantId}/${uploadId}/${toSafeFilename(filename)}`;
+}
+
+/** `output/<tenant>/<job>/<attempt>.<ext>`: a key per attempt, so that a late writer never meets another's result. */
+export function outputKey(tenantId: string, jobId: string, attempt: number, type: JobType): string {
+  return `output/${tenantId}/${jobId}/${attempt}.${outputFormats[type].extension}`;
+}
+
+/** Whether the key names an upload of this tenant, and nothing else by way of dots or empty parts. */
+export function isInputKeyOf(tenantId: string, key: string): boolean {
+  const [root, owner, upload, file, ...rest] = key.split("/");
+  return root === "input" && owner === tenantId && Boolean(upload) && Boolean(file) && rest.length === 0;
+}
+
+/** Letters, digits, dots, dashes and underscores, at most 100 characters, never empty and never only dots. */
+export function toSafeFilename(filename: string): string {
+  const base = filename.split(/[/\\]/).at(-1) ?? "";
+  const safe = base
+    .normalize("NFKD")
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[.-]+/, "");
+  return safe.slice(-100) || "video";
+}

@@ -1,0 +1,60 @@
+import { closeAttempt } from "./attempts.ts";
+import { type Attempt, isSettleable, type JobState } from "./job-state.ts";
+import { type Deadline, deadlineOf } from "./pace.ts";
+import { backoffMs } from "./retry.ts";
+import { claimOutput, runUnconfirmed } from "./run-signals.ts";
+import type { DecisionContext, SignalOf } from "./signals.ts";
+
+/** D1 has this version now, or could not be written. */
+export function projected(job: JobState, signal: SignalOf<"projected">, { now, timers }: DecisionContext): JobState {
+  const { projection } = job;
+  if (!signal.done) {
+    const tries = projection.tries + 1;
+    const notBefore = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
+    return { ...job, projection: { ...projection, tries, notBefore } };
+  }
+  const version = Math.max(projection.version, signal.version);
+  const settled = signal.settled && isSettleable(job) && job.settledAt === null;
+  return {
+    ...job,
+    projection: { ...projection, version, at: now, tries: 0, notBefore: 0 },
+    settledAt: settled ? now : job.settledAt,
+  };
+}
+
+/** RunPod took the cancel, or it is tried again later. */
+export function runCancelled(job: JobState, signal: SignalOf<"run_cancelled">, { now, timers }: DecisionContext) {
+  const owed = job.cancels.find(({ attempt }) => attempt === signal.attempt);
+  if (!owed) {
+    return null;
+  }
+  const others = job.cancels.filter((cancel) => cancel !== owed);
+  if (signal.done) {
+    return { ...job, cancels: others };
+  }
+  const tries = owed.tries + 1;
+  const dueAt = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
+  return { ...job, cancels: [...others, { ...owed, tries, dueAt }] };
+}
+
+/** Time has passed: every attempt whose deadline is over moves on. */
+export function clock(job: JobState, _signal: SignalOf<"clock">, context: DecisionContext): JobState | null {
+  const { now, timers } = context;
+  const moved = job.attempts.reduce((state, attempt) => {
+    const { at, passed } = deadlineOf(job, attempt, timers);
+    return at > now ? state : passDeadline(state, attempt, passed, context);
+  }, job);
+  return moved === job ? null : moved;
+}
+
+function passDeadline(job: JobState, attempt: Attempt, passed: Deadline["passed"], context: DecisionContext): JobState {
+  switch (passed) {
+    case "unanswered":
+      return runUnconfirmed(job, { kind: "run_unconfirmed", attempt: attempt.number }, context) ?? job;
+    case "forgotten":
+      return closeAttempt(job, attempt.number, attempt.outcome);
+    case "late_start":
+    case "late_end":
+      return claimOutput(job, attempt.number, passed, context.now);
+  }
+}
