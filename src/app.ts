@@ -1,0 +1,43 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { AppEnv } from "./http/app-env.ts";
+import { authenticate } from "./http/auth.ts";
+import { describeApi } from "./http/describe-api.ts";
+import { fileRoutes } from "./http/files.ts";
+import { healthRoutes } from "./http/health.ts";
+import { jobRoutes } from "./http/jobs.ts";
+import { liveRoutes } from "./http/live.ts";
+import { newMethodTable } from "./http/methods.ts";
+import { outputRoutes } from "./http/outputs.ts";
+import { AppError, toProblemResponse } from "./http/problem.ts";
+import { problemPages } from "./http/problem-pages.ts";
+import { requestContext } from "./http/request-context.ts";
+import { uploadRoutes } from "./http/uploads.ts";
+import { webhookRoutes } from "./http/webhooks.ts";
+
+/** The HTTP surface, as a table of contents. Every path that is not public by name needs a credential. */
+export const app = new OpenAPIHono<AppEnv>();
+
+app.onError(toProblemResponse);
+app.use("*", requestContext);
+app.use("*", authenticate);
+
+app.route("/", jobRoutes);
+app.route("/", liveRoutes);
+app.route("/", outputRoutes);
+app.route("/", uploadRoutes);
+app.route("/", fileRoutes);
+app.route("/", webhookRoutes);
+app.route("/", healthRoutes);
+app.route("/", problemPages);
+app.get("/openapi.json", (c) => c.json(describeApi(app, c.get("settings"))));
+
+const methodsAt = newMethodTable(app.routes);
+
+app.notFound((c) => {
+  const allowed = methodsAt(c.req.path);
+  const error =
+    allowed.length > 0
+      ? new AppError("method_not_allowed", { headers: { allow: allowed.join(", ") } })
+      : new AppError("not_found");
+  return toProblemResponse(error, c);
+});

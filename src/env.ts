@@ -1,0 +1,118 @@
+import { z } from "zod";
+import type { SigningKeys } from "./core/signing.ts";
+import type { Timers } from "./core/timers.ts";
+import { parseApiKey } from "./core/tokens.ts";
+import type { RunpodAccess } from "./runpod/client.ts";
+
+/** A setting is missing or malformed; the message names each, never a value. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+const required = { error: (issue: { input: unknown }) => (issue.input === undefined ? "is missing" : undefined) };
+
+function ms(fallback: number, min = 1) {
+  return z.coerce.number({ error: "must be a number of milliseconds" }).int().min(min).default(fallback);
+}
+
+const baseUrl = z.url({ protocol: /^https?$/, error: required.error }).transform((url) => url.replace(/\/+$/, ""));
+
+const signingKeys = z.string(required).transform((list, context): SigningKeys => {
+  const keys = list.split(",").map((entry) => /^([\w-]{1,32}):(.{16,})$/.exec(entry.trim()));
+  const [first, ...others] = keys.flatMap((match) => {
+    const [, kid, secret] = match ?? [];
+    return kid !== undefined && secret !== undefined ? [{ kid, secret }] : [];
+  });
+  if (!first || others.length + 1 < keys.length) {
+    context.addIssue("must be kid:secret[,kid:secret] with secrets of 16 characters or more");
+    return z.NEVER;
+  }
+  return [first, ...others];
+});
+
+const apiKey = z.string(required).transform((text, context) => {
+  const parsed = parseApiKey(text);
+  if (!parsed) {
+    context.addIssue("must be ej_<keyid>_<secret> with a secret of 16 characters or more");
+    return z.NEVER;
+  }
+  return parsed;
+});
+
+const SettingsSchema = z.object({
+  PUBLIC_BASE_URL: baseUrl,
+  RUNPOD_BASE_URL: baseUrl.default("https://api.runpod.ai/v2"),
+  RUNPOD_ENDPOINT_ID: z.string(required).regex(/^[\w-]{1,64}$/),
+  RUNPOD_API_KEY: z.string(required).min(1),
+  SIGNING_KEYS: signingKeys,
+  BOOTSTRAP_API_KEY: apiKey,
+  MAX_RETRIES: z.coerce.number().int().min(0).max(10).default(3),
+  RUN_TIMEOUT_MS: ms(15_000),
+  RUN_GRACE_MS: ms(60_000),
+  STATUS_TIMEOUT_MS: ms(5_000),
+  POLL_MIN_MS: ms(5_000),
+  POLL_MAX_MS: ms(60_000),
+  EXECUTION_TIMEOUT_MS: ms(600_000, 5_000),
+  QUEUE_TIMEOUT_MS: ms(1_800_000),
+  OUTPUT_WINDOW_MS: ms(30_000),
+  RETRY_BACKOFF_MS: ms(5_000),
+  PROGRESS_FLUSH_MS: ms(5_000),
+});
+
+/** The Worker's settings, parsed. */
+export type Settings = Readonly<{
+  /** Every link is built from this, never from a request's Host. No slash at its end. */
+  publicBaseUrl: string;
+  runpod: RunpodAccess;
+  endpointId: string;
+  signingKeys: SigningKeys;
+  bootstrapKey: { keyId: string; secret: string };
+  maxRetries: number;
+  timers: Timers;
+}>;
+
+const parsed = new WeakMap<object, Settings>();
+
+/**
+ * The settings of an environment, parsed once per isolate.
+ * @throws SettingsError naming every setting that is missing or malformed
+ */
+export function getSettings(env: object): Settings {
+  const known = parsed.get(env);
+  if (known) {
+    return known;
+  }
+  const result = SettingsSchema.safeParse(env);
+  if (!result.success) {
+    const faults = result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
+    throw new SettingsError(`Settings: ${faults.join("; ")}`);
+  }
+  const settings = toSettings(result.data);
+  parsed.set(env, settings);
+  return settings;
+}
+
+function toSettings(values: z.infer<typeof SettingsSchema>): Settings {
+  const timers: Timers = {
+    runTimeoutMs: values.RUN_TIMEOUT_MS,
+    runGraceMs: values.RUN_GRACE_MS,
+    statusTimeoutMs: values.STATUS_TIMEOUT_MS,
+    pollMinMs: values.POLL_MIN_MS,
+    pollMaxMs: Math.max(values.POLL_MIN_MS, values.POLL_MAX_MS),
+    executionTimeoutMs: values.EXECUTION_TIMEOUT_MS,
+    queueTimeoutMs: values.QUEUE_TIMEOUT_MS,
+    outputWindowMs: values.OUTPUT_WINDOW_MS,
+    retryBackoffMs: values.RETRY_BACKOFF_MS,
+    progressFlushMs: values.PROGRESS_FLUSH_MS,
+  };
+  const { runTimeoutMs, statusTimeoutMs } = timers;
+  return {
+    publicBaseUrl: values.PUBLIC_BASE_URL,
+    runpod: { baseUrl: values.RUNPOD_BASE_URL, apiKey: values.RUNPOD_API_KEY, runTimeoutMs, statusTimeoutMs },
+    endpointId: values.RUNPOD_ENDPOINT_ID,
+    signingKeys: values.SIGNING_KEYS,
+    bootstrapKey: values.BOOTSTRAP_API_KEY,
+    maxRetries: values.MAX_RETRIES,
+    timers,
+  };
+}

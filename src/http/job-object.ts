@@ -1,0 +1,20 @@
+import type { JobProjection } from "../store/jobs.ts";
+import type { ExportJobRow } from "../store/schema.ts";
+
+/** The Durable Object of a job. */
+export function jobObject(env: Env, id: string) {
+  return env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+}
+
+/**
+ * The row with what its object knows beyond D1. A stub dies with the object's incarnation, so a read is tried once
+ * more with a fresh one; without any answer D1's copy has to do.
+ */
+export async function withLiveState(env: Env, row: ExportJobRow): Promise<ExportJobRow> {
+  const live = (await readLive(env, row.id).catch(() => null)) ?? (await readLive(env, row.id).catch(() => null));
+  return live && live.version > row.version ? { ...row, ...live } : row;
+}
+
+async function readLive(env: Env, id: string): Promise<JobProjection | null> {
+  return jobObject(env, id).read();
+}

@@ -1,0 +1,65 @@
+import type { Job, JobError, JobOutput } from "../contract/job.ts";
+import { outputFormats } from "../contract/types/index.ts";
+import { retryable } from "../core/retry.ts";
+import type { Settings } from "../env.ts";
+import { newOutputLink } from "../object/output-link.ts";
+import type { ExportJobRow } from "../store/schema.ts";
+
+/** A row as the API shows it. */
+export async function toJob(row: ExportJobRow, settings: Settings, now: number): Promise<Job> {
+  return {
+    id: row.id,
+    project_id: row.projectId,
+    user_id: row.userId,
+    type: row.type,
+    status: row.status,
+    stage: row.stage,
+    progress: row.progress,
+    message: row.message,
+    input_video_key: row.inputVideoKey,
+    output_video_key: row.outputVideoKey,
+    output: await toOutput(row, settings, now),
+    params: row.params,
+    metadata: row.metadata,
+    error: toError(row),
+    attempt: row.attempt,
+    retry_count: Math.max(0, row.attempt - 1),
+    max_retries: row.maxRetries,
+    runpod_job_id: row.runpodJobId,
+    reused_from: null,
+    acknowledged_at: null,
+    version: row.version,
+    queue_position: null,
+    eta: null,
+    eta_range: null,
+    created_at: row.createdAt,
+    started_at: row.startedAt,
+    completed_at: row.completedAt,
+    updated_at: row.updatedAt,
+    urls: toUrls(row.id, settings),
+  };
+}
+
+async function toOutput(row: ExportJobRow, settings: Settings, now: number): Promise<JobOutput | null> {
+  const { outputVideoKey, outputSize, outputEtag, type } = row;
+  if (outputVideoKey === null || outputSize === null || outputEtag === null) {
+    return null;
+  }
+  const link = await newOutputLink(settings, outputVideoKey, now);
+  return { size: outputSize, content_type: outputFormats[type].contentType, etag: outputEtag, ...link };
+}
+
+function toError({ errorCode, errorMessage, attempt }: ExportJobRow): JobError | null {
+  return errorCode && { code: errorCode, message: errorMessage ?? "", retryable: retryable[errorCode], attempt };
+}
+
+function toUrls(id: string, { publicBaseUrl }: Settings): Job["urls"] {
+  const self = `${publicBaseUrl}/api/jobs/${id}`;
+  return {
+    self,
+    events: `${self}/events`,
+    ws: `${self.replace(/^http/, "ws")}/ws`,
+    cancel: `${self}/cancel`,
+    output: `${self}/output`,
+  };
+}

@@ -1,0 +1,97 @@
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { JobHistory } from "../contract/event.ts";
+import { isFinal } from "../core/job-state.ts";
+import type { AppContext, AppEnv } from "./app-env.ts";
+import { jobObject } from "./job-object.ts";
+import { JobPath, requireJob, requireRow } from "./jobs.ts";
+import { backendOrWatcher, problemAnswers } from "./openapi.ts";
+import { AppError } from "./problem.ts";
+import { toEventStream } from "./sse.ts";
+import { validationHook } from "./validation.ts";
+
+const tokenQuery = z.object({
+  token: z.string().optional().meta({ description: "A client_token, where a browser cannot set headers." }),
+});
+
+const eventsRoute = createRoute({
+  method: "get",
+  path: "/api/jobs/{id}/events",
+  operationId: "watchJob",
+  tags: ["live"],
+  summary: "A job's history, or its live events",
+  description:
+    "With `Accept: text/event-stream` a live stream: `id:` is the event's seq, `event:` its type, `data:` a JobEvent. " +
+    "It resumes after `Last-Event-ID`, sends a comment every 15 s and ends after the final event.",
+  security: backendOrWatcher,
+  request: { params: JobPath, query: tokenQuery, headers: z.object({ "last-event-id": z.string().optional() }) },
+  responses: {
+    200: {
+      description: "The history, or the stream.",
+      content: { "application/json": { schema: JobHistory }, "text/event-stream": { schema: z.string() } },
+    },
+    204: { description: "Nothing follows the event in Last-Event-ID: the job is over. Stops a browser's EventSource." },
+    ...problemAnswers("unauthenticated", "not_found"),
+  },
+});
+
+const wsRoute = createRoute({
+  method: "get",
+  path: "/api/jobs/{id}/ws",
+  operationId: "watchJobBySocket",
+  tags: ["live"],
+  summary: "A job's live events by WebSocket",
+  description:
+    "Each text message is a JobEvent; the first is the job's state. `?after=` resumes after the event with that seq. " +
+    "`ping` is answered with `pong`. Closed with 1000 after the final event.",
+  security: backendOrWatcher,
+  request: { params: JobPath, query: tokenQuery.extend({ after: z.coerce.number().pipe(z.int().min(0)).optional() }) },
+  responses: {
+    101: { description: "The WebSocket." },
+    ...problemAnswers("malformed_request", "unauthenticated", "not_found", "validation_failed"),
+  },
+});
+
+/** A socket into the job's object, resuming after an event if one is named. */
+async function openSocket(c: AppContext, id: string, after: number | null): Promise<Response> {
+  const url = `https://export-job/watch${after === null ? "" : `?after=${after}`}`;
+  const response = await jobObject(c.env, id).fetch(url, { headers: { upgrade: "websocket" } });
+  if (!response.webSocket) {
+    throw new AppError("unavailable", { detail: "The job has not begun yet." });
+  }
+  return response;
+}
+
+async function streamEvents(c: AppContext, id: string): Promise<Response> {
+  const row = await requireJob(c, id);
+  const lastSeen = /^\d{1,15}$/.exec(c.req.header("last-event-id") ?? "")?.[0];
+  const after = lastSeen === undefined ? null : Number(lastSeen);
+  if (after !== null && after >= row.version && isFinal(row.status)) {
+    return new Response(null, { status: 204 });
+  }
+  const { webSocket } = await openSocket(c, id, after);
+  if (!webSocket) {
+    throw new AppError("unavailable");
+  }
+  const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "private, no-store" };
+  return new Response(toEventStream(webSocket), { headers });
+}
+
+export const liveRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
+
+liveRoutes.openapi(eventsRoute, async (c) => {
+  const { id } = c.req.valid("param");
+  if (c.req.header("accept")?.includes("text/event-stream")) {
+    return streamEvents(c, id);
+  }
+  const row = await requireRow(c, id);
+  return c.json({ data: await jobObject(c.env, row.id).history(0) }, 200);
+});
+
+liveRoutes.openapi(wsRoute, async (c) => {
+  const row = await requireRow(c, c.req.valid("param").id);
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new AppError("malformed_request", { detail: "Connect with a WebSocket client." });
+  }
+  return openSocket(c, row.id, c.req.valid("query").after ?? null);
+});

@@ -1,0 +1,24 @@
+import { Hono } from "hono";
+import { html } from "hono/html";
+import { ProblemCode, problems } from "../contract/problem.ts";
+import type { AppEnv } from "./app-env.ts";
+import { AppError } from "./problem.ts";
+
+/** The pages that a problem's `type` leads to. */
+export const problemPages = new Hono<AppEnv>().get("/problems/:code", (c) => {
+  const code = ProblemCode.safeParse(c.req.param("code"));
+  if (!code.success) {
+    throw new AppError("not_found");
+  }
+  const { status, title, meaning } = problems[code.data];
+  return c.html(html`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${title}</title>
+<style>body { font: 1rem/1.5 system-ui; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; color-scheme: light dark }</style>
+<h1>${title}</h1>
+<p>${meaning}</p>
+<p>HTTP ${status}, code <code>${code.data}</code>.</p>
+</html>`);
+});

@@ -1,0 +1,61 @@
+import { type FieldError, type Problem, type ProblemCode, problems } from "../contract/problem.ts";
+import { SettingsError } from "../env.ts";
+import type { AppContext } from "./app-env.ts";
+
+type Details = { detail?: string; errors?: FieldError[]; headers?: Record<string, string> };
+
+/** A request that cannot go on; becomes a problem+json answer. `detail` is for the caller's eyes. */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ProblemCode;
+  readonly details: Details;
+
+  constructor(code: ProblemCode, details: Details = {}) {
+    super(details.detail ?? problems[code].meaning);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+const retryAfterSeconds = "5";
+
+/** Every error that reaches the edge → its answer. What is not ours to explain is `internal`, told only to the log (I15). */
+export function toProblemResponse(error: unknown, c: AppContext): Response {
+  if (error instanceof AppError) {
+    return problemResponse(c, error.code, error.details);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(JSON.stringify({ level: "error", request_id: c.get("requestId"), message }));
+  if (error instanceof SettingsError) {
+    return problemResponse(c, "unavailable", { detail: error.message });
+  }
+  return problemResponse(c, "internal", {});
+}
+
+function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, headers }: Details): Response {
+  const { status, title, meaning } = problems[code];
+  const body: Problem = {
+    type: `${problemBase(c)}/problems/${code}`,
+    title,
+    status,
+    detail: detail ?? meaning,
+    code,
+    request_id: c.get("requestId"),
+    ...(errors ? { errors } : {}),
+  };
+  const retryAfter: Record<string, string> = status === 503 ? { "retry-after": retryAfterSeconds } : {};
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "private, no-store",
+      ...retryAfter,
+      ...headers,
+    },
+  });
+}
+
+/** The settings may be what is wrong. */
+function problemBase(c: AppContext): string {
+  return c.get("settings")?.publicBaseUrl ?? new URL(c.req.url).origin;
+}

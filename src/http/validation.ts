@@ -1,0 +1,28 @@
+import type { Hook } from "@hono/zod-openapi";
+import type { z } from "zod";
+import type { FieldError } from "../contract/problem.ts";
+import { toPointerPart } from "../core/json-limits.ts";
+import type { AppEnv } from "./app-env.ts";
+import { AppError } from "./problem.ts";
+
+const maxErrors = 50;
+
+/** Any schema that a request breaks → one 422 that names every fault. */
+export const validationHook: Hook<unknown, AppEnv, string, unknown> = (result) => {
+  if (!result.success) {
+    const root = result.target === "json" ? "" : `/${result.target}`;
+    const errors = result.error.issues.flatMap((issue) => toFieldErrors(issue, root));
+    throw new AppError("validation_failed", { errors: errors.slice(0, maxErrors) });
+  }
+};
+
+function toFieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
+  const pointer = [root, ...issue.path.map((part) => toPointerPart(String(part)))].join("/");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ pointer: `${pointer}/${toPointerPart(key)}`, detail: "is not a known field" }));
+  }
+  if (issue.code === "invalid_type" && issue.input === undefined) {
+    return [{ pointer, detail: "is required" }];
+  }
+  return [{ pointer, detail: issue.message }];
+}

@@ -1,0 +1,81 @@
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { ProgressAnswer, ProgressUpdate, WebhookAnswer } from "../contract/handler.ts";
+import { readBounded } from "../core/bounded-body.ts";
+import { type AttemptRef, readAttemptToken } from "../core/tokens.ts";
+import { RunId, toProgressReport } from "../runpod/words.ts";
+import type { AppContext, AppEnv } from "./app-env.ts";
+import { handlerJson } from "./body.ts";
+import { jobObject } from "./job-object.ts";
+import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
+import { AppError } from "./problem.ts";
+import { validationHook } from "./validation.ts";
+
+const maxHookBytes = 65_536;
+
+const TokenPath = z.object({
+  token: z
+    .string()
+    .meta({ description: "Names one attempt of one job, signed.", param: { name: "token", in: "path" } }),
+});
+
+const webhookRoute = createRoute({
+  method: "post",
+  path: "/webhooks/runpod/{token}",
+  operationId: "receiveRunpodWebhook",
+  tags: ["runpod"],
+  summary: "RunPod's completion webhook",
+  description: "Only a doorbell: the job asks RunPod and looks into R2 itself. 200 once that is durable.",
+  security: [],
+  request: { params: TokenPath },
+  responses: { 200: jsonAnswer("Taken.", WebhookAnswer), ...problemAnswers("not_found") },
+});
+
+const progressRoute = createRoute({
+  method: "post",
+  path: "/webhooks/runpod/{token}/progress",
+  operationId: "reportProgress",
+  tags: ["runpod"],
+  summary: "A handler's progress",
+  security: [],
+  middleware: [handlerJson] as const,
+  request: { params: TokenPath, body: jsonBody(ProgressUpdate) },
+  responses: {
+    200: jsonAnswer("`cancel: true` tells the handler to stop.", ProgressAnswer),
+    ...problemAnswers("malformed_request", "not_found", "payload_too_large", "validation_failed"),
+  },
+});
+
+/** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found` */
+async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef> {
+  const attempt = await readAttemptToken(c.get("settings").signingKeys, token);
+  if (!attempt) {
+    throw new AppError("not_found");
+  }
+  return attempt;
+}
+
+/** The run's id, if the body names one that could be: needed only where the answer to `/run` was lost. */
+async function readRunId(request: Request): Promise<string | null> {
+  try {
+    const bytes = await readBounded(request.body, maxHookBytes);
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes ?? new Uint8Array()));
+    return z.object({ id: RunId }).parse(body).id;
+  } catch {
+    return null;
+  }
+}
+
+export const webhookRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
+
+webhookRoutes.openapi(webhookRoute, async (c) => {
+  const attempt = await requireAttempt(c, c.req.valid("param").token);
+  await jobObject(c.env, attempt.jobId).ring(attempt, await readRunId(c.req.raw));
+  return c.json({ received: true } as const, 200);
+});
+
+webhookRoutes.openapi(progressRoute, async (c) => {
+  const attempt = await requireAttempt(c, c.req.valid("param").token);
+  const report = toProgressReport(c.req.valid("json"));
+  return c.json(await jobObject(c.env, attempt.jobId).progress(attempt, report), 200);
+});

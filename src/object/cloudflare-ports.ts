@@ -1,0 +1,45 @@
+import type { JobEvent } from "../contract/event.ts";
+import { newNonce } from "../core/ids.ts";
+import type { Settings } from "../env.ts";
+import { askStatus, cancelRun, submitRun } from "../runpod/client.ts";
+import { openDatabase } from "../store/database.ts";
+import { projectJob } from "../store/jobs.ts";
+import { findOutput } from "../store/videos.ts";
+import type { Journal } from "./journal.ts";
+import type { Ports } from "./ports.ts";
+import { newRunRequest } from "./run-request.ts";
+import type { Watchers } from "./watchers.ts";
+
+/** The engine's ports to the real world. */
+export function newCloudflarePorts(env: Env, settings: Settings, journal: Journal, watchers: Watchers): Ports {
+  const { runpod, timers, endpointId } = settings;
+  const db = openDatabase(env.DB);
+  return {
+    now: Date.now,
+    timers,
+    endpointId,
+    newNonce,
+    save: (job, events, wake) => journal.save(job, events, wake),
+    wake: (wake) => journal.wake(wake),
+    submitRun: async (job, attempt) =>
+      submitRun(runpod, attempt.endpointId, await newRunRequest(job, attempt, settings, Date.now())),
+    askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
+    cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
+    findOutput: (key) => inTime(findOutput(env.VIDEOS, key), timers.statusTimeoutMs),
+    project: (projection) => inTime(projectJob(db, projection), timers.statusTimeoutMs),
+    broadcast: (event: JobEvent) => watchers.broadcast(event),
+    isWatched: () => watchers.count > 0,
+    warn: (message) => console.warn(JSON.stringify({ level: "warn", message })),
+  };
+}
+
+/** D1 and R2 can stall for a minute: the engine goes on without them and comes back. */
+async function inTime<Value>(work: Promise<Value>, timeoutMs: number): Promise<Value> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("no answer in time")), timeoutMs);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

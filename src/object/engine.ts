@@ -1,0 +1,147 @@
+import { toEvent } from "../core/events.ts";
+import { type JobSpec, type JobState, newJobState } from "../core/job-state.ts";
+import { type Change, transition } from "../core/machine.ts";
+import { type Action, nextAction } from "../core/next-action.ts";
+import { outputKey } from "../core/object-keys.ts";
+import type { Signal } from "../core/signals.ts";
+import { perform } from "./effects.ts";
+import { reservedVersions, type Wake } from "./journal.ts";
+import type { Ports } from "./ports.ts";
+
+/** More actions in a row than any real job needs: a fault of ours must not become a hot loop on someone's bill. */
+const maxStepsPerRun = 200;
+
+/**
+ * The hand of the two pure functions: asks `nextAction`, carries it out, feeds the outcome to `transition`, saves, and
+ * asks again. Every await lets other calls in, so nothing decided before one is used after it.
+ */
+export class Engine {
+  readonly #ports: Ports;
+  #job: JobState | null;
+  #savedVersion: number;
+  #wakesAt: number | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(ports: Ports, job: JobState | null) {
+    this.#ports = ports;
+    this.#job = job;
+    this.#savedVersion = job?.version ?? 0;
+  }
+
+  get job(): JobState | null {
+    return this.#job;
+  }
+
+  /** Begins a job; a second call finds it begun and changes nothing. */
+  start(spec: JobSpec): JobState {
+    if (this.#job) {
+      return this.#job;
+    }
+    const job = newJobState(spec);
+    this.#save(job, { events: [toEvent(job, "status")] });
+    return job;
+  }
+
+  /** Takes in a fact. @returns whether it changed anything */
+  apply(signal: Signal): boolean {
+    const { now, timers, isWatched, broadcast } = this.#ports;
+    const change = this.#job && transition(this.#job, signal, { now: now(), timers, watched: isWatched() });
+    if (!change) {
+      return false;
+    }
+    if (change.durable || change.job.version - this.#savedVersion >= reservedVersions) {
+      this.#save(change.job, change);
+    }
+    this.#job = change.job;
+    change.events.forEach(broadcast);
+    return true;
+  }
+
+  /** The alarm that the storage holds, as found after a restart or set by someone else. */
+  alarmIsAt(wakesAt: number | null): void {
+    this.#wakesAt = wakesAt;
+  }
+
+  /** Does what the job needs until it needs to wait. Calls that come while it runs join the run. */
+  advance(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** Whether the job has something to do right now. */
+  isDue(): boolean {
+    return this.#job !== null && !["wait", "rest"].includes(this.#next(this.#job).do);
+  }
+
+  #next(job: JobState): Action {
+    return nextAction(job, this.#ports.now(), this.#ports.timers);
+  }
+
+  async #run(): Promise<void> {
+    for (let step = 0; this.#job && step < maxStepsPerRun; step++) {
+      const action = this.#next(this.#job);
+      switch (action.do) {
+        case "rest":
+          return;
+        case "wait":
+          this.#wake(action);
+          return;
+        case "clock":
+          this.apply({ kind: "clock" });
+          break;
+        case "submit":
+          if (this.#openAttempt(this.#job)) {
+            this.apply(await perform(action, this.#job, this.#ports));
+          }
+          break;
+        default:
+          this.apply(await perform(action, this.#job, this.#ports));
+      }
+    }
+    this.#ports.warn("The job asked for more steps than it can need.");
+    this.#wake({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });
+  }
+
+  /** Written before the POST: whatever happens to it, the attempt, its token and its output key are known. */
+  #openAttempt({ spec, attempts }: JobState): boolean {
+    const { endpointId, newNonce } = this.#ports;
+    const key = outputKey(spec.tenantId, spec.id, attempts.length + 1, spec.type);
+    return this.apply({ kind: "attempt_opened", nonce: newNonce(), endpointId, outputKey: key });
+  }
+
+  #save(job: JobState, { events }: Pick<Change, "events">): void {
+    const wake = this.#toWake(this.#next(job));
+    this.#ports.save(job, events, wake);
+    this.#noteWake(wake);
+    this.#job = job;
+    this.#savedVersion = job.version;
+  }
+
+  #wake(action: Action): void {
+    const wake = this.#toWake(action);
+    this.#ports.wake(wake);
+    this.#noteWake(wake);
+  }
+
+  #noteWake(wake: Wake): void {
+    if (wake !== "as-is") {
+      this.#wakesAt = wake === "never" ? null : wake.at;
+    }
+  }
+
+  /**
+   * The alarm that guards what comes next: while an action is under way, one soon after it should have ended. An alarm
+   * that is set earlier stays, because setting one is a billed write and waking early only asks again.
+   */
+  #toWake(action: Action): Wake {
+    const { now, timers } = this.#ports;
+    if (action.do === "rest") {
+      return "never";
+    }
+    const at = action.do === "wait" ? action.until : now() + timers.runTimeoutMs + timers.statusTimeoutMs;
+    const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() && this.#wakesAt <= at;
+    return isGuarded ? "as-is" : { at };
+  }
+}

@@ -1,0 +1,151 @@
+import { DurableObject } from "cloudflare:workers";
+import type { JobEvent } from "../contract/event.ts";
+import { isFinal, type JobSpec } from "../core/job-state.ts";
+import type { ProgressReport } from "../core/signals.ts";
+import type { AttemptRef } from "../core/tokens.ts";
+import { getSettings, type Settings } from "../env.ts";
+import type { JobProjection } from "../store/jobs.ts";
+import { newCloudflarePorts } from "./cloudflare-ports.ts";
+import { Engine } from "./engine.ts";
+import { Journal } from "./journal.ts";
+import { newOutputLink } from "./output-link.ts";
+import { toProjection } from "./projection.ts";
+import { Watchers } from "./watchers.ts";
+
+/**
+ * One export job: the single writer of its state. This class only joins the engine to Cloudflare's events; every
+ * decision is in core, every effect in the ports. Methods return data, because errors lose their class over RPC.
+ */
+export class ExportJob extends DurableObject<Env> {
+  readonly #settings: Settings;
+  readonly #journal: Journal;
+  readonly #watchers: Watchers;
+  readonly #engine: Engine;
+
+  constructor(context: DurableObjectState, env: Env) {
+    super(context, env);
+    this.#settings = getSettings(env);
+    this.#journal = new Journal(context.storage);
+    this.#watchers = new Watchers(context, (event) => this.#decorate(event));
+    const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#watchers);
+    this.#engine = new Engine(ports, this.#journal.load());
+    void context.blockConcurrencyWhile(() => this.#repairAlarm());
+  }
+
+  /** Alarms have been reported lost: an object that comes back without the one it needs sets it again (I11). */
+  async #repairAlarm(): Promise<void> {
+    if (!this.#engine.job || this.#engine.job.settledAt !== null) {
+      return;
+    }
+    const alarm = await this.#journal.getAlarm();
+    if (alarm === null) {
+      this.#journal.wake({ at: Date.now() });
+    }
+    this.#engine.alarmIsAt(alarm ?? Date.now());
+  }
+
+  /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
+  start(spec: JobSpec): JobProjection {
+    if (!this.#engine.job) {
+      this.#journal.create();
+    }
+    const job = this.#engine.start(spec);
+    this.#advance();
+    return toProjection(job);
+  }
+
+  /** The job as it is now, ahead of D1's copy; null in an object that was never started. */
+  read(): JobProjection | null {
+    return this.#engine.job && toProjection(this.#engine.job);
+  }
+
+  /** RunPod's webhook rang for an attempt; true once that is durable, or is nothing new. */
+  ring({ attempt, nonce }: AttemptRef, runId: string | null): boolean {
+    if (!this.#engine.job) {
+      return false;
+    }
+    this.#engine.apply({ kind: "doorbell", attempt, nonce, runId });
+    this.#advance();
+    return true;
+  }
+
+  /** The handler's progress; `cancel` tells it that nobody wants its work any more. */
+  progress({ attempt, nonce }: AttemptRef, report: ProgressReport): { cancel: boolean } {
+    const wasWanted = this.#isWanted(attempt, nonce);
+    if (wasWanted) {
+      this.#engine.apply({ kind: "progress", attempt, nonce, report });
+      this.#advance();
+    }
+    return { cancel: !wasWanted };
+  }
+
+  /** Ends the job for its user. @returns the job as it is then, whether or not it was this call that ended it */
+  cancel(): JobProjection | null {
+    this.#engine.apply({ kind: "cancel_requested" });
+    this.#advance();
+    return this.read();
+  }
+
+  /** What was told to watchers after the event numbered `seq`. */
+  history(seq: number): JobEvent[] {
+    return this.#engine.job ? this.#journal.listEvents(seq) : [];
+  }
+
+  /** Only for WebSocket upgrades, which RPC cannot carry; `?after=` is the last event the watcher saw. */
+  override async fetch(request: Request): Promise<Response> {
+    const { job } = this.#engine;
+    if (!job) {
+      return new Response(null, { status: 404 });
+    }
+    const after = new URL(request.url).searchParams.get("after");
+    const missed = after === null ? null : this.#journal.listEvents(Number(after));
+    const webSocket = await this.#watchers.accept(job, missed);
+    return new Response(null, { status: 101, webSocket });
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    // 1005 and 1006 only report that no code came; they must not be sent.
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+  }
+
+  /** Must not throw: the runtime gives up on an alarm after six failures. So it sets the next one first. */
+  override async alarm(): Promise<void> {
+    const { job } = this.#engine;
+    if (!job || job.settledAt !== null) {
+      return;
+    }
+    try {
+      const next = Date.now() + this.#settings.timers.pollMaxMs;
+      this.#journal.wake({ at: next });
+      this.#engine.alarmIsAt(next);
+      await this.#engine.advance();
+    } catch (error) {
+      logFailure("alarm", error);
+    }
+  }
+
+  #isWanted(attempt: number, nonce: string): boolean {
+    const { job } = this.#engine;
+    const current = job?.attempts.at(-1);
+    return Boolean(job && !isFinal(job.status) && current?.number === attempt && current.nonce === nonce);
+  }
+
+  /** Works on behind the answer. If the object dies meanwhile, the alarm saved with the last state takes over. */
+  #advance(): void {
+    if (this.#engine.isDue()) {
+      this.ctx.waitUntil(this.#engine.advance().catch((error: unknown) => logFailure("advance", error)));
+    }
+  }
+
+  async #decorate(event: JobEvent): Promise<JobEvent> {
+    const output = this.#engine.job?.output;
+    return event.type === "complete" && output
+      ? { ...event, output_url: (await newOutputLink(this.#settings, output.key, Date.now())).url }
+      : event;
+  }
+}
+
+function logFailure(during: string, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(JSON.stringify({ level: "error", during, message }));
+}

@@ -1,0 +1,23 @@
+import type { JobSpec } from "../core/job-state.ts";
+import type { ExportJobRow } from "../store/schema.ts";
+
+/** What a job's object needs of its row: enough to begin the job from the row alone. */
+export function toJobSpec(row: ExportJobRow): JobSpec {
+  return {
+    id: row.id,
+    tenantId: row.tenantId,
+    projectId: row.projectId,
+    userId: row.userId,
+    type: row.type,
+    params: row.params,
+    inputVideoKey: row.inputVideoKey,
+    maxRetries: row.maxRetries,
+    startWithinMs: toMs(row.startWithinSeconds),
+    maxRunMs: toMs(row.maxRunSeconds),
+    createdAt: Date.parse(row.createdAt),
+  };
+}
+
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1000;
+}

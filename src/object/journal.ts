@@ -1,0 +1,75 @@
+import type { JobEvent } from "../contract/event.ts";
+import type { JobState } from "../core/job-state.ts";
+
+/** How many versions of unsaved progress one save allows for; see {@link Journal.load}. */
+export const reservedVersions = 1000;
+
+/** When the object is to be woken: at an instant, as it is set now, or never again. */
+export type Wake = Readonly<{ at: number } | "as-is" | "never">;
+
+/** The object's own SQLite: the job's state as one row, and what its watchers were told. */
+export class Journal {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * The job as it was last saved, or null in an object that was never started. Versions given to progress since the
+   * save are lost with the memory, so the next version starts above all that a reader can have seen (I4).
+   */
+  load(): JobState | null {
+    const tables = this.#storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'job'").toArray();
+    if (tables.length === 0) {
+      return null;
+    }
+    const [row] = this.#storage.sql.exec<{ state: string }>("SELECT state FROM job").toArray();
+    if (!row) {
+      return null;
+    }
+    const job: JobState = JSON.parse(row.state);
+    return { ...job, versionFloor: job.version + reservedVersions };
+  }
+
+  /** Makes the tables; only for an object that is about to hold a job, so that a stray call leaves nothing behind. */
+  create(): void {
+    this.#storage.sql.exec(`
+      CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;
+    `);
+  }
+
+  /** State, events and alarm in one transaction: a throw inside it takes all of them back. */
+  save(job: JobState, events: readonly JobEvent[], wake: Wake): void {
+    this.#storage.transactionSync(() => {
+      this.#storage.sql.exec(
+        "INSERT INTO job (id, state) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+        JSON.stringify(job),
+      );
+      for (const event of events) {
+        this.#storage.sql.exec("INSERT INTO events (seq, event) VALUES (?, ?)", event.seq, JSON.stringify(event));
+      }
+      this.wake(wake);
+    });
+  }
+
+  /** Sets or clears the alarm. The write is part of the surrounding transaction; its promise only reports failures late. */
+  wake(wake: Wake): void {
+    if (wake === "never") {
+      void this.#storage.deleteAlarm();
+    } else if (wake !== "as-is") {
+      void this.#storage.setAlarm(wake.at);
+    }
+  }
+
+  getAlarm(): Promise<number | null> {
+    return this.#storage.getAlarm();
+  }
+
+  /** What was told after the event numbered `seq`, oldest first. */
+  listEvents(seq: number): JobEvent[] {
+    const rows = this.#storage.sql.exec<{ event: string }>("SELECT event FROM events WHERE seq > ? ORDER BY seq", seq);
+    return rows.toArray().map((row): JobEvent => JSON.parse(row.event));
+  }
+}

@@ -1,0 +1,31 @@
+import type { JobEvent } from "../contract/event.ts";
+import type { Attempt, JobState, StoredOutput } from "../core/job-state.ts";
+import type { RunReport } from "../core/signals.ts";
+import type { Timers } from "../core/timers.ts";
+import type { RunOutcome } from "../runpod/client.ts";
+import type { JobProjection } from "../store/jobs.ts";
+import type { Wake } from "./journal.ts";
+
+/** All that the engine touches of the world: the object gives it Cloudflare and RunPod, a simulator its own. */
+export type Ports = Readonly<{
+  now(): number;
+  timers: Timers;
+  /** The RunPod endpoint that new attempts go to. */
+  endpointId: string;
+  newNonce(): string;
+  save(job: JobState, events: readonly JobEvent[], wake: Wake): void;
+  wake(wake: Wake): void;
+  submitRun(job: JobState, attempt: Attempt): Promise<RunOutcome>;
+  /** @returns null when RunPod gave no word that can be read */
+  askStatus(endpointId: string, runId: string): Promise<RunReport | null>;
+  /** @returns whether RunPod took it, or no longer knows the run */
+  cancelRun(endpointId: string, runId: string): Promise<boolean>;
+  /** @throws when R2 does not answer in time */
+  findOutput(key: string): Promise<StoredOutput | null>;
+  /** @throws when D1 does not answer in time */
+  project(projection: JobProjection): Promise<void>;
+  broadcast(event: JobEvent): void;
+  isWatched(): boolean;
+  /** Tells the operator of something that only they can mend. */
+  warn(message: string): void;
+}>;

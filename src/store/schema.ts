@@ -1,0 +1,62 @@
+import { sql } from "drizzle-orm";
+import { check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { Metadata } from "../contract/common.ts";
+import type { JobErrorCode, JobStatus } from "../contract/job.ts";
+import type { JobParams, JobType } from "../contract/types/index.ts";
+
+/**
+ * The table of migrations/0001_create_export_jobs.sql for drizzle's queries. The SQL file is the source (drizzle-kit
+ * writes neither STRICT nor WITHOUT ROWID); test/store/schema.test.ts fails when the two part.
+ */
+export const exportJobs = sqliteTable(
+  "export_jobs",
+  {
+    id: text("id").primaryKey().notNull(),
+    tenantId: text("tenant_id").notNull(),
+    projectId: integer("project_id").notNull(),
+    userId: text("user_id"),
+    type: text("type").$type<JobType>().notNull(),
+    status: text("status").$type<JobStatus>().notNull().default("pending"),
+    stage: text("stage").notNull().default("queued"),
+    progress: integer("progress").notNull().default(0),
+    message: text("message"),
+    inputVideoKey: text("input_video_key").notNull(),
+    outputVideoKey: text("output_video_key"),
+    outputSize: integer("output_size"),
+    outputEtag: text("output_etag"),
+    params: text("params", { mode: "json" }).$type<JobParams>().notNull(),
+    metadata: text("metadata", { mode: "json" }).$type<Metadata>().notNull().default({}),
+    errorCode: text("error_code").$type<JobErrorCode>(),
+    errorMessage: text("error_message"),
+    attempt: integer("attempt").notNull().default(0),
+    maxRetries: integer("max_retries").notNull(),
+    startWithinSeconds: integer("start_within_seconds"),
+    maxRunSeconds: integer("max_run_seconds"),
+    runpodJobId: text("runpod_job_id"),
+    version: integer("version").notNull().default(1),
+    idempotencyKey: text("idempotency_key"),
+    requestHash: text("request_hash"),
+    createdAt: text("created_at").notNull(),
+    startedAt: text("started_at"),
+    completedAt: text("completed_at"),
+    updatedAt: text("updated_at").notNull(),
+    settledAt: text("settled_at"),
+  },
+  (job) => [
+    check("type", sql`type IN ('framing', 'overlay', 'annotate')`),
+    check("status", sql`status IN ('pending', 'processing', 'complete', 'error', 'cancelled')`),
+    check("progress", sql`progress BETWEEN 0 AND 100`),
+    check("params", sql`json_valid(params)`),
+    check("metadata", sql`json_valid(metadata)`),
+    index("export_jobs_by_project").on(job.tenantId, job.projectId, job.id),
+    index("export_jobs_by_user").on(job.tenantId, job.userId, job.id).where(sql`user_id IS NOT NULL`),
+    index("export_jobs_active").on(job.tenantId, job.projectId, job.id).where(sql`status IN ('pending', 'processing')`),
+    index("export_jobs_unsettled").on(job.id).where(sql`settled_at IS NULL`),
+    uniqueIndex("export_jobs_by_idempotency_key")
+      .on(job.tenantId, job.idempotencyKey)
+      .where(sql`idempotency_key IS NOT NULL`),
+  ],
+);
+
+export type ExportJobRow = typeof exportJobs.$inferSelect;
+export type NewExportJobRow = typeof exportJobs.$inferInsert;
