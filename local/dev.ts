@@ -1,0 +1,66 @@
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Stack, startStack } from "./stack.ts";
+
+const help = `Runs the service on this machine: the Worker, and a RunPod endpoint that renders with ffmpeg.
+
+  npm run dev -- [options]
+
+  --port <number>           the Worker's port (8787, or a free one)
+  --endpoint-port <number>  the RunPod endpoint's port (8788, or a free one)
+  --workers <number>        how many renders run at once; 0 to bring your own handler (2)
+  --drop-webhooks           the endpoint sends no webhooks: completion comes by polling
+  --help                    this text
+
+Data, keys and logs stay in .local/dev.
+`;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "8787" },
+    "endpoint-port": { type: "string", default: "8788" },
+    workers: { type: "string", default: "2" },
+    "drop-webhooks": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function describe({ url, endpointUrl, apiKey, runpodApiKey }: Stack): string {
+  return `
+The service        ${url}
+API description    ${url}/openapi.json
+RunPod endpoint    ${endpointUrl}  (key ${runpodApiKey})
+API key            ${apiKey}
+
+Ready to paste:
+
+  export URL=${url} KEY=${apiKey}
+  curl -s "$URL/api/jobs" -H "Authorization: Bearer $KEY"
+
+Ctrl-C stops both.
+`;
+}
+
+async function main(): Promise<void> {
+  const stack = await startStack({
+    dataDir: join(".local", "dev"),
+    workerPort: Number(values.port),
+    endpointPort: Number(values["endpoint-port"]),
+    workers: Number(values.workers),
+    endpointArgs: values["drop-webhooks"] ? ["--drop-webhooks"] : [],
+  });
+  process.stdout.write(describe(stack));
+  const stop = () => void stack.stop().finally(() => process.exit(0));
+  process.once("SIGINT", stop).once("SIGTERM", stop);
+  // Nothing else keeps this process alive: both services run in groups of their own.
+  setInterval(() => {}, 2 ** 30);
+}
+
+if (values.help) {
+  process.stdout.write(help);
+} else {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { HandlerInput } from "../../src/contract/handler.ts";
+import type { RunTools } from "../runpod/worker.ts";
+import { InvalidParams } from "./plan.ts";
+import { render } from "./render.ts";
+import { ProgressReporter } from "./reporter.ts";
+import { download, upload } from "./transfer.ts";
+
+/** How much of the whole, in percent, each part is told as. */
+const share = { downloaded: 5, rendered: 95 };
+
+/** The RunPod handler of this machine: downloads the input, renders it with ffmpeg, uploads the result. */
+export async function renderHandler(input: unknown, { signal }: RunTools): Promise<Record<string, unknown>> {
+  const job = HandlerInput.safeParse(input);
+  if (!job.success) {
+    return { error: `invalid_params: ${z.prettifyError(job.error)}` };
+  }
+  const workDir = await mkdtemp(join(tmpdir(), "export-job-"));
+  try {
+    return await work(job.data, workDir, signal);
+  } catch (error) {
+    if (error instanceof InvalidParams) {
+      return { error: `invalid_params: ${error.message}` };
+    }
+    throw error;
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function work(job: HandlerInput, workDir: string, stop: AbortSignal): Promise<Record<string, unknown>> {
+  const reporter = new ProgressReporter(job.progress_url);
+  const signal = AbortSignal.any([stop, reporter.cancelled]);
+  const inputFile = "input";
+  reporter.report({ progress: 0, stage: "downloading" });
+  await download(job.input_url, join(workDir, inputFile), signal);
+  reporter.report({ progress: share.downloaded, stage: "rendering" });
+  const output = await render(job, { inputFile, workDir }, signal, ({ fraction, frame, frames }) => {
+    const progress = Math.floor(share.downloaded + fraction * (share.rendered - share.downloaded));
+    reporter.report({ progress, stage: "rendering", message: `frame ${frame} of ${frames}` });
+  });
+  reporter.report({ progress: share.rendered, stage: "uploading" });
+  await upload(output, job.output_url, job.output_headers, signal);
+  return { output_video_key: job.output_video_key };
+}

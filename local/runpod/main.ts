@@ -1,0 +1,64 @@
+import { parseArgs } from "node:util";
+import { renderHandler } from "../render/handler.ts";
+import { startEndpoint } from "./server.ts";
+import { runWorker } from "./worker.ts";
+
+const help = `A RunPod Serverless endpoint on this machine, with a handler that renders by ffmpeg.
+
+  RUNPOD_API_KEY=<key> node local/runpod/main.ts [options]
+
+  --port <number>       where it listens, on 127.0.0.1 (8788)
+  --endpoint <id>       its endpoint id (local)
+  --workers <number>    how many renders run at once; 0 to bring your own handler (1)
+  --drop-webhooks       send no webhooks, as if the network had lost them
+  --webhook-pause <ms>  pause between the tries of a webhook (10000, as RunPod)
+  --help                this text
+
+To run a handler made with RunPod's Python SDK against it, see docs/runpod-handler.md.
+`;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "8788" },
+    endpoint: { type: "string", default: "local" },
+    workers: { type: "string", default: "1" },
+    "drop-webhooks": { type: "boolean", default: false },
+    "webhook-pause": { type: "string", default: "10000" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write(help);
+} else {
+  await main();
+}
+
+async function main(): Promise<void> {
+  const apiKey = process.env["RUNPOD_API_KEY"];
+  if (!apiKey) {
+    process.stderr.write(`RUNPOD_API_KEY is not set.\n\n${help}`);
+    process.exitCode = 1;
+    return;
+  }
+  const endpoint = await startEndpoint({
+    port: Number(values.port),
+    endpointId: values.endpoint,
+    apiKey,
+    dropWebhooks: values["drop-webhooks"],
+    webhookPauseMs: Number(values["webhook-pause"]),
+  });
+  const stopping = new AbortController();
+  const endpointUrl = `${endpoint.url}/${values.endpoint}`;
+  const workers = Array.from({ length: Number(values.workers) }, (_, index) => {
+    const workerId = `local-${index + 1}`;
+    return runWorker({ endpointUrl, apiKey, workerId, handler: renderHandler, signal: stopping.signal });
+  });
+  process.stdout.write(`RunPod endpoint ready at ${endpointUrl}, ${workers.length} worker(s)\n`);
+  const stop = async () => {
+    stopping.abort();
+    await Promise.all(workers);
+    await endpoint.close();
+  };
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+}
