@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { JobStatus } from "../contract/job.ts";
 import type { JobType } from "../contract/types/index.ts";
+import { isFinal } from "../core/job-state.ts";
 import type { Database } from "./database.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
 
@@ -61,13 +62,10 @@ export function listJobs(db: Database, filter: JobFilter): Promise<ExportJobRow[
     .limit(filter.limit);
 }
 
-/** Written as the partial index is where only active jobs are asked for, or SQLite would not use it. */
+/** With the partial index's own condition where only active jobs are asked for, or SQLite would not use it. */
 function statusCondition(statuses: readonly JobStatus[]): SQL | undefined {
-  const onlyActive = statuses.every((status) => status === "pending" || status === "processing");
-  return and(
-    inArray(exportJobs.status, [...statuses]),
-    onlyActive ? sql`status IN ('pending', 'processing')` : undefined,
-  );
+  const onlyActive = statuses.every((status) => !isFinal(status));
+  return and(inArray(exportJobs.status, [...statuses]), onlyActive ? isNull(exportJobs.completedAt) : undefined);
 }
 
 /** What the job's object copies to D1. */
@@ -92,13 +90,19 @@ export type JobProjection = Readonly<
   >
 >;
 
-/** Late and doubled projections are harmless: only a newer version is written, or the settling of the same one (I9). */
+/**
+ * Late and doubled projections are harmless: only a newer version is written, or the settling of the same one (I9).
+ * Of a job that is not over, the columns of the end are left alone: setting them would touch, and bill, the partial
+ * indexes. A job that is reopened must clear them by a statement of its own.
+ */
 export async function projectJob(db: Database, { id, version, ...columns }: JobProjection): Promise<void> {
+  const { completedAt, settledAt, ...running } = columns;
+  const over = completedAt === null ? {} : { completedAt, settledAt };
   const newer = lt(exportJobs.version, version);
   const settling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
   await db
     .update(exportJobs)
-    .set({ ...columns, version })
+    .set({ ...running, ...over, version })
     .where(and(eq(exportJobs.id, id), or(newer, settling)));
 }
 

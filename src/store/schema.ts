@@ -50,7 +50,7 @@ export const exportJobs = sqliteTable(
     check("metadata", sql`json_valid(metadata)`),
     index("export_jobs_by_project").on(job.tenantId, job.projectId, job.id),
     index("export_jobs_by_user").on(job.tenantId, job.userId, job.id).where(sql`user_id IS NOT NULL`),
-    index("export_jobs_active").on(job.tenantId, job.projectId, job.id).where(sql`status IN ('pending', 'processing')`),
+    index("export_jobs_active").on(job.tenantId, job.projectId, job.id).where(sql`completed_at IS NULL`),
     index("export_jobs_unsettled").on(job.id).where(sql`settled_at IS NULL`),
     uniqueIndex("export_jobs_by_idempotency_key")
       .on(job.tenantId, job.idempotencyKey)

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { JobEvent } from "../../src/contract/event.ts";
+import {
+  api,
+  call,
+  completeRun,
+  createJob,
+  expectProblem,
+  readVideo,
+  ring,
+  takeRun,
+  waitForJob,
+} from "../setup/job.ts";
+
+/** Opens the live stream; `events` resolves when the service ends it. */
+async function openStream(id: string, headers: Record<string, string> = {}) {
+  const response = await api(`/api/jobs/${id}/events`, { headers: { accept: "text/event-stream", ...headers } });
+  return { status: response.status, events: response.text().then(parseEvents) };
+}
+
+function parseEvents(text: string): { id: number; event: string; data: JobEvent }[] {
+  return text
+    .split("\n\n")
+    .filter((frame) => frame.includes("data: "))
+    .map((frame) => ({
+      id: Number(/^id: (\d+)$/m.exec(frame)?.[1]),
+      event: /^event: (.*)$/m.exec(frame)?.[1] ?? "",
+      data: JobEvent.parse(JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? "")),
+    }));
+}
+
+async function openSocket(path: string) {
+  const response = await call(path, { headers: { upgrade: "websocket" } });
+  const socket = response.webSocket;
+  if (!socket) {
+    throw new Error(`no socket: ${response.status}`);
+  }
+  const messages: string[] = [];
+  const closed = new Promise<number>((resolve) => {
+    socket.addEventListener("close", ({ code }) => resolve(code));
+  });
+  socket.addEventListener("message", ({ data }) => {
+    messages.push(String(data));
+  });
+  socket.accept();
+  return { socket, messages, closed };
+}
+
+async function finish(id: string): Promise<void> {
+  const run = await takeRun(id);
+  for (const progress of [10, 60]) {
+    await call(run.input.progress_url, { method: "POST", body: JSON.stringify({ progress, stage: "rendering" }) });
+  }
+  await completeRun(run);
+  await ring(run);
+  await waitForJob(id, ({ status }) => status === "complete");
+}
+
+describe("GET /api/jobs/:id/events as a stream", () => {
+  it("begins with the state, tells every change once and ends after the final event", async () => {
+    const { id } = await createJob();
+    const { events } = await openStream(id);
+    await finish(id);
+    const told = await events;
+    expect(told[0]?.event).toBe("status");
+    expect(told.at(-1)).toMatchObject({ event: "complete", data: { status: "complete", progress: 100 } });
+    expect(told.map(({ data }) => data.progress)).toEqual(told.map(({ data }) => data.progress).sort((a, b) => a - b));
+    expect(told.filter(({ event }) => event === "progress").map(({ data }) => data.progress)).toContain(60);
+    expect(new Set(told.map(({ id: seq }) => seq)).size).toBe(told.length);
+    expect(await readVideo(await call(told.at(-1)?.data.output_url ?? ""))).toBe("a rendered video");
+  });
+
+  it("replays after Last-Event-ID, and stops a browser that has seen the end", async () => {
+    const { id } = await createJob();
+    await finish(id);
+    const all = await (await openStream(id, { "last-event-id": "1" })).events;
+    const [, second] = all;
+    expect(all[0]?.data.stage).toBe("dispatching");
+    const rest = await (await openStream(id, { "last-event-id": String(second?.id) })).events;
+    expect(rest.map(({ id: seq }) => seq)).toEqual(all.slice(2).map(({ id: seq }) => seq));
+    const last = all.at(-1);
+    expect(last?.event).toBe("complete");
+    expect((await openStream(id, { "last-event-id": String(last?.id) })).status).toBe(204);
+  });
+
+  it("gives a latecomer the state and the final event, resumable between the two", async () => {
+    const { id } = await createJob();
+    await finish(id);
+    const [state, final, ...more] = await (await openStream(id)).events;
+    expect([state?.event, final?.event, more]).toEqual(["status", "complete", []]);
+    const resumed = await (await openStream(id, { "last-event-id": String(state?.id) })).events;
+    expect(resumed.map(({ event }) => event)).toEqual(["complete"]);
+  });
+});
+
+describe("GET /api/jobs/:id/ws", () => {
+  it("sends the state first and the final frame last, answers ping, and closes with 1000", async () => {
+    const job = await createJob();
+    const { socket, messages, closed } = await openSocket(`/api/jobs/${job.id}/ws?token=${job.client_token}`);
+    socket.send("ping");
+    await finish(job.id);
+    expect(await closed).toBe(1000);
+    expect(messages).toContain("pong");
+    const frames = messages.filter((text) => text !== "pong").map((text) => JobEvent.parse(JSON.parse(text)));
+    expect(frames[0]?.type).toBe("status");
+    expect(frames.at(-1)).toMatchObject({ type: "complete", output_url: expect.stringContaining("/files/output/") });
+  });
+
+  it("tells an error and a cancel too", async () => {
+    const job = await createJob();
+    const { messages, closed } = await openSocket(`/api/jobs/${job.id}/ws?token=${job.client_token}`);
+    await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+    await closed;
+    expect(JSON.parse(messages.at(-1) ?? "")).toMatchObject({ type: "cancelled", status: "cancelled" });
+  });
+
+  it("is refused without an upgrade, and for another job's token", async () => {
+    const [job, other] = [await createJob(), await createJob()];
+    await expectProblem(await api(`/api/jobs/${job.id}/ws`), 400, "malformed_request");
+    const foreign = await call(`/api/jobs/${job.id}/ws?token=${other.client_token}`, {
+      headers: { upgrade: "websocket" },
+    });
+    await expectProblem(foreign, 404, "not_found");
+  });
+});

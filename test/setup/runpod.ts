@@ -1,0 +1,12 @@
+import { startEndpoint } from "../../local/runpod/server.ts";
+
+/** The RunPod endpoint that the tests in workerd call; the tests themselves are its workers. */
+export default async function setup(): Promise<() => Promise<void>> {
+  const endpoint = await startEndpoint({
+    port: Number(process.env["TEST_RUNPOD_PORT"]),
+    endpointId: "test",
+    apiKey: "test-runpod-key",
+    dropWebhooks: true,
+  });
+  return () => endpoint.close();
+}

@@ -1,0 +1,68 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+import { findPort } from "./local/processes.ts";
+
+// Vite may load this file more than once; all copies must speak of the same port.
+process.env["TEST_RUNPOD_PORT"] ??= String(await findPort());
+
+/** Looked up by the names that wrangler.toml requires. */
+const secrets = {
+  RUNPOD_API_KEY: "test-runpod-key",
+  SIGNING_KEYS: "k2:test-signing-secret-two,k1:test-signing-secret-one",
+  BOOTSTRAP_API_KEY: "ej_test_0123456789abcdef",
+};
+Object.assign(process.env, secrets);
+
+/** Short timers, so that the tests in workerd wait for real alarms without waiting for seconds. */
+const settings = {
+  PUBLIC_BASE_URL: "https://exports.test",
+  RUNPOD_BASE_URL: `http://127.0.0.1:${process.env["TEST_RUNPOD_PORT"]}/v2`,
+  RUNPOD_ENDPOINT_ID: "test",
+  POLL_MIN_MS: 100,
+  POLL_MAX_MS: 400,
+  RUN_GRACE_MS: 300,
+  OUTPUT_WINDOW_MS: 300,
+  RETRY_BACKOFF_MS: 40,
+  STATUS_TIMEOUT_MS: 2000,
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/{contract,core,runpod,local,docs}/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            remoteBindings: false,
+            miniflare: { bindings: { ...settings, ...secrets, TEST_MIGRATIONS: await readD1Migrations("migrations") } },
+          })),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/{store,object,http}/**/*.test.ts"],
+          globalSetup: ["test/setup/runpod.ts"],
+          setupFiles: ["test/setup/migrations.ts"],
+          fileParallelism: false,
+          disableConsoleIntercept: true,
+          testTimeout: 15_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
