@@ -43,7 +43,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const url = `http://127.0.0.1:${workerPort}`;
   const endpointUrl = `http://127.0.0.1:${endpointPort}/v2`;
   const endpoint = startEndpointProcess(options, endpointPort, secrets.RUNPOD_API_KEY);
-  const worker = startWorkerProcess(options, workerPort, {
+  const worker = startWorkerProcess(options, workerPort, secrets, {
     ...options.settings,
     PUBLIC_BASE_URL: url,
     RUNPOD_BASE_URL: endpointUrl,
@@ -116,12 +116,19 @@ function startEndpointProcess(options: StackOptions, port: number, apiKey: strin
   );
 }
 
-function startWorkerProcess(options: StackOptions, port: number, settings: Record<string, string | number>): Service {
+function startWorkerProcess(
+  options: StackOptions,
+  port: number,
+  secrets: Secrets,
+  settings: Record<string, string | number>,
+): Service {
   const vars = Object.entries(settings).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const args = [
     ...["dev", "--config", join(root, "wrangler.toml"), "--ip", "127.0.0.1", "--port", String(port)],
     ...["--inspector-port", "0", "--show-interactive-dev-session", "false", "--log-level", "warn"],
     ...["--persist-to", stateDir(options.dataDir), "--env-file", secretsFile(options.dataDir), ...vars],
   ];
-  return new Service("The Worker", wrangler, args, join(options.dataDir, "worker.log"), process.env);
+  // A secret of the same name in the caller's environment would win over the file.
+  const env = { ...process.env, ...secrets };
+  return new Service("The Worker", wrangler, args, join(options.dataDir, "worker.log"), env);
 }

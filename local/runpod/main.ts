@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     stopping.abort();
     await Promise.all(workers);
     await endpoint.close();
+    process.exit(0);
   };
   process.once("SIGTERM", stop).once("SIGINT", stop);
 }

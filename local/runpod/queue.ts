@@ -106,7 +106,7 @@ export class RunQueue {
   /** Resolves at the next change that a waiting worker should look at, or after `ms`. */
   changed(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(resolve, ms).unref();
       this.#wake.push(() => {
         clearTimeout(timer);
         resolve();

@@ -90,6 +90,7 @@ async function sendResult(options: WorkerOptions, id: string, result: object): P
     }
     await sleep(retryAfterMs);
   }
+  process.stderr.write(`The result of ${id} was lost: the endpoint did not take it.\n`);
 }
 
 function report(options: WorkerOptions, id: string, body: object): Promise<Response> {

@@ -49,7 +49,7 @@ function salvage(job: JobState, { now }: DecisionContext): JobState {
     const mayHaveRun = attempt.outcome !== "provider_rejected";
     return mayHaveRun ? { ...attempt, claim: "salvage", check: { step: "output", at: now } } : attempt;
   });
-  return endIfNothingToSalvage({ ...job, attempts, nextAttemptAt: null }, now);
+  return endIfNothingToSalvage({ ...job, attempts, nextAttemptAt: null, stage: "verifying" }, now);
 }
 
 /** The pending error becomes the job's error as soon as no attempt is left to look at. */

@@ -1,0 +1,48 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const help = `Runs every check of the project; the first that fails ends the run.
+
+  npm test
+
+  npx vitest run --project unit|workers|e2e   one part of the tests, once the dependencies are installed
+`;
+
+const bundleDir = mkdtempSync(join(tmpdir(), "export-jobs-bundle-"));
+const generated = "src/worker-configuration.d.ts";
+
+/** Each check: what it shows, and the command. Quick ones first. */
+const checks: [string, ...string[]][] = [
+  ["bindings", "wrangler", "types", generated, "--include-runtime=false", "--strict-vars=false", "--check"],
+  ["types of src", "tsc", "-p", "tsconfig.json"],
+  ["types of local", "tsc", "-p", "local/tsconfig.json"],
+  ["types of test", "tsc", "-p", "test/tsconfig.json"],
+  ["lint, layers and format", "biome", "ci", "--reporter=summary", "."],
+  ["bundle to deploy", "wrangler", "deploy", "--dry-run", "--outdir", bundleDir],
+  ["tests", "vitest", "run"],
+];
+
+function run([name, command = "", ...args]: (typeof checks)[number]): boolean {
+  const started = Date.now();
+  process.stdout.write(`\n> ${name}\n`);
+  const { status } = spawnSync(command, args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, CI: "true" },
+  });
+  process.stdout.write(`${status === 0 ? "ok" : "FAILED"}: ${name}, ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+  return status === 0;
+}
+
+if (process.argv.includes("--help")) {
+  process.stdout.write(help);
+} else {
+  const started = Date.now();
+  const failed = checks.findIndex((check) => !run(check));
+  rmSync(bundleDir, { recursive: true, force: true });
+  const passed = failed < 0 ? checks.length : failed;
+  process.stdout.write(`\nChecks in ${((Date.now() - started) / 1000).toFixed(1)} s:\n`);
+  process.stdout.write(`${passed} passed, ${failed < 0 ? 0 : 1} failed\n`);
+  process.exit(failed < 0 ? 0 : 1);
+}

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { JobStatus } from "../../src/contract/job.ts";
+import { allowedEdges } from "../../src/core/job-state.ts";
+import { readDocument, readShellBlocks, root } from "./markdown.ts";
+
+const documents = ["README.md", "ARCHITECTURE.md", "docs/runpod-handler.md"];
+const { scripts } = z
+  .object({ scripts: z.record(z.string(), z.string()) })
+  .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+
+describe.each(documents)("%s", (document) => {
+  const text = readDocument(document);
+
+  it("names only paths that exist", () => {
+    const named = [...text.matchAll(/`((?:src|local|test|migrations|docs|\.ci)\/[\w./-]*)`/g)].map(
+      ([, path = ""]) => path,
+    );
+    const linked = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path = ""]) => path);
+    const missing = [...named, ...linked].filter(
+      (path) => !existsSync(join(root, path)) && !existsSync(join(root, "docs", path)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("names only commands that exist", () => {
+    const run = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name = ""]) => name);
+    expect(run.filter((name) => scripts[name] === undefined)).toEqual([]);
+    const files = readShellBlocks(document).flatMap((block) =>
+      [...block.matchAll(/node ([\w./-]+)/g)].map(([, file = ""]) => file),
+    );
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+});
+
+describe("ARCHITECTURE.md", () => {
+  it("shows the edges between statuses that the code allows", () => {
+    const text = readDocument("ARCHITECTURE.md");
+    for (const status of JobStatus.options) {
+      const targets = allowedEdges[status].map((target) => `\`${target}\``).join(", ") || "none: final";
+      expect(text).toContain(`| \`${status}\` | ${targets} |`);
+    }
+  });
+
+  it("lists every invariant", () => {
+    const text = readDocument("ARCHITECTURE.md");
+    for (let number = 1; number <= 16; number++) {
+      expect(text).toMatch(new RegExp(`\\| I${number} \\|`));
+    }
+  });
+});
