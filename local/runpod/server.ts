@@ -139,7 +139,7 @@ function workerProtocol(queue: RunQueue, closing: AbortSignal): Hono {
     if (status === "IN_PROGRESS") {
       queue.progress(c.req.param("id"), output);
     } else {
-      queue.finish(c.req.param("id"), error === undefined ? { output } : { error: String(error) });
+      queue.finish(c.req.param("id"), error ? { error: String(error) } : { output });
     }
     return c.json({ status: "ok" });
   });

@@ -119,6 +119,36 @@ describe("the RunPod endpoint of this machine", () => {
     await expect.poll(() => stopped).toBe(true);
   });
 
+  it("serves a worker that talks as RunPod's Python SDK does", async () => {
+    const endpoint = await start();
+    const id = await run(endpoint, { input: { a: 1 } });
+    const sdk = (path: string, body?: object) =>
+      fetch(`${endpoint.url}/e/${path}`, {
+        method: body ? "POST" : "GET",
+        headers: { authorization: apiKey, "content-type": "application/x-www-form-urlencoded" },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+    const taken = await sdk("job-take/mine?gpu=local&job_in_progress=0");
+    expect([taken.status, await taken.json()]).toEqual([200, { id, input: { a: 1 } }]);
+    expect((await sdk(`ping/mine?job_id=${id}&runpod_version=1`)).status).toBe(200);
+    await sdk(`job-done/mine/${id}?gpu=local&isStream=false`, { status: "IN_PROGRESS", output: { progress: 40 } });
+    expect(await (await endpoint.call(`status/${id}`)).json()).toMatchObject({
+      status: "IN_PROGRESS",
+      output: { progress: 40 },
+    });
+    await sdk(`job-done/mine/${id}?gpu=local&isStream=false`, { output: {}, error: "invalid_params: no" });
+    expect(await (await endpoint.call(`status/${id}`)).json()).toMatchObject({
+      status: "FAILED",
+      error: "invalid_params: no",
+    });
+    const other = await run(endpoint, { input: {} });
+    await sdk("job-take/mine?gpu=local&job_in_progress=0");
+    await sdk(`job-done/mine/${other}?gpu=local&isStream=false`, {});
+    const ended = await (await endpoint.call(`status/${other}`)).json();
+    expect(ended).toMatchObject({ status: "COMPLETED" });
+    expect(ended).not.toHaveProperty("output");
+  });
+
   it("asks for its key, and knows what it does not know", async () => {
     const endpoint = await start();
     expect((await fetch(`${endpoint.url}/e/health`)).status).toBe(401);

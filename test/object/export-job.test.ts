@@ -184,6 +184,35 @@ describe("progress", () => {
   });
 });
 
+describe("what a life costs", () => {
+  it("in D1: one insert, one row when it is processing, one at its end, nothing for 100 updates of progress", async () => {
+    const original = env.DB.prepare;
+    const statements: string[] = [];
+    const prepare = vi.spyOn(Object.getPrototypeOf(env.DB), "prepare").mockImplementation(function (
+      this: D1Database,
+      sql,
+    ) {
+      statements.push(String(sql));
+      return Reflect.apply(original, this, [sql]);
+    });
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    for (let progress = 0; progress < 100; progress++) {
+      await report(run.input.progress_url, { progress });
+    }
+    await completeRun(run);
+    await ring(run);
+    await vi.waitFor(async () => {
+      expect(
+        (await env.DB.prepare("SELECT settled_at FROM export_jobs WHERE id = ?").bind(id).first())?.["settled_at"],
+      ).toBeTruthy();
+    });
+    prepare.mockRestore();
+    const writes = statements.filter((sql) => /^(insert|update|delete)/i.test(sql)).map((sql) => sql.slice(0, 6));
+    expect(writes).toEqual(["insert", "update", "update"]);
+  });
+});
+
 describe("cancel", () => {
   it("is final at once, and RunPod is told behind it", async () => {
     const { id } = await createJob();
