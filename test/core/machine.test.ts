@@ -154,6 +154,14 @@ describe("a webhook", () => {
     expect(play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null })).toBe(false);
   });
 
+  it("is needed, or RunPod's word is, for an output in R2 to count", () => {
+    const play = new Play().open().accept();
+    expect(play.tell({ kind: "output_found", attempt: 1, output })).toBe(false);
+    play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null });
+    expect(play.tell({ kind: "output_found", attempt: 1, output: { ...output, size: 0 } })).toBe(false);
+    expect(play.tell({ kind: "output_found", attempt: 1, output })).toBe(true);
+  });
+
   it("before the answer to /run is kept until the run is known", () => {
     const play = new Play().open();
     play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null });
@@ -381,6 +389,15 @@ describe("progress", () => {
     expect(action).toEqual({ do: "wait", until: since + timers.progressFlushMs });
   });
 
+  it("with another nonce, or lower in RunPod's status, changes nothing that a reader sees", () => {
+    const play = new Play().open().accept();
+    play.tell(progress(30));
+    expect(play.tell(progress(50, "other"))).toBe(false);
+    const stale = { ...report, word: "running", progress: { progress: 5, stage: "old", message: null } } as const;
+    play.tell({ kind: "run_reported", attempt: 1, report: stale });
+    expect(play.job).toMatchObject({ progress: 30, stage: "rendering" });
+  });
+
   it("starts again at 0 with a new attempt", () => {
     const play = new Play().open().accept();
     play.tell(progress(80));
@@ -448,6 +465,14 @@ describe("cancel", () => {
 });
 
 describe("a final job", () => {
+  it("that was cancelled stays so when the output turns up", () => {
+    const play = new Play().open();
+    play.tell({ kind: "run_unconfirmed", attempt: 1 });
+    play.tell({ kind: "cancel_requested" });
+    expect(play.tell({ kind: "output_found", attempt: 1, output })).toBe(false);
+    expect(play.job.status).toBe("cancelled");
+  });
+
   it("is changed by no signal", () => {
     const play = new Play().open().accept();
     play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null });
