@@ -128,7 +128,7 @@ function startWorkerProcess(
     ...["--inspector-port", "0", "--show-interactive-dev-session", "false", "--log-level", "warn"],
     ...["--persist-to", stateDir(options.dataDir), "--env-file", secretsFile(options.dataDir), ...vars],
   ];
-  // A secret of the same name in the caller's environment would win over the file.
-  const env = { ...process.env, ...secrets };
+  // A secret of the same name in the caller's environment would win over the file, and with one wrangler reads no .env.
+  const env = { ...process.env, ...parseEnv(readFileSync(join(root, ".env"), "utf8")), ...secrets };
   return new Service("The Worker", wrangler, args, join(options.dataDir, "worker.log"), env);
 }

@@ -89,6 +89,10 @@ describe("an export through the front door", () => {
       // Just above the player, inside the ellipse; well above it, outside.
       expect((await light(time, 0, -95)) / grass).toBeCloseTo(1, 0.7);
       expect((await light(time, 0, -200)) / grass).toBeCloseTo(0.4, 0.7);
+      // Close to its edges: a region that is one frame late is 8 pixels off.
+      const ahead = time < 4 ? 1 : -1;
+      expect((await light(time, ahead * 84, 0)) / grass).toBeCloseTo(1, 0.7);
+      expect((await light(time, ahead * -96, 0)) / grass).toBeCloseTo(0.4, 0.7);
     }
     expect((await light(5.5, 0, -200)) / grass).toBeCloseTo(1, 0.7);
   });

@@ -83,6 +83,22 @@ describe("GET /api/jobs/:id/events as a stream", () => {
     expect((await openStream(id, { "last-event-id": String(last?.id) })).status).toBe(204);
   });
 
+  it("gives one who resumes the log, and then the progress that no log holds", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    for (const progress of [10, 55]) {
+      await call(run.input.progress_url, { method: "POST", body: JSON.stringify({ progress }) });
+    }
+    const { events } = await openStream(id, { "last-event-id": "1" });
+    await completeRun(run);
+    await ring(run);
+    const told = await events;
+    const stages = told.map(({ data }) => data.stage);
+    expect(stages.slice(0, 2)).toEqual(["dispatching", "waiting_for_gpu"]);
+    expect(told.find(({ data }) => data.progress === 55)?.event).toBe("progress");
+    expect(told.map(({ id: seq }) => seq)).toEqual(told.map(({ id: seq }) => seq).sort((a, b) => a - b));
+  });
+
   it("gives a latecomer the state and the final event, resumable between the two", async () => {
     const { id } = await createJob();
     await finish(id);

@@ -1,0 +1,96 @@
+import { expect } from "vitest";
+import { type JobSpec, type JobState, newJobState } from "../../src/core/job-state.ts";
+import { transition } from "../../src/core/machine.ts";
+import { nextAction } from "../../src/core/next-action.ts";
+import type { Signal } from "../../src/core/signals.ts";
+import type { Timers } from "../../src/core/timers.ts";
+
+export const timers: Timers = {
+  runTimeoutMs: 15_000,
+  runGraceMs: 60_000,
+  statusTimeoutMs: 5_000,
+  pollMinMs: 5_000,
+  pollMaxMs: 60_000,
+  executionTimeoutMs: 600_000,
+  queueTimeoutMs: 1_800_000,
+  outputWindowMs: 30_000,
+  retryBackoffMs: 5_000,
+  progressFlushMs: 5_000,
+};
+
+const spec: JobSpec = {
+  id: "01990000-0000-7000-8000-000000000001",
+  tenantId: "t",
+  projectId: 1,
+  userId: null,
+  type: "overlay",
+  params: { include_audio: true, highlight_regions: [], effect_type: "blur" },
+  inputVideoKey: "input/t/u/a.mp4",
+  maxRetries: 3,
+  startWithinMs: null,
+  maxRunMs: null,
+  createdAt: 0,
+};
+
+export const report = { delayMs: null, executionMs: null };
+export const output = { key: "output/t/j/1.mp4", size: 9, etag: "e" };
+
+/** A job under a clock of its own; signals go in, the state comes out. */
+export class Play {
+  job: JobState;
+  now = 0;
+
+  constructor(extra: Partial<JobSpec> = {}) {
+    this.job = newJobState({ ...spec, ...extra });
+  }
+
+  /** @returns whether the signal changed anything */
+  tell(signal: Signal, watched = false): boolean {
+    const change = transition(this.job, signal, { now: this.now, timers, watched });
+    this.job = change?.job ?? this.job;
+    return change !== null;
+  }
+
+  open(nonce = `nonce-${this.job.attempts.length + 1}`): this {
+    const outputKey = `output/t/j/${this.job.attempts.length + 1}.mp4`;
+    expect(this.tell({ kind: "attempt_opened", nonce, endpointId: "e", outputKey })).toBe(true);
+    return this;
+  }
+
+  accept(attempt = 1): this {
+    expect(this.tell({ kind: "run_accepted", attempt, runId: `run-${attempt}` })).toBe(true);
+    return this;
+  }
+
+  get action() {
+    return nextAction(this.job, this.now, timers);
+  }
+
+  /** Goes to the instant that the job waits for. */
+  wait(): this {
+    const { action } = this;
+    expect(action.do).toBe("wait");
+    this.now = action.do === "wait" ? action.until : this.now;
+    return this;
+  }
+
+  /** Goes on until there is something to do but to copy progress to D1. */
+  waitForWork(): this {
+    for (let step = 0; step < 10 && (this.action.do === "wait" || this.action.do === "project"); step++) {
+      this.project();
+      if (this.action.do === "wait") {
+        this.wait();
+      }
+    }
+    return this;
+  }
+
+  /** D1 takes whatever is to be projected. */
+  project(): this {
+    const { action } = this;
+    if (action.do === "project") {
+      this.tell({ kind: "projected", version: this.job.version, settled: action.settled, done: true });
+    }
+    return this;
+  }
+}
