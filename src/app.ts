@@ -12,6 +12,7 @@ import { AppError, toProblemResponse } from "./http/problem.ts";
 import { problemPages } from "./http/problem-pages.ts";
 import { requestContext } from "./http/request-context.ts";
 import { uploadRoutes } from "./http/uploads.ts";
+import { usageRoutes } from "./http/usage.ts";
 import { webhookRoutes } from "./http/webhooks.ts";
 
 /** The HTTP surface, as a table of contents. Every path that is not public by name needs a credential. */
@@ -25,6 +26,7 @@ app.route("/", jobRoutes);
 app.route("/", liveRoutes);
 app.route("/", outputRoutes);
 app.route("/", uploadRoutes);
+app.route("/", usageRoutes);
 app.route("/", fileRoutes);
 app.route("/", webhookRoutes);
 app.route("/", healthRoutes);

@@ -57,6 +57,8 @@ const SettingsSchema = z.object({
   OUTPUT_WINDOW_MS: ms(30_000),
   RETRY_BACKOFF_MS: ms(5_000),
   PROGRESS_FLUSH_MS: ms(5_000),
+  SWEEP_AFTER_MS: ms(180_000),
+  GPU_PRICE_PER_SECOND: z.coerce.number().min(0).optional(),
 });
 
 /** The Worker's settings, parsed. */
@@ -68,6 +70,10 @@ export type Settings = Readonly<{
   signingKeys: SigningKeys;
   bootstrapKey: { keyId: string; secret: string };
   maxRetries: number;
+  /** A job that D1 has not heard of for so long is woken by the sweep. Milliseconds. */
+  sweepAfterMs: number;
+  /** For the cost in usage reports; in whatever currency the operator thinks. */
+  gpuPricePerSecond: number | null;
   timers: Timers;
 }>;
 
@@ -113,6 +119,8 @@ function toSettings(values: z.infer<typeof SettingsSchema>): Settings {
     signingKeys: values.SIGNING_KEYS,
     bootstrapKey: values.BOOTSTRAP_API_KEY,
     maxRetries: values.MAX_RETRIES,
+    sweepAfterMs: values.SWEEP_AFTER_MS,
+    gpuPricePerSecond: values.GPU_PRICE_PER_SECOND ?? null,
     timers,
   };
 }

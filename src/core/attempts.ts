@@ -1,5 +1,5 @@
 import type { JobErrorCode } from "../contract/job.ts";
-import { type Attempt, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { type Attempt, currentAttempt, type Duty, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { startDeadline } from "./pace.ts";
 import { backoffMs, retryable } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
@@ -10,16 +10,35 @@ export function patchAttempt(job: JobState, number: number, patch: Partial<Attem
   return { ...job, attempts };
 }
 
-export function closeAttempt(job: JobState, number: number, outcome: Attempt["outcome"]): JobState {
-  return patchAttempt(job, number, { phase: "closed", outcome, check: null, claim: null, hinted: false });
+export function closeAttempt(job: JobState, number: number, outcome: Attempt["outcome"], now: number): JobState {
+  const closedAt = findAttempt(job, number)?.closedAt ?? now;
+  return patchAttempt(job, number, { phase: "closed", outcome, closedAt, check: null, claim: null, hinted: false });
+}
+
+function owe(job: JobState, duty: Duty, attempt: number, dueAt: number): JobState {
+  const isOwed = job.obligations.some((owed) => owed.duty === duty && owed.attempt === attempt);
+  return isOwed ? job : { ...job, obligations: [...job.obligations, { duty, attempt, tries: 0, dueAt }] };
 }
 
 /** Owes RunPod a cancel for a run that may still hold a GPU (I8). */
 export function oweCancel(job: JobState, number: number, now: number): JobState {
-  if (!findAttempt(job, number)?.runId || job.cancels.some(({ attempt }) => attempt === number)) {
-    return job;
-  }
-  return { ...job, cancels: [...job.cancels, { attempt: number, tries: 0, dueAt: now }] };
+  return findAttempt(job, number)?.runId ? owe(job, "cancel", number, now) : job;
+}
+
+/** Owes the removal of an output that nobody will read, after the time in which a late writer may still bring it. */
+export function oweDeletion(job: JobState, number: number, { now, timers }: DecisionContext): JobState {
+  return owe(job, "delete_output", number, now + timers.outputWindowMs);
+}
+
+/** Once the job is over, each closed attempt owes its usage, once (I10). */
+export function oweUsage(job: JobState, now: number): JobState {
+  const owing = isFinal(job.status)
+    ? job.attempts.filter(({ phase, usageOwed }) => phase === "closed" && !usageOwed)
+    : [];
+  return owing.reduce(
+    (state, { number }) => owe(patchAttempt(state, number, { usageOwed: true }), "count_usage", number, now),
+    job,
+  );
 }
 
 type Failure = { code: JobErrorCode; message: string; retry?: boolean };
@@ -29,13 +48,13 @@ type Failure = { code: JobErrorCode; message: string; retry?: boolean };
  * attempt's output is looked for once more, because a lost result is still a result.
  */
 export function failAttempt(job: JobState, number: number, failure: Failure, context: DecisionContext): JobState {
-  const closed = closeAttempt(job, number, failure.code);
+  const closed = closeAttempt(job, number, failure.code, context.now);
   const attempt = currentAttempt(closed);
   if (isFinal(job.status) || attempt?.number !== number || job.pendingError) {
     return closed;
   }
   const nextAttemptAt = context.now + backoffMs(context.timers.retryBackoffMs, number, attempt.nonce);
-  const mayRetry = (failure.retry ?? retryable[failure.code]) && number <= job.spec.maxRetries;
+  const mayRetry = (failure.retry ?? retryable[failure.code]) && number - job.attemptsBefore <= job.spec.maxRetries;
   if (mayRetry && nextAttemptAt < startDeadline(job)) {
     return { ...closed, stage: "queued", message: failure.message, nextAttemptAt };
   }

@@ -57,13 +57,22 @@ export type Attempt = Readonly<{
   check: Readonly<{ step: "status" | "output"; at: number }> | null;
   polls: number;
   outcome: "complete" | "cancelled" | "superseded" | JobErrorCode | null;
+  closedAt: number | null;
+  /** Its usage is owed or counted: never twice (I10). */
+  usageOwed: boolean;
+  /** Longest rendering and whole life that RunPod was told, in milliseconds. */
+  policy: Readonly<{ executionTimeoutMs: number; ttlMs: number }>;
   /** RunPod's own figures, when it gave them. */
   delayMs: number | null;
   executionMs: number | null;
 }>;
 
-/** A run that must be cancelled at RunPod, retried until RunPod says so. */
-export type CancelObligation = Readonly<{ attempt: number; tries: number; dueAt: number }>;
+/**
+ * What is owed for an attempt and tried until it is done: `cancel` its run at RunPod (I8), `count_usage` in D1 (I10),
+ * `delete_output` of one that lost.
+ */
+export type Duty = "cancel" | "count_usage" | "delete_output";
+export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; dueAt: number }>;
 
 /** How far D1's copy of the job has come. */
 export type Projection = Readonly<{
@@ -73,6 +82,8 @@ export type Projection = Readonly<{
   at: number;
   tries: number;
   notBefore: number;
+  /** The version at which the owner last reopened the job: until D1 has it, the columns of the end must be cleared. */
+  reopenedVersion: number;
 }>;
 
 export type JobState = Readonly<{
@@ -88,7 +99,9 @@ export type JobState = Readonly<{
   nextAttemptAt: number | null;
   /** The verdict that stands unless an attempt's output is found after all. */
   pendingError: JobError | null;
-  cancels: readonly CancelObligation[];
+  obligations: readonly Obligation[];
+  /** How many attempts there were when the owner last asked for a retry: each asking has its own `max_retries`. */
+  attemptsBefore: number;
   version: number;
   /** The next version is above this: a crash may have lost versions that readers have seen. */
   versionFloor: number;
@@ -112,10 +125,11 @@ export function newJobState(spec: JobSpec): JobState {
     attempts: [],
     nextAttemptAt: spec.createdAt,
     pendingError: null,
-    cancels: [],
+    obligations: [],
+    attemptsBefore: 0,
     version: 1,
     versionFloor: 0,
-    projection: { version: 1, urgentVersion: 1, at: spec.createdAt, tries: 0, notBefore: 0 },
+    projection: { version: 1, urgentVersion: 1, at: spec.createdAt, tries: 0, notBefore: 0, reopenedVersion: 0 },
     startedAt: null,
     completedAt: null,
     updatedAt: spec.createdAt,
@@ -129,13 +143,13 @@ export function isFinal(status: JobStatus): boolean {
   return finalSet.has(status);
 }
 
-/** The only changes of status there are (I4); a final status has no way out (I3). */
+/** The only changes of status there are (I4); a final status is left by the owner's retry alone (I3). */
 export const allowedEdges: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   pending: ["processing", "complete", "error", "cancelled"],
   processing: ["complete", "error", "cancelled"],
   complete: [],
-  error: [],
-  cancelled: [],
+  error: ["pending"],
+  cancelled: ["pending"],
 };
 
 export function currentAttempt(job: JobState): Attempt | undefined {
@@ -148,5 +162,5 @@ export function findAttempt(job: JobState, number: number): Attempt | undefined 
 
 /** Final, projected work done, no run left that could cost a GPU: only such a job sleeps without an alarm (I8, I11). */
 export function isSettleable(job: JobState): boolean {
-  return isFinal(job.status) && job.cancels.length === 0 && job.attempts.every(({ phase }) => phase === "closed");
+  return isFinal(job.status) && job.obligations.length === 0 && job.attempts.every(({ phase }) => phase === "closed");
 }

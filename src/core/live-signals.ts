@@ -1,4 +1,4 @@
-import { closeAttempt, oweCancel, patchAttempt } from "./attempts.ts";
+import { closeAttempt, oweCancel, oweDeletion, patchAttempt } from "./attempts.ts";
 import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { beginRendering, learnRun } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
@@ -40,7 +40,7 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now }:
 }
 
 /** Final for the user at once; whatever runs, or turns out to run, is cancelled behind it. */
-export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_requested">, { now }: DecisionContext) {
+export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_requested">, context: DecisionContext) {
   if (isFinal(job.status)) {
     return null;
   }
@@ -51,9 +51,29 @@ export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_request
     message: null,
     nextAttemptAt: null,
     pendingError: null,
-    completedAt: now,
+    completedAt: context.now,
   };
-  return endOtherAttempts(cancelled, null, "cancelled", now);
+  return endOtherAttempts(cancelled, null, "cancelled", context);
+}
+
+/** The owner wants another try of a job that failed or was cancelled: it is pending again, its history stays. */
+export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested">, { now }: DecisionContext) {
+  if (job.status !== "error" && job.status !== "cancelled") {
+    return null;
+  }
+  const reopened: JobState = {
+    ...job,
+    status: "pending",
+    stage: "queued",
+    progress: 0,
+    message: null,
+    error: null,
+    nextAttemptAt: now,
+    attemptsBefore: job.attempts.length,
+    completedAt: null,
+    settledAt: null,
+  };
+  return reopened;
 }
 
 /** Closes every open attempt but the winner. One whose run id is not known yet stays open until it is, or its ttl ends. */
@@ -61,15 +81,21 @@ export function endOtherAttempts(
   job: JobState,
   winner: number | null,
   outcome: "cancelled" | "superseded",
-  now: number,
+  context: DecisionContext,
 ): JobState {
   return job.attempts.reduce((ended, attempt) => {
     if (attempt.number === winner || attempt.phase === "closed") {
       return attempt.number === winner ? ended : patchAttempt(ended, attempt.number, { check: null, claim: null });
     }
     if (attempt.phase === "submitting" || attempt.phase === "unconfirmed") {
-      return patchAttempt(ended, attempt.number, { check: null, claim: null, outcome });
+      return oweDeletion(
+        patchAttempt(ended, attempt.number, { check: null, claim: null, outcome }),
+        attempt.number,
+        context,
+      );
     }
-    return oweCancel(closeAttempt(ended, attempt.number, outcome), attempt.number, now);
+    const { now } = context;
+    const closed = oweCancel(closeAttempt(ended, attempt.number, outcome, now), attempt.number, now);
+    return oweDeletion(closed, attempt.number, context);
   }, job);
 }

@@ -1,7 +1,8 @@
 import type { JobEvent } from "../contract/event.ts";
+import { oweUsage } from "./attempts.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
-import { allowedEdges, currentAttempt, type JobState } from "./job-state.ts";
-import { cancelRequested, doorbell, progressed } from "./live-signals.ts";
+import { allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
+import { cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
 import { outputAbsent, outputFound, outputUnknown } from "./output-signals.ts";
 import {
   attemptOpened,
@@ -13,7 +14,7 @@ import {
   statusUnavailable,
 } from "./run-signals.ts";
 import type { DecisionContext, Signal, SignalOf } from "./signals.ts";
-import { clock, projected, runCancelled } from "./upkeep-signals.ts";
+import { clock, d1Seen, dutyTried, projected } from "./upkeep-signals.ts";
 
 export type Change = Readonly<{
   job: JobState;
@@ -42,11 +43,13 @@ const handlers: Handlers = {
   doorbell,
   progress: progressed,
   cancel_requested: cancelRequested,
+  retry_requested: retryRequested,
   output_found: outputFound,
   output_absent: outputAbsent,
   output_unknown: outputUnknown,
   projected,
-  run_cancelled: runCancelled,
+  d1_seen: d1Seen,
+  duty_tried: dutyTried,
   clock,
 };
 
@@ -55,10 +58,11 @@ const handlers: Handlers = {
  * @returns null when the fact is stale, a duplicate, or of a superseded attempt: at-least-once delivery is safe
  */
 export function transition(job: JobState, signal: Signal, context: DecisionContext): Change | null {
-  const next = handle(signal.kind, job, signal, context);
-  if (next === null || !isAllowed(job, next)) {
+  const handled = handle(signal.kind, job, signal, context);
+  if (handled === null || !isAllowed(job, handled)) {
     return null;
   }
+  const next = oweUsage(handled, context.now);
   if (!isVisible(job, next)) {
     return { job: next, events: [], durable: !isLight(signal, job, next) };
   }
@@ -95,8 +99,10 @@ function isStatusVisible(before: JobState, after: JobState): boolean {
 function publish(before: JobState, after: JobState, signal: Signal, now: number): Change {
   const version = Math.max(before.version, before.versionFloor) + 1;
   const urgent = before.status !== after.status;
-  const urgentVersion = urgent ? version : after.projection.urgentVersion;
-  const job = { ...after, version, updatedAt: now, projection: { ...after.projection, urgentVersion } };
+  const projection = { ...after.projection, urgentVersion: urgent ? version : after.projection.urgentVersion };
+  const isReopened = isFinal(before.status) && !isFinal(after.status);
+  const reopenedVersion = isReopened ? version : projection.reopenedVersion;
+  const job = { ...after, version, updatedAt: now, projection: { ...projection, reopenedVersion } };
   const durable = !isLight(signal, before, after);
   const event = toEvent(job, eventTypeOf(job, durable ? "status" : "progress"));
   return { job, events: [event], durable };

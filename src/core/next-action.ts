@@ -1,11 +1,11 @@
-import { isFinal, isSettleable, type JobState } from "./job-state.ts";
+import { type Duty, isFinal, isSettleable, type JobState } from "./job-state.ts";
 import { deadlineOf } from "./pace.ts";
 import type { Timers } from "./timers.ts";
 
 export type Action = Readonly<
   | { do: "submit" }
   | { do: "verify"; step: "status" | "output"; attempt: number }
-  | { do: "cancel"; attempt: number }
+  | { do: Duty; attempt: number }
   | { do: "project"; settled: boolean }
   | { do: "clock" }
   | { do: "wait"; until: number }
@@ -29,7 +29,7 @@ type Work = Readonly<{ at: number; action: Action }>;
 const idle: Work = { at: Infinity, action: { do: "rest" } };
 
 function dueWork(job: JobState, timers: Timers): Work[] {
-  const work: Work[] = job.cancels.map(({ attempt, dueAt }) => ({ at: dueAt, action: { do: "cancel", attempt } }));
+  const work = job.obligations.map(({ duty, attempt, dueAt }): Work => ({ at: dueAt, action: { do: duty, attempt } }));
   for (const attempt of job.attempts) {
     work.push({ at: deadlineOf(job, attempt, timers).at, action: { do: "clock" } });
     if (attempt.check && !isFinal(job.status)) {
@@ -50,7 +50,8 @@ function projectionWork(job: JobState, timers: Timers): Work {
   const settled = isSettleable(job);
   const action: Action = { do: "project", settled };
   if (urgentVersion > version || (settled && job.settledAt === null)) {
-    return { at: notBefore, action };
+    // Not before what was owed at the same instant: then one write to D1 tells the end and the settling.
+    return { at: Math.max(notBefore, job.updatedAt), action };
   }
   if (job.version > version) {
     return { at: Math.max(notBefore, at + timers.progressFlushMs), action };

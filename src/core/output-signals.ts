@@ -8,14 +8,15 @@ const looksBeforeLost = 3;
 const looksInOutputWindow = 6;
 
 /** The object is in R2: with RunPod's word, its webhook, or the end of all waiting, the job is complete (I6). */
-export function outputFound(job: JobState, signal: SignalOf<"output_found">, { now }: DecisionContext) {
+export function outputFound(job: JobState, signal: SignalOf<"output_found">, context: DecisionContext) {
+  const { now } = context;
   const attempt = findAttempt(job, signal.attempt);
   const grounds = attempt && (attempt.claim !== null || attempt.hinted || attempt.phase === "unconfirmed");
   if (!grounds || isFinal(job.status) || signal.output.size <= 0) {
     return null;
   }
   const complete: JobState = {
-    ...closeAttempt(job, attempt.number, "complete"),
+    ...closeAttempt(job, attempt.number, "complete", now),
     status: "complete",
     stage: "done",
     progress: 100,
@@ -28,7 +29,7 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, { n
   };
   const mayStillRun = attempt.claim === "late_start" || attempt.claim === "late_end";
   const owed = mayStillRun ? oweCancel(complete, attempt.number, now) : complete;
-  return endOtherAttempts(owed, attempt.number, "superseded", now);
+  return endOtherAttempts(owed, attempt.number, "superseded", context);
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {

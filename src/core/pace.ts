@@ -41,13 +41,13 @@ export function deadlineOf(job: JobState, attempt: Attempt, timers: Timers): Dea
     return { at: submittedAt + timers.runTimeoutMs + timers.statusTimeoutMs, passed: "unanswered" };
   }
   if (phase === "unconfirmed" && isFinal(job.status)) {
-    return { at: submittedAt + runTtlMs(job, timers), passed: "forgotten" };
+    return { at: submittedAt + attempt.policy.ttlMs, passed: "forgotten" };
   }
   if (phase !== "running" || claim !== null) {
     return { at: Infinity, passed: "late_end" };
   }
   if (runningSince !== null) {
-    return { at: runningSince + executionTimeoutMs(job, timers) + timers.pollMaxMs, passed: "late_end" };
+    return { at: runningSince + attempt.policy.executionTimeoutMs + timers.pollMaxMs, passed: "late_end" };
   }
   return {
     at: Math.min((acceptedAt ?? submittedAt) + timers.queueTimeoutMs, startDeadline(job)),

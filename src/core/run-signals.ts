@@ -1,11 +1,11 @@
 import { closeAttempt, failAttempt, oweCancel, patchAttempt } from "./attempts.ts";
 import { type Attempt, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { pollPauseMs, startDeadline } from "./pace.ts";
+import { executionTimeoutMs, pollPauseMs, runTtlMs, startDeadline } from "./pace.ts";
 import { backoffMs } from "./retry.ts";
 import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
 
 /** Opens the next attempt, or the same again after a 429: written before the POST that may buy a GPU. */
-export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">, { now }: DecisionContext) {
+export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">, { now, timers }: DecisionContext) {
   if (job.nextAttemptAt === null || job.nextAttemptAt > now) {
     return null;
   }
@@ -32,6 +32,9 @@ export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">,
     check: null,
     polls: 0,
     outcome: null,
+    closedAt: null,
+    usageOwed: false,
+    policy: { executionTimeoutMs: executionTimeoutMs(job, timers), ttlMs: runTtlMs(job, timers) },
     delayMs: null,
     executionMs: null,
   };
@@ -51,7 +54,7 @@ export function learnRun(job: JobState, attempt: Attempt, runId: string, context
   const { now } = context;
   const known = patchAttempt(job, attempt.number, { runId, acceptedAt: now });
   if (isFinal(job.status) || attempt.phase === "closed") {
-    return oweCancel(closeAttempt(known, attempt.number, attempt.outcome ?? "cancelled"), attempt.number, now);
+    return oweCancel(closeAttempt(known, attempt.number, attempt.outcome ?? "cancelled", now), attempt.number, now);
   }
   const at = attempt.hinted ? now : now + pollPauseMs(job, attempt, context);
   const running = patchAttempt(known, attempt.number, { phase: "running", check: { step: "status", at } });
@@ -75,7 +78,7 @@ export function runThrottled(job: JobState, signal: SignalOf<"run_throttled">, c
     return null;
   }
   if (isFinal(job.status)) {
-    return closeAttempt(job, attempt.number, "cancelled");
+    return closeAttempt(job, attempt.number, "cancelled", context.now);
   }
   const { now, timers } = context;
   if (now >= Math.min(attempt.openedAt + timers.queueTimeoutMs, startDeadline(job))) {

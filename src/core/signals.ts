@@ -1,5 +1,5 @@
 import type { JobErrorCode } from "../contract/job.ts";
-import type { StoredOutput } from "./job-state.ts";
+import type { Duty, StoredOutput } from "./job-state.ts";
 import type { Timers } from "./timers.ts";
 
 /** Progress as a handler reports it, cleaned: percent 0–100, texts bounded. */
@@ -29,8 +29,10 @@ export type Signal = Readonly<
   | { kind: "output_absent"; attempt: number }
   | { kind: "output_unknown"; attempt: number }
   | { kind: "cancel_requested" }
-  | { kind: "run_cancelled"; attempt: number; done: boolean }
+  | { kind: "retry_requested" }
+  | { kind: "duty_tried"; duty: Duty; attempt: number; done: boolean }
   | { kind: "projected"; version: number; settled: boolean; done: boolean }
+  | { kind: "d1_seen"; version: number }
   | { kind: "clock" }
 >;
 

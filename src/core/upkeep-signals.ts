@@ -22,19 +22,34 @@ export function projected(job: JobState, signal: SignalOf<"projected">, { now, t
   };
 }
 
-/** RunPod took the cancel, or it is tried again later. */
-export function runCancelled(job: JobState, signal: SignalOf<"run_cancelled">, { now, timers }: DecisionContext) {
-  const owed = job.cancels.find(({ attempt }) => attempt === signal.attempt);
+/** D1 was seen with an older version than it had told us that it took, or unsettled though settled: it lost a write. */
+export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">): JobState | null {
+  const { projection } = job;
+  const isBehind = version < projection.version;
+  if (!isBehind && job.settledAt === null) {
+    return null;
+  }
+  const urgentVersion = isBehind ? job.version : projection.urgentVersion;
+  return {
+    ...job,
+    settledAt: null,
+    projection: { ...projection, version: Math.min(version, projection.version), urgentVersion },
+  };
+}
+
+/** A duty was done, or is tried again later. */
+export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, { now, timers }: DecisionContext) {
+  const owed = job.obligations.find(({ duty, attempt }) => duty === signal.duty && attempt === signal.attempt);
   if (!owed) {
     return null;
   }
-  const others = job.cancels.filter((cancel) => cancel !== owed);
+  const others = job.obligations.filter((obligation) => obligation !== owed);
   if (signal.done) {
-    return { ...job, cancels: others };
+    return { ...job, obligations: others };
   }
   const tries = owed.tries + 1;
   const dueAt = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
-  return { ...job, cancels: [...others, { ...owed, tries, dueAt }] };
+  return { ...job, obligations: [...others, { ...owed, tries, dueAt }] };
 }
 
 /** Time has passed: every attempt whose deadline is over moves on. */
@@ -52,7 +67,7 @@ function passDeadline(job: JobState, attempt: Attempt, passed: Deadline["passed"
     case "unanswered":
       return runUnconfirmed(job, { kind: "run_unconfirmed", attempt: attempt.number }, context) ?? job;
     case "forgotten":
-      return closeAttempt(job, attempt.number, attempt.outcome);
+      return closeAttempt(job, attempt.number, attempt.outcome, context.now);
     case "late_start":
     case "late_end":
       return claimOutput(job, attempt.number, passed, context.now);

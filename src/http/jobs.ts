@@ -98,6 +98,35 @@ const cancelJobRoute = createRoute({
   },
 });
 
+const retryJobRoute = createRoute({
+  method: "post",
+  path: "/api/jobs/{id}/retry",
+  operationId: "retryJob",
+  tags: ["jobs"],
+  summary: "Try a failed or cancelled job again",
+  security: backendOnly,
+  request: { params: JobPath },
+  responses: {
+    200: jsonAnswer("The job, pending again, with its `max_retries` anew.", Job),
+    ...problemAnswers("unauthenticated", "insufficient_scope", "not_found", "conflict"),
+  },
+});
+
+const deleteJobRoute = createRoute({
+  method: "delete",
+  path: "/api/jobs/{id}",
+  operationId: "deleteJob",
+  tags: ["jobs"],
+  summary: "Remove a finished job with its output",
+  description: "The input stays: other jobs may use it.",
+  security: backendOnly,
+  request: { params: JobPath },
+  responses: {
+    204: { description: "Gone." },
+    ...problemAnswers("unauthenticated", "insufficient_scope", "not_found", "conflict"),
+  },
+});
+
 /** The row of a job that the caller may see. @throws AppError `not_found`, the same for missing and foreign (I13) */
 export async function requireRow(c: AppContext, id: string): Promise<ExportJobRow> {
   const tenantId = requireJobAccess(c, id);
@@ -144,4 +173,21 @@ export const jobRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook }
       throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });
     }
     return c.json(job, 200);
+  })
+  .openapi(retryJobRoute, async (c) => {
+    requireTenant(c);
+    const row = await requireRow(c, c.req.valid("param").id);
+    const reopened = await jobObject(c.env, row.id).retry();
+    if (!reopened) {
+      throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });
+    }
+    return c.json(await toJobNow(c, { ...row, ...reopened }), 200);
+  })
+  .openapi(deleteJobRoute, async (c) => {
+    requireTenant(c);
+    const row = await requireRow(c, c.req.valid("param").id);
+    if (!(await jobObject(c.env, row.id).destroy())) {
+      throw new AppError("conflict", { detail: "Only a job that is over can be removed: cancel it first." });
+    }
+    return c.body(null, 204);
   });

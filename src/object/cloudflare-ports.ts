@@ -4,7 +4,8 @@ import type { Settings } from "../env.ts";
 import { askStatus, cancelRun, submitRun } from "../runpod/client.ts";
 import { openDatabase } from "../store/database.ts";
 import { projectJob } from "../store/jobs.ts";
-import { findOutput } from "../store/videos.ts";
+import { countUsage } from "../store/usage.ts";
+import { deleteVideo, findOutput } from "../store/videos.ts";
 import type { Journal } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 import { newRunRequest } from "./run-request.ts";
@@ -27,6 +28,8 @@ export function newCloudflarePorts(env: Env, settings: Settings, journal: Journa
     cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
     findOutput: (key) => inTime(findOutput(env.VIDEOS, key), timers.statusTimeoutMs),
     project: (projection) => inTime(projectJob(db, projection), timers.statusTimeoutMs),
+    countUsage: (row) => inTime(countUsage(db, row), timers.statusTimeoutMs),
+    deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
     broadcast: (event: JobEvent) => watchers.broadcast(event),
     isWatched: () => watchers.count > 0,
     warn: (message) => console.warn(JSON.stringify({ level: "warn", message })),

@@ -1,13 +1,14 @@
-import { type Attempt, findAttempt, type JobState } from "../core/job-state.ts";
+import { type Attempt, type Duty, findAttempt, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
 import type { Signal } from "../core/signals.ts";
 import { toTimestamp } from "../core/time.ts";
 import type { RunOutcome } from "../runpod/client.ts";
+import type { UsageRow } from "../store/schema.ts";
 import type { Ports } from "./ports.ts";
 import { toProjection } from "./projection.ts";
 
 /** The actions that reach outside; each ends in one signal, whatever happens. */
-export type Effect = Extract<Action, { do: "submit" | "verify" | "cancel" | "project" }>;
+export type Effect = Exclude<Action, { do: "clock" | "wait" | "rest" }>;
 
 /** Carries out one action for the job as it is now. Never throws: failures are signals too. */
 export function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal> {
@@ -16,10 +17,10 @@ export function perform(effect: Effect, job: JobState, ports: Ports): Promise<Si
       return submit(job, job.attempts.length, ports);
     case "verify":
       return effect.step === "status" ? ask(job, effect.attempt, ports) : look(job, effect.attempt, ports);
-    case "cancel":
-      return cancel(job, effect.attempt, ports);
     case "project":
       return project(job, effect.settled, ports);
+    default:
+      return tryDuty(effect.do, job, effect.attempt, ports);
   }
 }
 
@@ -65,10 +66,48 @@ async function look(job: JobState, number: number, ports: Ports): Promise<Signal
   }
 }
 
-async function cancel(job: JobState, number: number, ports: Ports): Promise<Signal> {
-  const run = runOf(findAttempt(job, number));
-  const done = run ? await ports.cancelRun(run.endpointId, run.runId).catch(() => false) : true;
-  return { kind: "run_cancelled", attempt: number, done };
+async function tryDuty(duty: Duty, job: JobState, number: number, ports: Ports): Promise<Signal> {
+  const attempt = findAttempt(job, number);
+  const done = attempt ? await duties[duty](job, attempt, ports).catch(() => false) : true;
+  return { kind: "duty_tried", duty, attempt: number, done };
+}
+
+/** How each duty is done. @returns whether it is; a throw is a no */
+const duties: Readonly<Record<Duty, (job: JobState, attempt: Attempt, ports: Ports) => Promise<boolean>>> = {
+  cancel: async (_job, attempt, ports) => {
+    const run = runOf(attempt);
+    return run ? ports.cancelRun(run.endpointId, run.runId) : true;
+  },
+  count_usage: async (job, attempt, ports) => {
+    await ports.countUsage(await toUsageRow(job, attempt, ports));
+    return true;
+  },
+  delete_output: async (_job, attempt, ports) => {
+    await ports.deleteOutput(attempt.outputKey);
+    return true;
+  },
+};
+
+/** RunPod's figures, asked for once more where its last word came without them. */
+async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promise<UsageRow> {
+  const { spec, status, output } = job;
+  const run = attempt.executionMs === null ? runOf(attempt) : null;
+  const report = run && (await ports.askStatus(run.endpointId, run.runId).catch(() => null));
+  const input = await ports.findOutput(spec.inputVideoKey).catch(() => null);
+  return {
+    tenantId: spec.tenantId,
+    day: toTimestamp(attempt.closedAt ?? job.updatedAt).slice(0, 10),
+    projectId: spec.projectId,
+    jobId: spec.id,
+    attempt: attempt.number,
+    type: spec.type,
+    outcome: attempt.outcome ?? "closed",
+    jobStatus: attempt.number === job.attempts.length ? status : null,
+    gpuMs: Math.round(attempt.executionMs ?? report?.executionMs ?? 0),
+    queueMs: Math.round(attempt.delayMs ?? report?.delayMs ?? 0),
+    bytesIn: input?.size ?? 0,
+    bytesOut: output?.key === attempt.outputKey ? output.size : 0,
+  };
 }
 
 async function project(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {

@@ -62,6 +62,19 @@ export class Engine {
     this.#wakesAt = wakesAt;
   }
 
+  /** The job is gone; nothing is saved or done for it any more. */
+  forget(): void {
+    this.#job = null;
+    this.#wakesAt = null;
+  }
+
+  /** Brings D1 up to date right now; if that fails, it is tried again like any projection. */
+  async project(): Promise<void> {
+    if (this.#job) {
+      this.apply(await perform({ do: "project", settled: false }, this.#job, this.#ports));
+    }
+  }
+
   /** Does what the job needs until it needs to wait. Calls that come while it runs join the run. */
   advance(): Promise<void> {
     this.#running ??= this.#run().finally(() => {
@@ -80,7 +93,10 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
-    for (let step = 0; this.#job && step < maxStepsPerRun; step++) {
+    for (let step = 0; step < maxStepsPerRun; step++) {
+      if (!this.#job) {
+        return;
+      }
       const action = this.#next(this.#job);
       switch (action.do) {
         case "rest":

@@ -4,7 +4,9 @@ import { isFinal, type JobSpec } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
-import type { JobProjection } from "../store/jobs.ts";
+import { openDatabase } from "../store/database.ts";
+import { deleteJob, type JobProjection } from "../store/jobs.ts";
+import { deleteVideo } from "../store/videos.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
 import { Journal } from "./journal.ts";
@@ -84,6 +86,47 @@ export class ExportJob extends DurableObject<Env> {
     this.#engine.apply({ kind: "cancel_requested" });
     this.#advance();
     return this.read();
+  }
+
+  /** Starts another try of a job that failed or was cancelled. @returns null when it did neither */
+  async retry(): Promise<JobProjection | null> {
+    if (!this.#engine.apply({ kind: "retry_requested" })) {
+      return null;
+    }
+    // A read of a final job asks D1 alone, so D1 must know before the owner does.
+    await this.#engine.project();
+    this.#advance();
+    return this.read();
+  }
+
+  /**
+   * The sweep calls: begins a job that never started, and makes one that did do what is due.
+   * @param row what D1 has: whether it is still to be begun, and its version, which is behind ours after a lost write
+   */
+  async wake(spec: JobSpec, row: { isNew: boolean; version: number }): Promise<void> {
+    if (row.isNew) {
+      this.start(spec);
+    }
+    this.#engine.apply({ kind: "d1_seen", version: row.version });
+    await this.#engine.advance();
+  }
+
+  /**
+   * Removes the job for good: outputs, row, state, in an order that can be repeated after a crash.
+   * @returns false while the job is not over, or still owes a cancel at RunPod
+   */
+  async destroy(): Promise<boolean> {
+    await this.#engine.advance();
+    const { job } = this.#engine;
+    if (!job || !isFinal(job.status) || job.obligations.some(({ duty }) => duty === "cancel")) {
+      return false;
+    }
+    await Promise.all(job.attempts.map(({ outputKey }) => deleteVideo(this.env.VIDEOS, outputKey)));
+    await deleteJob(openDatabase(this.env.DB), job.spec.id);
+    this.#engine.forget();
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    return true;
   }
 
   /** What was told to watchers after the event numbered `seq`. */

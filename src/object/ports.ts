@@ -4,6 +4,7 @@ import type { RunReport } from "../core/signals.ts";
 import type { Timers } from "../core/timers.ts";
 import type { RunOutcome } from "../runpod/client.ts";
 import type { JobProjection } from "../store/jobs.ts";
+import type { UsageRow } from "../store/schema.ts";
 import type { Wake } from "./journal.ts";
 
 /** All that the engine touches of the world: the object gives it Cloudflare and RunPod, a simulator its own. */
@@ -24,6 +25,10 @@ export type Ports = Readonly<{
   findOutput(key: string): Promise<StoredOutput | null>;
   /** @throws when D1 does not answer in time */
   project(projection: JobProjection): Promise<void>;
+  /** Counting an attempt again changes nothing. @throws when D1 does not answer in time */
+  countUsage(row: UsageRow): Promise<void>;
+  /** @throws when R2 does not answer in time */
+  deleteOutput(key: string): Promise<void>;
   broadcast(event: JobEvent): void;
   isWatched(): boolean;
   /** Tells the operator of something that only they can mend. */

@@ -7,6 +7,7 @@ export function toProjection(job: JobState): JobProjection {
   return {
     id: job.spec.id,
     version: job.version,
+    reopened: job.projection.reopenedVersion > job.projection.version,
     status: job.status,
     stage: job.stage,
     progress: job.progress,

@@ -1,7 +1,6 @@
 import type { HandlerInput } from "../contract/handler.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import type { Attempt, JobState } from "../core/job-state.ts";
-import { executionTimeoutMs, runTtlMs } from "../core/pace.ts";
 import { newSignedUrl } from "../core/signed-url.ts";
 import { newAttemptToken } from "../core/tokens.ts";
 import type { Settings } from "../env.ts";
@@ -14,13 +13,13 @@ const maxOutputBytes = 5 * 1024 ** 3;
 export async function newRunRequest(
   job: JobState,
   attempt: Attempt,
-  { signingKeys, publicBaseUrl, timers }: Settings,
+  { signingKeys, publicBaseUrl }: Settings,
   now: number,
 ): Promise<RunRequest> {
   const { id: jobId, type, params, inputVideoKey } = job.spec;
   const { number, nonce, outputKey } = attempt;
   const { contentType } = outputFormats[type];
-  const ttl = runTtlMs(job, timers);
+  const { ttlMs: ttl, executionTimeoutMs: executionTimeout } = attempt.policy;
   const expiresAt = now + ttl;
   const token = await newAttemptToken(signingKeys, { jobId, attempt: number, nonce });
   const webhook = `${publicBaseUrl}/webhooks/runpod/${token}`;
@@ -47,6 +46,6 @@ export async function newRunRequest(
   return {
     input: { ...common, type, params },
     webhook,
-    policy: { executionTimeout: executionTimeoutMs(job, timers), ttl },
+    policy: { executionTimeout, ttl },
   };
 }

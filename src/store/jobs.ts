@@ -70,7 +70,7 @@ function statusCondition(statuses: readonly JobStatus[]): SQL | undefined {
 
 /** What the job's object copies to D1. */
 export type JobProjection = Readonly<
-  { id: string; version: number } & Pick<
+  { id: string; version: number; reopened: boolean } & Pick<
     ExportJobRow,
     | "status"
     | "stage"
@@ -93,17 +93,34 @@ export type JobProjection = Readonly<
 /**
  * Late and doubled projections are harmless: only a newer version is written, or the settling of the same one (I9).
  * Of a job that is not over, the columns of the end are left alone: setting them would touch, and bill, the partial
- * indexes. A job that is reopened must clear them by a statement of its own.
+ * indexes. Only a job that was reopened clears them.
  */
-export async function projectJob(db: Database, { id, version, ...columns }: JobProjection): Promise<void> {
-  const { completedAt, settledAt, ...running } = columns;
-  const over = completedAt === null ? {} : { completedAt, settledAt };
+export async function projectJob(db: Database, projection: JobProjection): Promise<void> {
+  const { id, version, reopened, completedAt, settledAt, ...running } = projection;
+  const over = completedAt === null && !reopened ? {} : { completedAt, settledAt };
   const newer = lt(exportJobs.version, version);
   const settling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
   await db
     .update(exportJobs)
     .set({ ...running, ...over, version })
     .where(and(eq(exportJobs.id, id), or(newer, settling)));
+}
+
+/**
+ * The next jobs, by id, that are not settled and have been silent since `updatedBefore`.
+ * @param afterId where the page before ended; empty for the first
+ */
+export function listSilentJobs(db: Database, updatedBefore: string, afterId: string, limit: number) {
+  return db
+    .select()
+    .from(exportJobs)
+    .where(and(isNull(exportJobs.settledAt), gt(exportJobs.id, afterId), lt(exportJobs.updatedAt, updatedBefore)))
+    .orderBy(exportJobs.id)
+    .limit(limit);
+}
+
+export async function deleteJob(db: Database, id: string): Promise<void> {
+  await db.delete(exportJobs).where(eq(exportJobs.id, id));
 }
 
 /** Whether D1 answers. */

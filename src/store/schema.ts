@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode, JobStatus } from "../contract/job.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
@@ -58,5 +58,33 @@ export const exportJobs = sqliteTable(
   ],
 );
 
+/** The table of migrations/0002_create_usage.sql. */
+export const usage = sqliteTable(
+  "usage",
+  {
+    tenantId: text("tenant_id").notNull(),
+    day: text("day").notNull(),
+    projectId: integer("project_id").notNull(),
+    jobId: text("job_id").notNull(),
+    attempt: integer("attempt").notNull(),
+    type: text("type").$type<JobType>().notNull(),
+    outcome: text("outcome").notNull(),
+    /** How the job ended, on the row of its last attempt alone. */
+    jobStatus: text("job_status").$type<JobStatus>(),
+    gpuMs: integer("gpu_ms").notNull(),
+    queueMs: integer("queue_ms").notNull(),
+    bytesIn: integer("bytes_in").notNull(),
+    bytesOut: integer("bytes_out").notNull(),
+  },
+  (row) => [primaryKey({ columns: [row.tenantId, row.day, row.projectId, row.jobId, row.attempt] })],
+);
+
+/** The one row of migrations/0002_create_usage.sql's sweep_cursor. */
+export const sweepCursor = sqliteTable("sweep_cursor", {
+  id: integer("id").primaryKey().notNull(),
+  jobId: text("job_id").notNull(),
+});
+
+export type UsageRow = typeof usage.$inferInsert;
 export type ExportJobRow = typeof exportJobs.$inferSelect;
 export type NewExportJobRow = typeof exportJobs.$inferInsert;

@@ -35,6 +35,11 @@ export function storeVideo(
     : bucket.put(key, body, { httpMetadata });
 }
 
+/** Removing what is not there is no error. */
+export function deleteVideo(bucket: R2Bucket, key: string): Promise<void> {
+  return bucket.delete(key);
+}
+
 /** Whether R2 answers. */
 export async function pingVideos(bucket: R2Bucket): Promise<void> {
   await bucket.head("readyz");

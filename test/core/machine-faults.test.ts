@@ -77,7 +77,7 @@ describe("what RunPod forgets or never ends", () => {
     const play = new Play({ maxRetries: 0 }).open().accept();
     play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
     play.tell({ kind: "output_absent", attempt: 1 });
-    play.project();
+    play.upkeep();
     expect(play.wait().now).toBe(5_000);
     play.now = timers.outputWindowMs;
     play.tell({ kind: "output_absent", attempt: 1 });
@@ -104,11 +104,15 @@ describe("what RunPod forgets or never ends", () => {
     play.tell({ kind: "clock" });
     play.tell({ kind: "output_absent", attempt: 1 });
     play.tell({ kind: "output_absent", attempt: 1 });
-    expect(play.job).toMatchObject({ status: "error", error: { code }, cancels: [{ attempt: 1 }] });
-    expect(play.project().action).toEqual({ do: "cancel", attempt: 1 });
-    play.tell({ kind: "run_cancelled", attempt: 1, done: false });
-    expect(play.action.do).toBe("wait");
-    play.wait().tell({ kind: "run_cancelled", attempt: 1, done: true });
+    expect(play.job).toMatchObject({
+      status: "error",
+      error: { code },
+      obligations: expect.arrayContaining([expect.objectContaining({ duty: "cancel", attempt: 1 })]),
+    });
+    expect(play.action).toEqual({ do: "cancel", attempt: 1 });
+    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: false });
+    expect(play.upkeep().action.do).toBe("wait");
+    play.wait().tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
     expect(play.action).toEqual({ do: "project", settled: true });
   });
 
@@ -141,7 +145,7 @@ describe("progress", () => {
   });
 
   it("costs one projection per flush, however many updates", () => {
-    const play = new Play().open().accept().project();
+    const play = new Play().open().accept().upkeep();
     const since = play.now;
     for (let value = 1; value <= 100; value++) {
       play.tell(progress(value));
@@ -185,7 +189,7 @@ describe("progress", () => {
 
 describe("the pace of polls", () => {
   it("slows down by itself, and stays quick for a watcher and near the end", () => {
-    const play = new Play().open().accept().project();
+    const play = new Play().open().accept().upkeep();
     const pauses: number[] = [];
     const poll = (watched: boolean) => {
       play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "queued" } }, watched);
@@ -206,22 +210,65 @@ describe("cancel", () => {
   it("during POST /run: final at once, and the run is cancelled as soon as its id is known", () => {
     const play = new Play().open();
     play.tell({ kind: "cancel_requested" });
-    expect(play.job).toMatchObject({ status: "cancelled", cancels: [] });
-    expect(play.project().action.do).toBe("wait");
+    expect(play.job).toMatchObject({ status: "cancelled" });
+    expect(play.upkeep().action.do).toBe("wait");
     play.accept();
     expect(play.action).toEqual({ do: "cancel", attempt: 1 });
-    play.tell({ kind: "run_cancelled", attempt: 1, done: true });
-    expect(play.project().action).toEqual({ do: "rest" });
+    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
+    expect(play.waitForWork().action).toEqual({ do: "rest" });
   });
 
   it("of a job whose run was never confirmed waits for that run's ttl before it settles", () => {
     const play = new Play().open();
     play.tell({ kind: "run_unconfirmed", attempt: 1 });
     play.tell({ kind: "cancel_requested" });
-    play.project().wait();
+    play.waitForWork();
     expect(play.now).toBeGreaterThan(timers.queueTimeoutMs);
     play.tell({ kind: "clock" });
-    expect(play.action).toEqual({ do: "project", settled: true });
+    expect(play.job.attempts[0]?.phase).toBe("closed");
+    expect(play.waitForWork().action).toEqual({ do: "rest" });
+  });
+});
+
+describe("the owner's retry", () => {
+  const failed = { ...report, word: "failed", code: "invalid_params", message: "no" } as const;
+
+  it("reopens a failed job with its retries anew, and clears the end in D1", () => {
+    const play = new Play({ maxRetries: 0 }).open().accept();
+    play.tell({ kind: "run_reported", attempt: 1, report: failed });
+    play.tell({ kind: "output_absent", attempt: 1 });
+    play.waitForWork();
+    expect([play.job.status, play.action.do]).toEqual(["error", "rest"]);
+    const { version } = play.job;
+    expect(play.tell({ kind: "retry_requested" })).toBe(true);
+    expect(play.job).toMatchObject({ status: "pending", error: null, completedAt: null, settledAt: null, progress: 0 });
+    expect(play.job.projection.reopenedVersion).toBe(version + 1);
+    play.open().accept(2);
+    play.tell({ kind: "run_reported", attempt: 2, report: { ...report, word: "completed" } });
+    play.tell({ kind: "output_found", attempt: 2, output });
+    expect(play.job).toMatchObject({
+      status: "complete",
+      attempts: [{ outcome: "invalid_params" }, { outcome: "complete" }],
+    });
+    expect(play.waitForWork().action).toEqual({ do: "rest" });
+  });
+
+  it("is nothing for a job that is under way or complete", () => {
+    const play = new Play().open().accept();
+    expect(play.tell({ kind: "retry_requested" })).toBe(false);
+    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
+    play.tell({ kind: "output_found", attempt: 1, output });
+    expect(play.tell({ kind: "retry_requested" })).toBe(false);
+  });
+});
+
+describe("a D1 that lost what it had taken", () => {
+  it("is written again", () => {
+    const play = new Play().open().accept().upkeep();
+    const { version } = play.job;
+    expect(play.tell({ kind: "d1_seen", version })).toBe(false);
+    expect(play.tell({ kind: "d1_seen", version: 1 })).toBe(true);
+    expect(play.action).toEqual({ do: "project", settled: false });
   });
 });
 
@@ -253,7 +300,7 @@ describe("a final job", () => {
       { kind: "output_absent", attempt: 1 },
       { kind: "output_unknown", attempt: 1 },
       { kind: "cancel_requested" },
-      { kind: "run_cancelled", attempt: 1, done: true },
+      { kind: "duty_tried", duty: "cancel", attempt: 1, done: true },
       { kind: "clock" },
     ];
     for (const signal of signals) {

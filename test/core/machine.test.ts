@@ -10,15 +10,17 @@ describe("the happy path", () => {
     play.accept();
     expect(play.job).toMatchObject({ status: "processing", stage: "waiting_for_gpu", version: 3 });
     expect(play.action).toEqual({ do: "project", settled: false });
-    play.project().wait();
+    play.upkeep().wait();
     expect(play.action).toEqual({ do: "verify", step: "status", attempt: 1 });
     play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
     expect(play.job.stage).toBe("verifying");
     expect(play.action).toEqual({ do: "verify", step: "output", attempt: 1 });
     play.tell({ kind: "output_found", attempt: 1, output });
     expect(play.job).toMatchObject({ status: "complete", progress: 100, output });
+    expect(play.action).toEqual({ do: "count_usage", attempt: 1 });
+    play.tell({ kind: "duty_tried", duty: "count_usage", attempt: 1, done: true });
     expect(play.action).toEqual({ do: "project", settled: true });
-    play.project();
+    play.upkeep();
     expect(play.action).toEqual({ do: "rest" });
   });
 
@@ -41,7 +43,7 @@ describe("the happy path", () => {
 
 describe("a webhook", () => {
   it("leads to a question, then to a look into R2, and only that completes the job", () => {
-    const play = new Play().open().accept().project();
+    const play = new Play().open().accept().upkeep();
     expect(play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null })).toBe(true);
     expect(play.job.status).toBe("processing");
     expect(play.action).toEqual({ do: "verify", step: "status", attempt: 1 });
@@ -71,7 +73,7 @@ describe("a webhook", () => {
   it("before the answer to /run is kept until the run is known", () => {
     const play = new Play().open();
     play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null });
-    play.accept().project();
+    play.accept().upkeep();
     expect(play.action).toEqual({ do: "verify", step: "status", attempt: 1 });
   });
 
@@ -121,7 +123,11 @@ describe("POST /run", () => {
     expect(play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: "run-1" })).toBe(true);
     play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
     play.tell({ kind: "output_found", attempt: 1, output });
-    expect(play.job).toMatchObject({ status: "complete", output, cancels: [{ attempt: 2 }] });
+    expect(play.job).toMatchObject({
+      status: "complete",
+      output,
+      obligations: expect.arrayContaining([expect.objectContaining({ duty: "cancel", attempt: 2 })]),
+    });
   });
 
   it("refused is definite: the job ends at once, loudly, without a look into R2", () => {

@@ -74,22 +74,25 @@ export class Play {
     return this;
   }
 
-  /** Goes on until there is something to do but to copy progress to D1. */
-  waitForWork(): this {
-    for (let step = 0; step < 10 && (this.action.do === "wait" || this.action.do === "project"); step++) {
-      this.project();
-      if (this.action.do === "wait") {
-        this.wait();
+  /** D1 and R2 do whatever they are asked to: projections, usage, deletions. */
+  upkeep(): this {
+    for (let step = 0; step < 20; step++) {
+      const { action } = this;
+      if (action.do === "project") {
+        this.tell({ kind: "projected", version: this.job.version, settled: action.settled, done: true });
+      } else if (action.do === "count_usage" || action.do === "delete_output") {
+        this.tell({ kind: "duty_tried", duty: action.do, attempt: action.attempt, done: true });
+      } else {
+        break;
       }
     }
     return this;
   }
 
-  /** D1 takes whatever is to be projected. */
-  project(): this {
-    const { action } = this;
-    if (action.do === "project") {
-      this.tell({ kind: "projected", version: this.job.version, settled: action.settled, done: true });
+  /** Goes on until there is something to do for a run. */
+  waitForWork(): this {
+    for (let step = 0; step < 10 && this.upkeep().action.do === "wait"; step++) {
+      this.wait();
     }
     return this;
   }

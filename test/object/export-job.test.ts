@@ -185,7 +185,11 @@ describe("progress", () => {
 });
 
 describe("what a life costs", () => {
-  it("in D1: one insert, one row when it is processing, one at its end, nothing for 100 updates of progress", async () => {
+  it("in D1: its insert, processing, usage and end: nothing for 100 updates of progress", async () => {
+    await vi.waitFor(async () => {
+      const unsettled = "SELECT count(*) AS jobs FROM export_jobs WHERE settled_at IS NULL";
+      expect(await env.DB.prepare(unsettled).first()).toEqual({ jobs: 0 });
+    });
     const original = env.DB.prepare;
     const statements: string[] = [];
     const prepare = vi.spyOn(Object.getPrototypeOf(env.DB), "prepare").mockImplementation(function (
@@ -209,7 +213,8 @@ describe("what a life costs", () => {
     });
     prepare.mockRestore();
     const writes = statements.filter((sql) => /^(insert|update|delete)/i.test(sql)).map((sql) => sql.slice(0, 6));
-    expect(writes).toEqual(["insert", "update", "update"]);
+    // The job's row, processing, the attempt's usage, and the end with its settling.
+    expect(writes).toEqual(["insert", "update", "insert", "update"]);
   });
 });
 

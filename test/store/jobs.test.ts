@@ -5,7 +5,7 @@ import { newId } from "../../src/core/ids.ts";
 import { toTimestamp } from "../../src/core/time.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { findJob, insertJob, type JobProjection, listJobs, projectJob } from "../../src/store/jobs.ts";
-import { exportJobs, type NewExportJobRow } from "../../src/store/schema.ts";
+import { exportJobs, type NewExportJobRow, sweepCursor, usage } from "../../src/store/schema.ts";
 
 const db = openDatabase(env.DB);
 
@@ -29,6 +29,7 @@ function newProjection(id: string, version: number, extra: Partial<JobProjection
   return {
     id,
     version,
+    reopened: false,
     status: "processing",
     stage: "rendering",
     progress: 40,
@@ -65,6 +66,24 @@ describe("the drizzle schema and the migrations", () => {
     );
     return squash((parts ?? []).join(""));
   }
+
+  it.each([usage, sweepCursor].map(getTableConfig))(
+    "have the same columns in $name",
+    async ({ name, columns, primaryKeys }) => {
+      const { results } = await env.DB.prepare(`PRAGMA table_info(${name})`).all();
+      const keys =
+        primaryKeys[0]?.columns.map((column) => column.name) ??
+        columns.filter(({ primary }) => primary).map((column) => column.name);
+      expect(results.map(({ name, type, notnull, pk }) => ({ name, type, notnull, pk }))).toEqual(
+        columns.map((column) => ({
+          name: column.name,
+          type: column.getSQLType().toUpperCase(),
+          notnull: Number(column.notNull),
+          pk: keys.indexOf(column.name) + 1,
+        })),
+      );
+    },
+  );
 
   it("have the same columns, types, defaults and keys", async () => {
     const { results } = await env.DB.prepare("PRAGMA table_info(export_jobs)").all();
@@ -143,6 +162,8 @@ describe("projectJob", () => {
     await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "now", settledAt: "now" }));
     await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "later" }));
     expect(await findJob(db, "t", id)).toMatchObject({ version: 5, completedAt: "now", settledAt: "now" });
+    await projectJob(db, newProjection(id, 6, { status: "pending", reopened: true }));
+    expect(await findJob(db, "t", id)).toMatchObject({ version: 6, completedAt: null, settledAt: null });
   });
 });
 

@@ -1,0 +1,36 @@
+import { and, eq, gte, lte, sql, sum } from "drizzle-orm";
+import type { Database } from "./database.ts";
+import { type UsageRow, usage } from "./schema.ts";
+
+/** Writes an attempt's usage; again changes nothing (I10). */
+export async function countUsage(db: Database, row: UsageRow): Promise<void> {
+  await db.insert(usage).values(row).onConflictDoNothing();
+}
+
+/** Days are `YYYY-MM-DD` in UTC, both included. */
+export type UsageFilter = Readonly<{ tenantId: string; from: string; to: string; projectId?: number | undefined }>;
+
+const jobsEndedIn = (status: "complete" | "error" | "cancelled") =>
+  sql<number>`count(CASE WHEN ${usage.jobStatus} = ${status} THEN 1 END)`;
+
+/** Sums per day and project, oldest first, read along the primary key. */
+export function sumUsage(db: Database, { tenantId, from, to, projectId }: UsageFilter) {
+  const project = projectId === undefined ? undefined : eq(usage.projectId, projectId);
+  return db
+    .select({
+      day: usage.day,
+      projectId: usage.projectId,
+      complete: jobsEndedIn("complete"),
+      error: jobsEndedIn("error"),
+      cancelled: jobsEndedIn("cancelled"),
+      attempts: sql<number>`count(*)`,
+      gpuMs: sum(usage.gpuMs).mapWith(Number),
+      queueMs: sum(usage.queueMs).mapWith(Number),
+      bytesIn: sum(usage.bytesIn).mapWith(Number),
+      bytesOut: sum(usage.bytesOut).mapWith(Number),
+    })
+    .from(usage)
+    .where(and(eq(usage.tenantId, tenantId), gte(usage.day, from), lte(usage.day, to), project))
+    .groupBy(usage.day, usage.projectId)
+    .orderBy(usage.day, usage.projectId);
+}

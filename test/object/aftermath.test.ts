@@ -1,0 +1,166 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { UsageReport } from "../../src/contract/usage.ts";
+import { newId } from "../../src/core/ids.ts";
+import { toTimestamp } from "../../src/core/time.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { insertJob } from "../../src/store/jobs.ts";
+import { sweep } from "../../src/tasks/sweep.ts";
+import {
+  api,
+  completeRun,
+  createJob,
+  expectProblem,
+  finishRun,
+  framingParams,
+  getJob,
+  ring,
+  takeRun,
+  tenantId,
+  uploadVideo,
+  waitForJob,
+} from "../setup/job.ts";
+
+const post = (path: string) => api(path, { method: "POST" });
+
+async function readRow(id: string): Promise<Record<string, unknown> | null> {
+  return env.DB.prepare("SELECT * FROM export_jobs WHERE id = ?").bind(id).first();
+}
+
+describe("POST /api/jobs/:id/retry", () => {
+  it("starts a new attempt of a failed job, which can still complete", async () => {
+    const { id } = await createJob({ max_retries: 0 });
+    await expectProblem(await post(`/api/jobs/${id}/retry`), 409, "conflict");
+    await finishRun(await takeRun(id), { error: "invalid_params: no" });
+    await waitForJob(id, ({ status }) => status === "error");
+    const response = await post(`/api/jobs/${id}/retry`);
+    expect([response.status, await response.json()]).toMatchObject([
+      200,
+      { status: "pending", error: null, completed_at: null },
+    ]);
+    expect((await getJob(id)).status).not.toBe("error");
+    const run = await takeRun(id);
+    expect(run.input.attempt).toBe(2);
+    await completeRun(run);
+    await ring(run);
+    await waitForJob(id, ({ status }) => status === "complete");
+    await expectProblem(await post(`/api/jobs/${id}/retry`), 409, "conflict");
+  });
+});
+
+describe("DELETE /api/jobs/:id", () => {
+  it("removes row, output and state of a job that is over, and leaves its input", async () => {
+    const { id, input_video_key } = await createJob();
+    await expectProblem(await api(`/api/jobs/${id}`, { method: "DELETE" }), 409, "conflict");
+    const run = await takeRun(id);
+    await completeRun(run);
+    await waitForJob(id, ({ status }) => status === "complete");
+    const response = await api(`/api/jobs/${id}`, { method: "DELETE" });
+    expect([response.status, await response.text()]).toEqual([204, ""]);
+    await expectProblem(await api(`/api/jobs/${id}`), 404, "not_found");
+    expect(await env.VIDEOS.head(run.input.output_video_key)).toBeNull();
+    expect(await env.VIDEOS.head(input_video_key)).not.toBeNull();
+    expect((await ring(run)).status).toBe(200);
+    await expectProblem(await api(`/api/jobs/${id}`, { method: "DELETE" }), 404, "not_found");
+    const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    expect(await runInDurableObject(object, (_instance, { storage }) => storage.getAlarm())).toBeNull();
+  });
+});
+
+describe("usage", () => {
+  it("is counted once per attempt, with RunPod's figures", async () => {
+    const project_id = 9001;
+    const { id } = await createJob({ project_id });
+    await finishRun(await takeRun(id), { error: "out of memory" });
+    await waitForJob(id, ({ attempt }) => attempt === 2);
+    await completeRun(await takeRun(id));
+    await waitForJob(id, ({ status }) => status === "complete");
+    const cancelled = await createJob({ project_id });
+    await takeRun(cancelled.id);
+    await post(`/api/jobs/${cancelled.id}/cancel`);
+    const day = await vi.waitFor(async () => {
+      const { data } = UsageReport.parse(await (await api(`/api/usage?project_id=${project_id}`)).json());
+      expect(data[0]?.attempts).toBe(3);
+      return data[0];
+    });
+    expect(day).toMatchObject({
+      day: toTimestamp(Date.now()).slice(0, 10),
+      jobs: { complete: 1, error: 0, cancelled: 1 },
+      bytes_out: "a rendered video".length,
+      bytes_in: 3 * "a video".length,
+      cost: null,
+    });
+    const rows = await env.DB.prepare("SELECT attempt, outcome, job_status FROM usage WHERE job_id = ?").bind(id).all();
+    expect(rows.results).toEqual([
+      { attempt: 1, outcome: "handler_failed", job_status: null },
+      { attempt: 2, outcome: "complete", job_status: "complete" },
+    ]);
+  });
+
+  it("refuses days that are none", async () => {
+    await expectProblem(await api("/api/usage?from=yesterday"), 422, "validation_failed");
+  });
+});
+
+describe("the sweep", () => {
+  const later = () => Date.now() + 200_000;
+
+  it("begins a job whose object never started", async () => {
+    const now = toTimestamp(Date.now());
+    const row = await insertJob(openDatabase(env.DB), {
+      id: newId(),
+      tenantId,
+      projectId: 1,
+      type: "framing",
+      params: {
+        ...framingParams,
+        include_audio: true,
+        output_width: 64,
+        output_height: 64,
+        interpolation: "linear",
+        rotation: 0,
+      },
+      inputVideoKey: await uploadVideo(),
+      maxRetries: 0,
+      createdAt: now,
+      updatedAt: now,
+    });
+    const id = row?.id ?? "";
+    expect(await sweep(env, Date.now())).toBe(0);
+    expect(await sweep(env, later())).toBeGreaterThan(0);
+    await completeRun(await takeRun(id));
+    await waitForJob(id, ({ status }) => status === "complete");
+  });
+
+  it("has D1 written again where it lost the end of a job, and then leaves the job alone", async () => {
+    const { id } = await createJob();
+    await completeRun(await takeRun(id));
+    await waitForJob(id, ({ status }) => status === "complete");
+    await vi.waitFor(async () => expect((await readRow(id))?.["settled_at"]).toBeTruthy());
+    const lost =
+      "UPDATE export_jobs SET status = 'processing', version = 2, completed_at = NULL, settled_at = NULL WHERE id = ?";
+    await env.DB.prepare(lost).bind(id).run();
+    await sweep(env, later());
+    expect(await readRow(id)).toMatchObject({ status: "complete", settled_at: expect.any(String) });
+    const { results } = await env.DB.prepare("SELECT id FROM export_jobs WHERE settled_at IS NULL AND id = ?")
+      .bind(id)
+      .all();
+    expect(results).toEqual([]);
+  });
+
+  it("does not bring back a job that was removed", async () => {
+    const { id } = await createJob();
+    await completeRun(await takeRun(id));
+    await waitForJob(id, ({ status }) => status === "complete");
+    const row = await readRow(id);
+    await api(`/api/jobs/${id}`, { method: "DELETE" });
+    const columns = Object.keys(row ?? {});
+    const insert = `INSERT INTO export_jobs (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+    await env.DB.prepare(insert)
+      .bind(...Object.values({ ...row, settled_at: null }))
+      .run();
+    await sweep(env, later());
+    expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read()).toBeNull();
+  });
+});
