@@ -32,7 +32,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{contract,core,runpod,local,docs}/**/*.test.ts"],
+          include: ["test/{contract,core,runpod,local,docs,faults}/**/*.test.ts"],
           testTimeout: 60_000,
         },
       },

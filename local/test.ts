@@ -19,6 +19,7 @@ const checks: [string, ...string[]][] = [
   ["types of src", "tsc", "-p", "tsconfig.json"],
   ["types of local", "tsc", "-p", "local/tsconfig.json"],
   ["types of test", "tsc", "-p", "test/tsconfig.json"],
+  ["types of the simulator", "tsc", "-p", "test/faults/tsconfig.json"],
   ["lint, layers and format", "biome", "ci", "--reporter=summary", "."],
   ["bundle to deploy", "wrangler", "deploy", "--dry-run", "--outdir", bundleDir],
   ["tests", "vitest", "run"],

@@ -20,9 +20,16 @@ function owe(job: JobState, duty: Duty, attempt: number, dueAt: number): JobStat
   return isOwed ? job : { ...job, obligations: [...job.obligations, { duty, attempt, tries: 0, dueAt }] };
 }
 
-/** Owes RunPod a cancel for a run that may still hold a GPU (I8). */
-export function oweCancel(job: JobState, number: number, now: number): JobState {
-  return findAttempt(job, number)?.runId ? owe(job, "cancel", number, now) : job;
+/** Owes RunPod a cancel for every run that nobody waits for any more, and that it never said is over (I8). */
+export function oweCancels(job: JobState, now: number): JobState {
+  const left = job.attempts.filter(
+    ({ phase, runId, endedAt, check, cancelOwed }) =>
+      phase === "closed" && runId !== null && endedAt === null && check === null && !cancelOwed,
+  );
+  return left.reduce(
+    (state, { number }) => owe(patchAttempt(state, number, { cancelOwed: true }), "cancel", number, now),
+    job,
+  );
 }
 
 /** Owes the removal of an output that nobody will read, after the time in which a late writer may still bring it. */

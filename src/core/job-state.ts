@@ -58,6 +58,10 @@ export type Attempt = Readonly<{
   polls: number;
   outcome: "complete" | "cancelled" | "superseded" | JobErrorCode | null;
   closedAt: number | null;
+  /** When RunPod said that the run is over; until then it may hold a GPU. */
+  endedAt: number | null;
+  /** A cancel of its run is owed or done. */
+  cancelOwed: boolean;
   /** Its usage is owed or counted: never twice (I10). */
   usageOwed: boolean;
   /** Longest rendering and whole life that RunPod was told, in milliseconds. */
@@ -151,6 +155,11 @@ export const allowedEdges: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   error: ["pending"],
   cancelled: ["pending"],
 };
+
+/** Whether the owner may ask for another try. */
+export function canReopen(status: JobStatus): boolean {
+  return isFinal(status) && allowedEdges[status].includes("pending");
+}
 
 export function currentAttempt(job: JobState): Attempt | undefined {
   return job.attempts.at(-1);

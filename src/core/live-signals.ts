@@ -1,5 +1,5 @@
-import { closeAttempt, oweCancel, oweDeletion, patchAttempt } from "./attempts.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { closeAttempt, oweDeletion, patchAttempt } from "./attempts.ts";
+import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { beginRendering, learnRun } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -58,7 +58,7 @@ export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_request
 
 /** The owner wants another try of a job that failed or was cancelled: it is pending again, its history stays. */
 export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested">, { now }: DecisionContext) {
-  if (job.status !== "error" && job.status !== "cancelled") {
+  if (!canReopen(job.status)) {
     return null;
   }
   const reopened: JobState = {
@@ -95,7 +95,6 @@ export function endOtherAttempts(
       );
     }
     const { now } = context;
-    const closed = oweCancel(closeAttempt(ended, attempt.number, outcome, now), attempt.number, now);
-    return oweDeletion(closed, attempt.number, context);
+    return oweDeletion(closeAttempt(ended, attempt.number, outcome, now), attempt.number, context);
   }, job);
 }

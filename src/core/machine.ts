@@ -1,5 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
-import { oweUsage } from "./attempts.ts";
+import { oweCancels, oweUsage } from "./attempts.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
 import { allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
 import { cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
@@ -62,7 +62,7 @@ export function transition(job: JobState, signal: Signal, context: DecisionConte
   if (handled === null || !isAllowed(job, handled)) {
     return null;
   }
-  const next = oweUsage(handled, context.now);
+  const next = oweUsage(oweCancels(handled, context.now), context.now);
   if (!isVisible(job, next)) {
     return { job: next, events: [], durable: !isLight(signal, job, next) };
   }
@@ -82,7 +82,11 @@ function isAllowed(before: JobState, after: JobState): boolean {
   return before.status === after.status || allowedEdges[before.status].includes(after.status);
 }
 
+/** What is learned of a run after its job is over concerns nobody but us: a final state never changes (I3). */
 function isVisible(before: JobState, after: JobState): boolean {
+  if (isFinal(before.status) && before.status === after.status) {
+    return false;
+  }
   return isStatusVisible(before, after) || before.progress !== after.progress || before.message !== after.message;
 }
 

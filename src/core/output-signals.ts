@@ -1,4 +1,4 @@
-import { closeAttempt, endIfNothingToSalvage, failAttempt, oweCancel, patchAttempt } from "./attempts.ts";
+import { closeAttempt, endIfNothingToSalvage, failAttempt, patchAttempt } from "./attempts.ts";
 import { type Attempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { endOtherAttempts } from "./live-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
@@ -27,9 +27,7 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, con
     startedAt: job.startedAt ?? now,
     completedAt: now,
   };
-  const mayStillRun = attempt.claim === "late_start" || attempt.claim === "late_end";
-  const owed = mayStillRun ? oweCancel(complete, attempt.number, now) : complete;
-  return endOtherAttempts(owed, attempt.number, "superseded", context);
+  return endOtherAttempts(complete, attempt.number, "superseded", context);
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {
@@ -42,12 +40,17 @@ export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, c
     : absentAs[attempt.claim](job, attempt, context);
 }
 
-/** A webhook without an output: RunPod is asked on. An unconfirmed run without one never was: the next attempt. */
+/** A webhook without an output: RunPod is asked on. An unconfirmed run that nobody heard of never was: the next attempt. */
 function absentUnclaimed(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
   const { now, timers } = context;
   if (attempt.hinted && attempt.runId !== null) {
     const check = { step: "status", at: now + timers.pollMinMs } as const;
     return patchAttempt(job, attempt.number, { hinted: false, check });
+  }
+  const isHeardOf = attempt.runningSince !== null && now < attempt.runningSince + attempt.policy.executionTimeoutMs;
+  if (attempt.runId === null && isHeardOf) {
+    // Its handler reports progress, so there is a run, though nobody knows its id: a second one would be a waste.
+    return patchAttempt(job, attempt.number, { check: { step: "output", at: now + timers.pollMaxMs } });
   }
   const message = "RunPod did not confirm the run.";
   const failed = failAttempt(job, attempt.number, { code: "provider_unavailable", message }, context);
@@ -78,13 +81,11 @@ const absentAs: Readonly<Record<NonNullable<Attempt["claim"]>, Absence>> = {
     const message = "No GPU took the run in time.";
     const { startWithinMs, createdAt } = job.spec;
     const retry = startWithinMs === null || context.now < createdAt + startWithinMs;
-    const failed = failAttempt(job, attempt.number, { code: "queue_timeout", message, retry }, context);
-    return oweCancel(failed, attempt.number, context.now);
+    return failAttempt(job, attempt.number, { code: "queue_timeout", message, retry }, context);
   },
   late_end: (job, attempt, context) => {
     const message = "The run did not end in time.";
-    const failed = failAttempt(job, attempt.number, { code: "deadline_exceeded", message }, context);
-    return oweCancel(failed, attempt.number, context.now);
+    return failAttempt(job, attempt.number, { code: "deadline_exceeded", message }, context);
   },
   salvage: (job, attempt, { now }) =>
     endIfNothingToSalvage(patchAttempt(job, attempt.number, { claim: null, check: null }), now),

@@ -1,4 +1,4 @@
-import { closeAttempt, failAttempt, oweCancel, patchAttempt } from "./attempts.ts";
+import { closeAttempt, failAttempt, patchAttempt } from "./attempts.ts";
 import { type Attempt, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { executionTimeoutMs, pollPauseMs, runTtlMs, startDeadline } from "./pace.ts";
 import { backoffMs } from "./retry.ts";
@@ -33,6 +33,8 @@ export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">,
     polls: 0,
     outcome: null,
     closedAt: null,
+    endedAt: null,
+    cancelOwed: false,
     usageOwed: false,
     policy: { executionTimeoutMs: executionTimeoutMs(job, timers), ttlMs: runTtlMs(job, timers) },
     delayMs: null,
@@ -54,7 +56,7 @@ export function learnRun(job: JobState, attempt: Attempt, runId: string, context
   const { now } = context;
   const known = patchAttempt(job, attempt.number, { runId, acceptedAt: now });
   if (isFinal(job.status) || attempt.phase === "closed") {
-    return oweCancel(closeAttempt(known, attempt.number, attempt.outcome ?? "cancelled", now), attempt.number, now);
+    return closeAttempt(known, attempt.number, attempt.outcome ?? "cancelled", now);
   }
   const at = attempt.hinted ? now : now + pollPauseMs(job, attempt, context);
   const running = patchAttempt(known, attempt.number, { phase: "running", check: { step: "status", at } });
@@ -113,6 +115,7 @@ export function runReported(job: JobState, signal: SignalOf<"run_reported">, con
     delayMs: report.delayMs ?? attempt.delayMs,
     executionMs: report.executionMs ?? attempt.executionMs,
     polls: attempt.polls + 1,
+    endedAt: report.word === "completed" || report.word === "failed" ? context.now : attempt.endedAt,
   };
   const noted = patchAttempt(job, attempt.number, figures);
   return applyWord(noted, { ...attempt, ...figures }, report, context);

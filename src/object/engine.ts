@@ -8,6 +8,9 @@ import { perform } from "./effects.ts";
 import { reservedVersions, type Wake } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 
+/** The two pure functions; the simulator runs broken copies of them to show that it would notice. */
+export type Rules = Readonly<{ transition: typeof transition; nextAction: typeof nextAction }>;
+
 /** More actions in a row than any real job needs: a fault of ours must not become a hot loop on someone's bill. */
 const maxStepsPerRun = 200;
 
@@ -17,13 +20,15 @@ const maxStepsPerRun = 200;
  */
 export class Engine {
   readonly #ports: Ports;
+  readonly #rules: Rules;
   #job: JobState | null;
   #savedVersion: number;
   #wakesAt: number | null = null;
   #running: Promise<void> | null = null;
 
-  constructor(ports: Ports, job: JobState | null) {
+  constructor(ports: Ports, job: JobState | null, rules: Rules = { transition, nextAction }) {
     this.#ports = ports;
+    this.#rules = rules;
     this.#job = job;
     this.#savedVersion = job?.version ?? 0;
   }
@@ -45,7 +50,7 @@ export class Engine {
   /** Takes in a fact. @returns whether it changed anything */
   apply(signal: Signal): boolean {
     const { now, timers, isWatched, broadcast } = this.#ports;
-    const change = this.#job && transition(this.#job, signal, { now: now(), timers, watched: isWatched() });
+    const change = this.#job && this.#rules.transition(this.#job, signal, { now: now(), timers, watched: isWatched() });
     if (!change) {
       return false;
     }
@@ -89,7 +94,7 @@ export class Engine {
   }
 
   #next(job: JobState): Action {
-    return nextAction(job, this.#ports.now(), this.#ports.timers);
+    return this.#rules.nextAction(job, this.#ports.now(), this.#ports.timers);
   }
 
   async #run(): Promise<void> {

@@ -1,11 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import type { JobEvent } from "../contract/event.ts";
-import { isFinal, type JobSpec } from "../core/job-state.ts";
+import { canReopen, isFinal, type JobSpec } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
-import { deleteJob, type JobProjection } from "../store/jobs.ts";
+import { deleteJob, type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { deleteVideo } from "../store/videos.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
@@ -90,6 +90,11 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Starts another try of a job that failed or was cancelled. @returns null when it did neither */
   async retry(): Promise<JobProjection | null> {
+    const { job } = this.#engine;
+    if (!job || !canReopen(job.status)) {
+      return null;
+    }
+    await unsettleJob(openDatabase(this.env.DB), job.spec.id);
     if (!this.#engine.apply({ kind: "retry_requested" })) {
       return null;
     }

@@ -22,6 +22,8 @@ export type RunRequest = Readonly<{
 
 const maxAnswerBytes = 1_048_576;
 const definiteRefusals: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
+/** Answers to a cancel of a run that is over, or unknown: there is nothing to stop. */
+const nothingToCancel: ReadonlySet<number> = new Set([400, 404, 409, 410, 422]);
 
 type Answer = Readonly<{ status: number; retryAfter: string | null; body: unknown }>;
 
@@ -87,7 +89,9 @@ export async function cancelRun(access: RunpodAccess, endpointId: string, runId:
   try {
     const init = { method: "POST" };
     const { status, body } = await call(access, `${endpointId}/cancel/${runId}`, init, access.statusTimeoutMs);
-    return status === 404 || (status === 200 && z.object({ id: z.literal(runId) }).safeParse(body).success);
+    return (
+      nothingToCancel.has(status) || (status === 200 && z.object({ id: z.literal(runId) }).safeParse(body).success)
+    );
   } catch {
     return false;
   }

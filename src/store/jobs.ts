@@ -119,6 +119,11 @@ export function listSilentJobs(db: Database, updatedBefore: string, afterId: str
     .limit(limit);
 }
 
+/** Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). */
+export async function unsettleJob(db: Database, id: string): Promise<void> {
+  await db.update(exportJobs).set({ settledAt: null }).where(eq(exportJobs.id, id));
+}
+
 export async function deleteJob(db: Database, id: string): Promise<void> {
   await db.delete(exportJobs).where(eq(exportJobs.id, id));
 }

@@ -283,7 +283,7 @@ describe("a final job", () => {
 
   it("is changed by no signal", () => {
     const play = new Play().open().accept();
-    play.tell({ kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null });
+    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
     play.tell({ kind: "output_found", attempt: 1, output });
     const { status, version } = play.job;
     const signals: Signal[] = [

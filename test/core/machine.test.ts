@@ -106,6 +106,18 @@ describe("POST /run", () => {
     expect(play.job).toMatchObject({ status: "complete", attempts: [{ outcome: "complete" }] });
   });
 
+  it("ambiguous, but its handler is heard of: no second run is bought", () => {
+    const play = new Play().open();
+    play.tell({ kind: "run_unconfirmed", attempt: 1 });
+    play.tell({ kind: "progress", attempt: 1, nonce: "nonce-1", report: { progress: 5, stage: null, message: null } });
+    play.now = timers.runGraceMs;
+    play.tell({ kind: "output_absent", attempt: 1 });
+    expect(play.job).toMatchObject({ status: "processing", nextAttemptAt: null, attempts: [{ phase: "unconfirmed" }] });
+    play.now = timers.executionTimeoutMs;
+    play.tell({ kind: "output_absent", attempt: 1 });
+    expect(play.job.nextAttemptAt).not.toBeNull();
+  });
+
   it("without any answer, because the object died in it, is ambiguous too", () => {
     const play = new Play().open().waitForWork();
     expect(play.action).toEqual({ do: "clock" });

@@ -1,0 +1,74 @@
+import type { Random } from "./random.ts";
+
+/** Everything that can go wrong, by name. */
+export const faultKinds = [
+  "crash",
+  "start_lost",
+  "alarm_lost",
+  "alarm_late",
+  "alarm_doubled",
+  "d1_fails_before",
+  "d1_fails_after",
+  "d1_stalls",
+  "d1_late",
+  "r2_silent",
+  "run_refused",
+  "run_throttled",
+  "run_reset_before",
+  "run_reset_after",
+  "run_slow",
+  "run_garbage",
+  "run_never_starts",
+  "run_never_ends",
+  "handler_fails",
+  "handler_refuses",
+  "hook_dropped",
+  "hook_doubled",
+  "hook_late",
+  "hook_lies",
+  "hook_forged",
+  "status_stale",
+  "status_gone",
+  "status_silent",
+  "output_missing",
+  "output_late",
+  "output_empty",
+  "output_twice",
+  "output_then_fails",
+  "cancel_fails",
+  "client_cancels",
+  "client_retries",
+  "progress_late",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Swarm testing: each kind is on or off for a whole seed, so that rare kinds meet in all combinations. */
+export class Faults {
+  readonly #rates = new Map<FaultKind, number>();
+  readonly #random: Random;
+  #isQuiet = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+    for (const kind of faultKinds) {
+      if (random.chance(0.35)) {
+        this.#rates.set(kind, random.pick([0.05, 0.2, 0.5, 0.9]));
+      }
+    }
+  }
+
+  /** Whether this one goes wrong, here and now. */
+  strikes(kind: FaultKind): boolean {
+    const rate = this.#rates.get(kind) ?? 0;
+    return rate > 0 && this.#random.chance(rate) && !this.#isQuiet;
+  }
+
+  /** From now on the world behaves. */
+  calm(): void {
+    this.#isQuiet = true;
+  }
+
+  describe(): string {
+    return [...this.#rates].map(([kind, rate]) => `${kind} ${rate}`).join(", ") || "none";
+  }
+}
