@@ -81,6 +81,7 @@ export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; 
 /** How far D1's copy of the job has come. */
 export type Projection = Readonly<{
   version: number;
+  progress: number;
   /** The last version that D1 must have without delay: a change of status. */
   urgentVersion: number;
   at: number;
@@ -133,7 +134,15 @@ export function newJobState(spec: JobSpec): JobState {
     attemptsBefore: 0,
     version: 1,
     versionFloor: 0,
-    projection: { version: 1, urgentVersion: 1, at: spec.createdAt, tries: 0, notBefore: 0, reopenedVersion: 0 },
+    projection: {
+      version: 1,
+      progress: 0,
+      urgentVersion: 1,
+      at: spec.createdAt,
+      tries: 0,
+      notBefore: 0,
+      reopenedVersion: 0,
+    },
     startedAt: null,
     completedAt: null,
     updatedAt: spec.createdAt,

@@ -44,16 +44,22 @@ function dueWork(job: JobState, timers: Timers): Work[] {
   return work;
 }
 
-/** D1 gets a change of status at once, progress at its pace, and the settling with or after the final state. */
+/** Lists are read from D1 and need no more than a rough figure; who watches one job asks its object. In percent. */
+const progressStep = 25;
+
+/**
+ * D1 gets a change of status at once, the settling with or after the final state, and progress in few steps: however
+ * many updates a run sends, and however long it takes, they cost three rows.
+ */
 function projectionWork(job: JobState, timers: Timers): Work {
-  const { version, urgentVersion, at, notBefore } = job.projection;
+  const { version, urgentVersion, at, notBefore, progress } = job.projection;
   const settled = isSettleable(job);
   const action: Action = { do: "project", settled };
   if (urgentVersion > version || (settled && job.settledAt === null)) {
     // Not before what was owed at the same instant: then one write to D1 tells the end and the settling.
     return { at: Math.max(notBefore, job.updatedAt), action };
   }
-  if (job.version > version) {
+  if (job.version > version && job.progress - progress >= progressStep) {
     return { at: Math.max(notBefore, at + timers.progressFlushMs), action };
   }
   return idle;

@@ -31,7 +31,7 @@ export type Signal = Readonly<
   | { kind: "cancel_requested" }
   | { kind: "retry_requested" }
   | { kind: "duty_tried"; duty: Duty; attempt: number; done: boolean }
-  | { kind: "projected"; version: number; settled: boolean; done: boolean }
+  | { kind: "projected"; version: number; progress: number; settled: boolean; done: boolean }
   | { kind: "d1_seen"; version: number }
   | { kind: "clock" }
 >;

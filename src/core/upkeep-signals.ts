@@ -17,7 +17,7 @@ export function projected(job: JobState, signal: SignalOf<"projected">, { now, t
   const settled = signal.settled && isSettleable(job) && job.settledAt === null;
   return {
     ...job,
-    projection: { ...projection, version, at: now, tries: 0, notBefore: 0 },
+    projection: { ...projection, version, progress: signal.progress, at: now, tries: 0, notBefore: 0 },
     settledAt: settled ? now : job.settledAt,
   };
 }

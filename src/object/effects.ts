@@ -112,7 +112,7 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
 
 async function project(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {
   const settledAt = settled ? toTimestamp(ports.now()) : null;
-  const signal = { kind: "projected", version: job.version, settled } as const;
+  const signal = { kind: "projected", version: job.version, progress: job.progress, settled } as const;
   try {
     await ports.project({ ...toProjection(job), settledAt });
     return { ...signal, done: true };

@@ -144,14 +144,21 @@ describe("progress", () => {
     expect(play.job.progress).toBe(20);
   });
 
-  it("costs one projection per flush, however many updates", () => {
-    const play = new Play().open().accept().upkeep();
-    const since = play.now;
+  it.each([10, 1_000, 60_000])("of 100 updates, one every %i ms, costs D1 three rows at most", (pauseMs) => {
+    const play = new Play({ maxRunMs: 86_400_000 }).open().accept().upkeep();
+    let [projections, saves] = [0, 0];
     for (let value = 1; value <= 100; value++) {
+      play.now += pauseMs;
+      const change = transition(play.job, progress(value), { now: play.now, timers, watched: false });
+      saves += change?.durable ? 1 : 0;
       play.tell(progress(value));
+      if (play.action.do === "project") {
+        projections++;
+        play.upkeep();
+      }
     }
-    const { action } = play;
-    expect(action).toEqual({ do: "wait", until: since + timers.progressFlushMs });
+    expect(projections).toBeLessThanOrEqual(3);
+    expect(saves + projections).toBeLessThanOrEqual(5);
   });
 
   it("with another nonce, or lower in RunPod's status, changes nothing that a reader sees", () => {

@@ -79,7 +79,13 @@ export class Play {
     for (let step = 0; step < 20; step++) {
       const { action } = this;
       if (action.do === "project") {
-        this.tell({ kind: "projected", version: this.job.version, settled: action.settled, done: true });
+        this.tell({
+          kind: "projected",
+          version: this.job.version,
+          progress: this.job.progress,
+          settled: action.settled,
+          done: true,
+        });
       } else if (action.do === "count_usage" || action.do === "delete_output") {
         this.tell({ kind: "duty_tried", duty: action.do, attempt: action.attempt, done: true });
       } else {

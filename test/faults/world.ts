@@ -193,6 +193,11 @@ export class World {
     if (status !== job.status) {
       this.ledger.note(`job: ${status ?? "new"} → ${job.status}`);
     }
+    if (job.pendingError !== null && this.#verdictAt === Infinity) {
+      this.#verdictAt = this.clock.now;
+    } else if (job.pendingError === null && job.error === null) {
+      this.#verdictAt = Infinity;
+    }
     this.saved = { state: JSON.stringify(job), events: [...(this.saved?.events ?? []), ...events] };
     this.#wake(wake);
   }
@@ -204,26 +209,20 @@ export class World {
     }
   }
 
-  /** A lost result is still a result: at the moment of the verdict no attempt's output may lie in R2. */
+  /** A lost result is still a result: after the verdict each attempt's output was looked for, and none was there. */
   #auditLostResult(): void {
-    const job = this.#engine?.job;
-    for (const { outputKey, number, outcome } of job?.attempts ?? []) {
-      if (
-        (this.bucket.get(outputKey)?.size ?? 0) > 0 &&
-        outcome !== "provider_rejected" &&
-        !this.#mayHaveJustCome(outputKey)
-      ) {
-        this.ledger.violate("I6", `error, while attempt ${number} has its output in R2`);
+    for (const { outputKey, number, outcome } of this.#engine?.job?.attempts ?? []) {
+      const lookedAt = this.#lookedAt.get(outputKey) ?? 0;
+      const writtenAt = this.bucket.get(outputKey)?.size ? (this.#writtenAt.get(outputKey) ?? 0) : Infinity;
+      if (outcome !== "provider_rejected" && (lookedAt < this.#verdictAt || writtenAt < lookedAt)) {
+        this.ledger.violate("I6", `error, without an honest last look for the output of attempt ${number}`);
       }
     }
   }
 
   readonly #writtenAt = new Map<string, number>();
-
-  /** Between the look and the verdict on it lies the way of an answer. */
-  #mayHaveJustCome(key: string): boolean {
-    return this.clock.now - (this.#writtenAt.get(key) ?? 0) < 20_000;
-  }
+  readonly #lookedAt = new Map<string, number>();
+  #verdictAt = Infinity;
 
   #wake(wake: Wake): void {
     if (wake === "never") {
@@ -314,6 +313,7 @@ export class World {
       await this.clock.sleep(timers.statusTimeoutMs);
       throw new Error("R2 is silent");
     }
+    this.#lookedAt.set(key, this.clock.now);
     const object = this.bucket.get(
       this.#breakage.oneOutputKey && key.startsWith("output/") ? "output/t/job/1.mp4" : key,
     );
