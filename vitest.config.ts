@@ -26,6 +26,9 @@ const settings = {
   STATUS_TIMEOUT_MS: 2000,
 };
 
+/** Shorter still: in the fault matrix every time-out is waited for. */
+const matrixSettings = { RUN_TIMEOUT_MS: 400, STATUS_TIMEOUT_MS: 200, SWEEP_AFTER_MS: 1, OUTPUT_WINDOW_MS: 100 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -51,6 +54,32 @@ export default defineConfig({
           setupFiles: ["test/setup/migrations.ts"],
           fileParallelism: false,
           disableConsoleIntercept: true,
+          testTimeout: 15_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            main: "./test/matrix/faulty-worker.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            remoteBindings: false,
+            miniflare: {
+              bindings: {
+                ...settings,
+                ...secrets,
+                ...matrixSettings,
+                TEST_MIGRATIONS: await readD1Migrations("migrations"),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "matrix",
+          include: ["test/matrix/**/*.test.ts"],
+          globalSetup: ["test/setup/runpod.ts"],
+          setupFiles: ["test/setup/migrations.ts"],
+          disableConsoleIntercept: true,
+          silent: true,
           testTimeout: 15_000,
         },
       },

@@ -103,14 +103,15 @@ function publicApi(queue: RunQueue): Hono {
 function workerProtocol(queue: RunQueue, closing: AbortSignal): Hono {
   const protocol = new Hono();
   protocol.get("/job-take/:worker", async (c) => {
-    const until = Date.now() + longPollMs;
-    while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted) {
+    // `wait_ms` is this endpoint's own: a worker that cannot wait must not be given a run after it has left.
+    const until = Date.now() + Math.min(longPollMs, Number(c.req.query("wait_ms") ?? longPollMs));
+    do {
       const run = queue.take(c.req.param("worker"));
       if (run) {
         return c.json({ id: run.id, input: run.order.input });
       }
       await queue.changed(until - Date.now());
-    }
+    } while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted);
     return c.body(null, 204);
   });
   protocol.get("/job-stop/:worker", async (c) => {

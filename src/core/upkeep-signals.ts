@@ -32,6 +32,8 @@ export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">): JobStat
   const urgentVersion = isBehind ? job.version : projection.urgentVersion;
   return {
     ...job,
+    // D1 is ahead of us only when a reopening was shown to it and then did not come about.
+    version: Math.max(job.version, version),
     settledAt: null,
     projection: { ...projection, version: Math.min(version, projection.version), urgentVersion },
   };

@@ -20,6 +20,7 @@ export function newCloudflarePorts(env: Env, settings: Settings, journal: Journa
     timers,
     endpointId,
     newNonce,
+    load: () => journal.load(),
     save: (job, events, wake) => journal.save(job, events, wake),
     wake: (wake) => journal.wake(wake),
     submitRun: async (job, attempt) =>

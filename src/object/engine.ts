@@ -26,11 +26,11 @@ export class Engine {
   #wakesAt: number | null = null;
   #running: Promise<void> | null = null;
 
-  constructor(ports: Ports, job: JobState | null, rules: Rules = { transition, nextAction }) {
+  constructor(ports: Ports, rules: Rules = { transition, nextAction }) {
     this.#ports = ports;
     this.#rules = rules;
-    this.#job = job;
-    this.#savedVersion = job?.version ?? 0;
+    this.#job = ports.load();
+    this.#savedVersion = this.#job?.version ?? 0;
   }
 
   get job(): JobState | null {
@@ -134,7 +134,14 @@ export class Engine {
 
   #save(job: JobState, { events }: Pick<Change, "events">): void {
     const wake = this.#toWake(this.#next(job));
-    this.#ports.save(job, events, wake);
+    try {
+      this.#ports.save(job, events, wake);
+    } catch (error) {
+      // Nobody knows on which side of the commit it broke: what was saved is the truth.
+      this.#job = this.#ports.load();
+      this.#wakesAt = null;
+      throw error;
+    }
     this.#noteWake(wake);
     this.#job = job;
     this.#savedVersion = job.version;

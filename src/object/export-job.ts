@@ -11,6 +11,7 @@ import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
 import { Journal } from "./journal.ts";
 import { newOutputLink } from "./output-link.ts";
+import type { Ports } from "./ports.ts";
 import { toProjection } from "./projection.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -30,8 +31,13 @@ export class ExportJob extends DurableObject<Env> {
     this.#journal = new Journal(context.storage);
     this.#watchers = new Watchers(context, (event) => this.#decorate(event));
     const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#watchers);
-    this.#engine = new Engine(ports, this.#journal.load());
+    this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
+  }
+
+  /** The seam at which a test breaks the world; here it is whole. */
+  protected adaptPorts(ports: Ports): Ports {
+    return ports;
   }
 
   /** Alarms have been reported lost: an object that comes back without the one it needs sets it again (I11). */

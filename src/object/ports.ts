@@ -14,6 +14,8 @@ export type Ports = Readonly<{
   /** The RunPod endpoint that new attempts go to. */
   endpointId: string;
   newNonce(): string;
+  /** The job as it was last saved. */
+  load(): JobState | null;
   save(job: JobState, events: readonly JobEvent[], wake: Wake): void;
   wake(wake: Wake): void;
   submitRun(job: JobState, attempt: Attempt): Promise<RunOutcome>;

@@ -119,9 +119,13 @@ export function listSilentJobs(db: Database, updatedBefore: string, afterId: str
     .limit(limit);
 }
 
-/** Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). */
+/**
+ * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). The
+ * version rises, so that a settling that D1 takes late does not hide the job again.
+ */
 export async function unsettleJob(db: Database, id: string): Promise<void> {
-  await db.update(exportJobs).set({ settledAt: null }).where(eq(exportJobs.id, id));
+  const version = sql`${exportJobs.version} + 1`;
+  await db.update(exportJobs).set({ settledAt: null, version }).where(eq(exportJobs.id, id));
 }
 
 export async function deleteJob(db: Database, id: string): Promise<void> {

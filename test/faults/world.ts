@@ -125,9 +125,8 @@ export class World {
   /** The object in memory, or a new one over what was saved; its constructor repairs a missing alarm. */
   #wakeObject(): Engine {
     if (!this.#engine) {
-      const job = this.job;
-      const restored = job && { ...job, versionFloor: job.version + reservedVersions };
-      this.#engine = new Engine(this.#ports(this.#incarnation), restored, this.#breakage.rules);
+      const { job } = this;
+      this.#engine = new Engine(this.#ports(this.#incarnation), this.#breakage.rules);
       if (job && job.settledAt === null && this.alarmAt === null) {
         this.#setAlarm(this.clock.now);
       }
@@ -162,6 +161,10 @@ export class World {
       timers,
       endpointId: "endpoint",
       newNonce: () => `nonce-${random.between(1, 1e9)}`,
+      load: () => {
+        const { job } = this;
+        return job && { ...job, versionFloor: job.version + reservedVersions };
+      },
       save: (job, events, wake) => this.#save(job, events, wake),
       wake: (wake) => this.#wake(wake),
       submitRun: (_job, attempt) => effect("POST /run", () => this.runpod.submit(this.#toOrder(attempt))),
@@ -282,7 +285,7 @@ export class World {
     }
     const incarnation = this.#incarnation;
     const isShown = await this.#toD1(() => {
-      this.row = { ...this.row, settledAt: null, unsettled: true };
+      this.row = { ...this.row, version: this.row.version + 1, settledAt: null, unsettled: true };
     }).then(
       () => true,
       () => false,
