@@ -67,7 +67,7 @@ function print(name: string, values: number[], base: number[]): void {
 async function main(): Promise<void> {
   const count = Number(process.argv[2] ?? 50);
   const dir = mkdtempSync(join(tmpdir(), "export-bench-"));
-  const stack = await startStack({ dataDir: dir, workers: 0, endpointArgs: ["--drop-webhooks"] });
+  const stack = await startStack({ dataDir: dir, workers: 0, endpointArgs: ["--faults", "hook_dropped=1"] });
   try {
     const api = new Api(stack.url, stack.apiKey);
     writeFileSync(join(dir, "video"), "a video");

@@ -27,8 +27,9 @@ export class Api {
     return upload.input_video_key;
   }
 
-  async createJob(request: object): Promise<CreatedJob> {
-    return CreatedJob.parse(await this.#json("POST", "/api/jobs", request));
+  /** @param key makes it safe to send the request again */
+  async createJob(request: object, key?: string): Promise<CreatedJob> {
+    return CreatedJob.parse(await this.#json("POST", "/api/jobs", request, key ? { "idempotency-key": key } : {}));
   }
 
   async getJob(id: string): Promise<Job> {
@@ -69,8 +70,8 @@ export class Api {
     await download(location, path, AbortSignal.timeout(60_000));
   }
 
-  async #json(method: string, path: string, body?: object): Promise<unknown> {
-    const headers = { authorization: `Bearer ${this.#apiKey}`, "content-type": "application/json" };
+  async #json(method: string, path: string, body?: object, more: Record<string, string> = {}): Promise<unknown> {
+    const headers = { authorization: `Bearer ${this.#apiKey}`, "content-type": "application/json", ...more };
     const init = body ? { method, headers, body: JSON.stringify(body) } : { method, headers };
     const response = await fetch(`${this.#url}${path}`, init);
     await expectOk(response);

@@ -9,7 +9,8 @@ const help = `Runs the service on this machine: the Worker, and a RunPod endpoin
   --port <number>           the Worker's port (8787, or a free one)
   --endpoint-port <number>  the RunPod endpoint's port (8788, or a free one)
   --workers <number>        how many renders run at once; 0 to bring your own handler (2)
-  --drop-webhooks           the endpoint sends no webhooks: completion comes by polling
+  --faults <kind=rate,…>    gives the endpoint a bad day: hook_dropped=1,status_error=0.2 (all kinds: docs/runpod-handler.md)
+  --seed <number>           the same seed makes the same bad day (1)
   --help                    this text
 
 Data, keys and logs stay in .local/dev.
@@ -20,7 +21,8 @@ const { values } = parseArgs({
     port: { type: "string", default: "8787" },
     "endpoint-port": { type: "string", default: "8788" },
     workers: { type: "string", default: "2" },
-    "drop-webhooks": { type: "boolean", default: false },
+    faults: { type: "string", default: "" },
+    seed: { type: "string", default: "1" },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,7 +49,7 @@ async function main(): Promise<void> {
     workerPort: Number(values.port),
     endpointPort: Number(values["endpoint-port"]),
     workers: Number(values.workers),
-    endpointArgs: values["drop-webhooks"] ? ["--drop-webhooks"] : [],
+    endpointArgs: ["--faults", values.faults, "--seed", values.seed],
   });
   process.stdout.write(describe(stack));
   const stop = () => void stack.stop().finally(() => process.exit(0));

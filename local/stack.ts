@@ -28,8 +28,11 @@ export type Stack = {
   endpointUrl: string;
   apiKey: string;
   runpodApiKey: string;
-  worker: Service;
   endpoint: Service;
+  /** kill -9 of the Worker's whole process group. */
+  killWorker(): void;
+  /** Starts the Worker again, on the same data and port. */
+  restartWorker(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -43,26 +46,33 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const url = `http://127.0.0.1:${workerPort}`;
   const endpointUrl = `http://127.0.0.1:${endpointPort}/v2`;
   const endpoint = startEndpointProcess(options, endpointPort, secrets.RUNPOD_API_KEY);
-  const worker = startWorkerProcess(options, workerPort, secrets, {
-    ...options.settings,
-    PUBLIC_BASE_URL: url,
-    RUNPOD_BASE_URL: endpointUrl,
-    RUNPOD_ENDPOINT_ID: endpointId,
-  });
+  const links = { PUBLIC_BASE_URL: url, RUNPOD_BASE_URL: endpointUrl, RUNPOD_ENDPOINT_ID: endpointId };
+  const startWorker = () => startWorkerProcess(options, workerPort, secrets, { ...options.settings, ...links });
+  const workerReady = () => worker.ready(`${url}/readyz`, 60_000);
+  let worker = startWorker();
   const stop = async () => {
     await Promise.all([worker.stop(), endpoint.stop()]);
   };
   try {
-    await Promise.all([
-      endpoint.ready(`${endpointUrl}/${endpointId}/health`, 20_000),
-      worker.ready(`${url}/readyz`, 60_000),
-    ]);
+    await Promise.all([endpoint.ready(`${endpointUrl}/${endpointId}/health`, 20_000), workerReady()]);
   } catch (error) {
     await stop();
     throw error;
   }
   const { BOOTSTRAP_API_KEY: apiKey, RUNPOD_API_KEY: runpodApiKey } = secrets;
-  return { url, endpointUrl: `${endpointUrl}/${endpointId}`, apiKey, runpodApiKey, worker, endpoint, stop };
+  return {
+    url,
+    endpointUrl: `${endpointUrl}/${endpointId}`,
+    apiKey,
+    runpodApiKey,
+    endpoint,
+    killWorker: () => worker.kill("SIGKILL"),
+    restartWorker: async () => {
+      worker = startWorker();
+      await workerReady();
+    },
+    stop,
+  };
 }
 
 type Secrets = Record<"RUNPOD_API_KEY" | "SIGNING_KEYS" | "BOOTSTRAP_API_KEY", string>;

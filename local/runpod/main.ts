@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { renderHandler } from "../render/handler.ts";
+import { Faults, faultKinds, parseFaults } from "./faults.ts";
 import { startEndpoint } from "./server.ts";
 import { runWorker } from "./worker.ts";
 
@@ -10,7 +11,11 @@ const help = `A RunPod Serverless endpoint on this machine, with a handler that 
   --port <number>       where it listens, on 127.0.0.1 (8788)
   --endpoint <id>       its endpoint id (local)
   --workers <number>    how many renders run at once; 0 to bring your own handler (1)
-  --drop-webhooks       send no webhooks, as if the network had lost them
+  --faults <kind=rate,…>  what goes wrong, and how often (rate 0 to 1); all=rate for everything:
+${Object.entries(faultKinds)
+  .map(([kind, meaning]) => `                          ${kind.padEnd(18)} ${meaning}`)
+  .join("\n")}
+  --seed <number>       the same seed makes the same choices (1)
   --webhook-pause <ms>  pause between the tries of a webhook (10000, as RunPod)
   --help                this text
 
@@ -22,7 +27,8 @@ const { values } = parseArgs({
     port: { type: "string", default: "8788" },
     endpoint: { type: "string", default: "local" },
     workers: { type: "string", default: "1" },
-    "drop-webhooks": { type: "boolean", default: false },
+    faults: { type: "string", default: "" },
+    seed: { type: "string", default: "1" },
     "webhook-pause": { type: "string", default: "10000" },
     help: { type: "boolean", default: false },
   },
@@ -31,7 +37,10 @@ const { values } = parseArgs({
 if (values.help) {
   process.stdout.write(help);
 } else {
-  await main();
+  await main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
 }
 
 async function main(): Promise<void> {
@@ -45,7 +54,7 @@ async function main(): Promise<void> {
     port: Number(values.port),
     endpointId: values.endpoint,
     apiKey,
-    dropWebhooks: values["drop-webhooks"],
+    faults: new Faults(parseFaults(values.faults), Number(values.seed)),
     webhookPauseMs: Number(values["webhook-pause"]),
   });
   const stopping = new AbortController();

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { serve } from "@hono/node-server";
+import { type HttpBindings, serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { RunQueue, toStatusBody } from "./queue.ts";
+import { Faults } from "./faults.ts";
+import { type Run, RunQueue, toStatusBody } from "./queue.ts";
 import { sendWebhook } from "./webhook.ts";
 
 export type EndpointOptions = {
@@ -11,8 +12,8 @@ export type EndpointOptions = {
   apiKey: string;
   /** Pause between the tries of a webhook; RunPod's is 10 s. */
   webhookPauseMs?: number;
-  /** Drops every webhook, as if the network had lost it. */
-  dropWebhooks?: boolean;
+  /** What goes wrong on purpose. */
+  faults?: Faults;
 };
 
 export type Endpoint = { url: string; queue: RunQueue; close(): Promise<void> };
@@ -38,16 +39,19 @@ const WorkerReport = z.object({
 /** The server side of RunPod Serverless for this machine: its public API, and the protocol its workers speak. */
 export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
   const closing = new AbortController();
+  const faults = options.faults ?? new Faults();
+  const pauseMs = options.webhookPauseMs ?? 10_000;
   const queue = new RunQueue((run) => {
-    if (run.status !== "CANCELLED" && !options.dropWebhooks) {
-      void sendWebhook(run, options.webhookPauseMs ?? 10_000, closing.signal);
+    if (run.status !== "CANCELLED") {
+      ringBadly(run, pauseMs, faults, closing.signal);
     }
   });
   const app = new Hono();
   app.use("*", async (c, next) => (isKey(c, options.apiKey) ? next() : c.json({ error: "Unauthorized" }, 401)));
   const base = `/v2/${options.endpointId}`;
-  app.route(base, publicApi(queue));
-  app.route(base, workerProtocol(queue, closing.signal));
+  const ringEarly = (run: Run) => void sendWebhook({ ...run, status: "COMPLETED" }, pauseMs, closing.signal);
+  app.route(base, publicApi(queue, faults, ringEarly));
+  app.route(base, workerProtocol(queue, faults, closing.signal));
   const timer = setInterval(() => queue.sweep(), sweepEveryMs);
   const server = serve({ fetch: app.fetch, port: options.port, hostname: "127.0.0.1" });
   await new Promise<void>((resolve, reject) => server.once("listening", resolve).once("error", reject));
@@ -74,21 +78,48 @@ function isKey(c: Context, apiKey: string): boolean {
   return a !== undefined && b !== undefined && timingSafeEqual(a, b);
 }
 
-function publicApi(queue: RunQueue): Hono {
-  const api = new Hono();
+/** The webhook of a run that has ended: as RunPod sends it, unless a fault strikes. */
+function ringBadly(run: Run, pauseMs: number, faults: Faults, signal: AbortSignal): void {
+  const times = (faults.strikes("hook_dropped") ? 0 : 1) + (faults.strikes("hook_doubled") ? 1 : 0);
+  for (let count = 0; count < times; count++) {
+    const late = faults.strikes("hook_late") ? faults.random.between(1, 20_000) : 0;
+    setTimeout(() => void sendWebhook(run, pauseMs, signal), late).unref();
+  }
+}
+
+/** Breaks the connection instead of answering. */
+function reset(c: Context<{ Bindings: HttpBindings }>): Response {
+  c.env.incoming.socket.destroy();
+  return c.body(null);
+}
+
+function publicApi(queue: RunQueue, faults: Faults, ringEarly: (run: Run) => void) {
+  const api = new Hono<{ Bindings: HttpBindings }>();
   api.post("/run", async (c) => {
     const order = RunBody.safeParse(await c.req.json().catch(() => null));
     if (!order.success) {
       return c.json({ error: z.prettifyError(order.error) }, 400);
     }
-    const { id, status } = queue.submit(order.data);
-    return c.json({ id, status }, 200);
+    return runBadBefore(c, faults) ?? runBadAfter(c, faults, queue.submit(order.data), ringEarly);
   });
   api.get("/status/:id", (c) => {
     const run = queue.find(c.req.param("id"));
-    return run ? c.json(toStatusBody(run), 200) : c.json({ error: "job not found" }, 404);
+    if (faults.strikes("status_error")) {
+      return c.json({ error: "internal" }, 500);
+    }
+    if (!run || faults.strikes("status_gone")) {
+      return c.json({ error: "job not found" }, 404);
+    }
+    const body = toStatusBody(run);
+    if (faults.strikes("status_stale")) {
+      return c.json({ id: run.id, status: "IN_PROGRESS" });
+    }
+    return c.json(faults.strikes("status_foreign") ? { ...body, id: "another-e1" } : body, 200);
   });
   api.post("/cancel/:id", (c) => {
+    if (faults.strikes("cancel_error")) {
+      return c.json({ error: "internal" }, 500);
+    }
     const run = queue.cancel(c.req.param("id"));
     return run ? c.json(toStatusBody(run), 200) : c.json({ error: "job not found" }, 404);
   });
@@ -100,7 +131,36 @@ function publicApi(queue: RunQueue): Hono {
   return api;
 }
 
-function workerProtocol(queue: RunQueue, closing: AbortSignal): Hono {
+type RunContext = Context<{ Bindings: HttpBindings }>;
+
+/** The faults of `POST /run` that take nothing. */
+function runBadBefore(c: RunContext, faults: Faults): Response | null {
+  if (faults.strikes("run_refused")) {
+    return c.json({ error: "internal" }, 500);
+  }
+  if (faults.strikes("run_throttled")) {
+    return c.json({ error: "too many requests" }, 429, { "retry-after": "1" });
+  }
+  return faults.strikes("run_reset_before") ? reset(c) : null;
+}
+
+/** The answer to `POST /run` once the run is taken, good or bad. */
+function runBadAfter(c: RunContext, faults: Faults, run: Run, ringEarly: (run: Run) => void): Response {
+  if (faults.strikes("hook_early")) {
+    ringEarly(run);
+  }
+  if (faults.strikes("run_reset_after")) {
+    return reset(c);
+  }
+  if (faults.strikes("run_error_after")) {
+    return c.json({ error: "bad gateway" }, 502);
+  }
+  return faults.strikes("run_garbage")
+    ? c.html("<h1>Just a moment ...</h1>")
+    : c.json({ id: run.id, status: run.status }, 200);
+}
+
+function workerProtocol(queue: RunQueue, faults: Faults, closing: AbortSignal): Hono {
   const protocol = new Hono();
   protocol.get("/job-take/:worker", async (c) => {
     // `wait_ms` is this endpoint's own: a worker that cannot wait must not be given a run after it has left.
@@ -139,7 +199,9 @@ function workerProtocol(queue: RunQueue, closing: AbortSignal): Hono {
     const { status, output, error } = report.data;
     if (status === "IN_PROGRESS") {
       queue.progress(c.req.param("id"), output);
-    } else {
+    } else if (faults.strikes("handler_fails")) {
+      queue.finish(c.req.param("id"), { error: "a fault made on purpose" });
+    } else if (!faults.strikes("result_lost")) {
       queue.finish(c.req.param("id"), error ? { error: String(error) } : { output });
     }
     return c.json({ status: "ok" });

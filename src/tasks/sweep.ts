@@ -7,15 +7,14 @@ import type { ExportJobRow } from "../store/schema.ts";
 import { readSweepCursor, writeSweepCursor } from "../store/sweep-cursor.ts";
 
 /** A run of the sweep is bounded: a Worker may make 1,000 calls, and a minute later comes the next. */
-const pageSize = 100;
-const maxPages = 5;
+const usualLimits = { pageSize: 100, maxPages: 5 };
 
 /**
  * The second clock beside the objects' alarms (I11): begins jobs whose object never started, and wakes those that have
  * been silent for `SWEEP_AFTER_MS`. What one run leaves, the next takes up where it ended.
  * @returns how many jobs were woken
  */
-export async function sweep(env: Env, now: number): Promise<number> {
+export async function sweep(env: Env, now: number, { pageSize, maxPages } = usualLimits): Promise<number> {
   const db = openDatabase(env.DB);
   const updatedBefore = toTimestamp(now - getSettings(env).sweepAfterMs);
   const start = await readSweepCursor(db);

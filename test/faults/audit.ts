@@ -98,7 +98,7 @@ function auditAttempts({ ledger, runpod }: World, job: JobState): void {
 
 /** I7: no more runs than were allowed, and none bought while another might exist. */
 function auditRuns({ ledger, spec }: World, job: JobState): void {
-  const allowed = (1 + spec.maxRetries) * (1 + ledger.retries);
+  const allowed = (1 + spec.maxRetries) * (1 + ledger.retries.length);
   const bought = ledger.submissions.filter(({ accepted }) => accepted).length;
   if (bought > allowed) {
     ledger.violate("I7", `${bought} runs bought, ${allowed} allowed`);
@@ -107,7 +107,8 @@ function auditRuns({ ledger, spec }: World, job: JobState): void {
     const before = ledger.submissions[index - 1];
     if (before && before.knownAt === null && before.accepted && at - before.at < timers.runGraceMs) {
       const isNamed = job.attempts[before.attempt - 1]?.runId !== null;
-      if (!isNamed) {
+      const isAskedFor = ledger.retries.some((asked) => before.at <= asked && asked <= at);
+      if (!isNamed && !isAskedFor) {
         ledger.violate("I7", `attempt ${attempt} sent ${at - before.at} ms after an ambiguous one`);
       }
     }

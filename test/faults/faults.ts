@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../local/random.ts";
 
 /** Everything that can go wrong, by name. */
 export const faultKinds = [

@@ -11,7 +11,8 @@ export class Ledger {
   readonly violations: Violation[] = [];
   /** Every `POST /run` that reached RunPod. */
   readonly submissions: { attempt: number; at: number; knownAt: number | null; accepted: boolean }[] = [];
-  retries = 0;
+  /** When the owner asked for another try. */
+  readonly retries: number[] = [];
   readonly #startedAt: number;
   readonly #now: () => number;
 

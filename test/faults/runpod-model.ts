@@ -1,9 +1,9 @@
+import type { Random } from "../../local/random.ts";
 import type { RunReport } from "../../src/core/signals.ts";
 import type { RunOutcome } from "../../src/runpod/client.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Random } from "./random.ts";
 
 export type ModelRun = {
   id: string;

@@ -1,3 +1,4 @@
+import { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { type Attempt, canReopen, type JobSpec, type JobState } from "../../src/core/job-state.ts";
 import type { Signal } from "../../src/core/signals.ts";
@@ -9,7 +10,6 @@ import type { JobProjection } from "../../src/store/jobs.ts";
 import { VirtualClock } from "./clock.ts";
 import { Faults } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
-import { Random } from "./random.ts";
 import { type Hook, type ModelRun, RunpodModel, type StoredObject } from "./runpod-model.ts";
 
 export const timers: Timers = {
@@ -294,7 +294,7 @@ export class World {
       return;
     }
     if (this.#wakeObject().apply({ kind: "retry_requested" })) {
-      this.ledger.retries++;
+      this.ledger.retries.push(this.clock.now);
       this.ledger.note("the owner asks for a retry");
       this.#call(() => {});
     }

@@ -149,6 +149,42 @@ describe("the sweep", () => {
     expect(results).toEqual([]);
   });
 
+  it("looks at no more jobs than it may, and goes on where it ended", async () => {
+    const db = openDatabase(env.DB);
+    const now = toTimestamp(Date.now());
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count++) {
+      const input = {
+        inputVideoKey: "input/x/y/z.mp4",
+        maxRetries: 0,
+        createdAt: now,
+        updatedAt: now,
+        status: "processing" as const,
+      };
+      const params = { include_audio: true, highlight_regions: [], effect_type: "blur" as const };
+      const row = await insertJob(db, {
+        id: newId(),
+        tenantId: "sweep",
+        projectId: 1,
+        type: "overlay",
+        params,
+        ...input,
+      });
+      ids.push(row?.id ?? "");
+    }
+    const woken: number[] = [];
+    const cursors: string[] = [];
+    for (let run = 0; run < 4; run++) {
+      woken.push(await sweep(env, later(), { pageSize: 2, maxPages: 1 }));
+      cursors.push(String((await env.DB.prepare("SELECT job_id FROM sweep_cursor").first())?.["job_id"]));
+    }
+    expect(woken.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...woken)).toBe(2);
+    expect(new Set(cursors).size).toBeGreaterThan(2);
+    await env.DB.prepare("DELETE FROM export_jobs WHERE tenant_id = 'sweep'").run();
+    expect(ids).toHaveLength(5);
+  });
+
   it("does not bring back a job that was removed", async () => {
     const { id } = await createJob();
     await completeRun(await takeRun(id));

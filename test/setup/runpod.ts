@@ -1,3 +1,4 @@
+import { Faults } from "../../local/runpod/faults.ts";
 import { startEndpoint } from "../../local/runpod/server.ts";
 
 /** The RunPod endpoint that the tests in workerd call; the tests themselves are its workers. */
@@ -6,7 +7,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     port: Number(process.env["TEST_RUNPOD_PORT"]),
     endpointId: "test",
     apiKey: "test-runpod-key",
-    dropWebhooks: true,
+    faults: new Faults(new Map([["hook_dropped", 1]])),
   });
   return () => endpoint.close();
 }
