@@ -7,7 +7,7 @@ const help = `Runs every check of the project; the first that fails ends the run
 
   npm test
 
-  npx vitest run --project unit|workers|e2e   one part of the tests, once the dependencies are installed
+  npx vitest run --project unit|workers|matrix|e2e   one part of the tests, once the dependencies are installed
 `;
 
 const bundleDir = mkdtempSync(join(tmpdir(), "export-jobs-bundle-"));
@@ -22,7 +22,9 @@ const checks: [string, ...string[]][] = [
   ["types of the simulator", "tsc", "-p", "test/faults/tsconfig.json"],
   ["lint, layers and format", "biome", "ci", "--reporter=summary", "."],
   ["bundle to deploy", "wrangler", "deploy", "--dry-run", "--outdir", bundleDir],
-  ["tests", "vitest", "run"],
+  ["tests", "vitest", "run", "--project", "unit", "--project", "workers", "--project", "matrix"],
+  // Alone: real processes and ffmpeg want the machine for themselves.
+  ["end-to-end tests", "vitest", "run", "--project", "e2e"],
 ];
 
 function run([name, command = "", ...args]: (typeof checks)[number]): boolean {
