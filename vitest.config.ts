@@ -2,8 +2,10 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-worker
 import { defineConfig } from "vitest/config";
 import { findPort } from "./local/processes.ts";
 
-// Vite may load this file more than once; all copies must speak of the same port.
-process.env["TEST_RUNPOD_PORT"] ??= String(await findPort());
+// Each project in workerd has a RunPod endpoint of its own. Vite may load this file more than once; all copies must
+// speak of the same ports.
+process.env["RUNPOD_PORT_workers"] ??= String(await findPort());
+process.env["RUNPOD_PORT_matrix"] ??= String(await findPort());
 
 /** Looked up by the names that wrangler.toml requires. */
 const secrets = {
@@ -16,7 +18,7 @@ Object.assign(process.env, secrets);
 /** Short timers, so that the tests in workerd wait for real alarms without waiting for seconds. */
 const settings = {
   PUBLIC_BASE_URL: "https://exports.test",
-  RUNPOD_BASE_URL: `http://127.0.0.1:${process.env["TEST_RUNPOD_PORT"]}/v2`,
+  RUNPOD_BASE_URL: `http://127.0.0.1:${process.env["RUNPOD_PORT_workers"]}/v2`,
   RUNPOD_ENDPOINT_ID: "test",
   POLL_MIN_MS: 100,
   POLL_MAX_MS: 400,
@@ -27,7 +29,13 @@ const settings = {
 };
 
 /** Shorter still: in the fault matrix every time-out is waited for. */
-const matrixSettings = { RUN_TIMEOUT_MS: 400, STATUS_TIMEOUT_MS: 200, SWEEP_AFTER_MS: 1, OUTPUT_WINDOW_MS: 100 };
+const matrixSettings = {
+  RUNPOD_BASE_URL: `http://127.0.0.1:${process.env["RUNPOD_PORT_matrix"]}/v2`,
+  RUN_TIMEOUT_MS: 400,
+  STATUS_TIMEOUT_MS: 200,
+  SWEEP_AFTER_MS: 1,
+  OUTPUT_WINDOW_MS: 100,
+};
 
 export default defineConfig({
   test: {
