@@ -38,10 +38,13 @@ export function auditEnd(world: World): void {
   auditD1(world, job);
 }
 
-/** I3, I4, I5: what a watcher was told. */
+/** I2, I3, I4, I5: what a watcher was told. The first event stands for the creation, so there is one of it. */
 function auditEvents({ ledger }: World): void {
   for (const [index, told] of ledger.events.entries()) {
     const { event } = told;
+    if (index > 0 && event.seq === 1) {
+      ledger.violate("I2", "the job was begun twice");
+    }
     const before = ledger.events[index - 1];
     if (before) {
       auditStep(ledger, before.event, event, before.life === told.life);

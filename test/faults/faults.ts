@@ -4,6 +4,7 @@ import type { Random } from "../../local/random.ts";
 export const faultKinds = [
   "crash",
   "start_lost",
+  "create_repeated",
   "alarm_lost",
   "alarm_late",
   "alarm_doubled",

@@ -84,6 +84,9 @@ export class World {
     } else {
       this.#call((engine) => engine.start(this.spec));
     }
+    if (this.faults.strikes("create_repeated")) {
+      this.clock.after(this.random.between(0, 300_000), () => this.#call((engine) => engine.start(this.spec)));
+    }
     this.clock.after(this.random.between(0, sweepEveryMs), () => this.#sweep());
     if (this.faults.strikes("client_cancels")) {
       this.clock.after(this.random.between(0, 200_000), () => this.tell({ kind: "cancel_requested" }));

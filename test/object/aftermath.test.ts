@@ -1,4 +1,4 @@
-import { runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReport } from "../../src/contract/usage.ts";
@@ -9,6 +9,7 @@ import { insertJob } from "../../src/store/jobs.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import {
   api,
+  call,
   completeRun,
   createJob,
   expectProblem,
@@ -100,6 +101,43 @@ describe("usage", () => {
 
   it("refuses days that are none", async () => {
     await expectProblem(await api("/api/usage?from=yesterday"), 422, "validation_failed");
+  });
+});
+
+describe("an alarm that got lost", () => {
+  it("is set again by the object that comes back without it", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const object = () => env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    await runInDurableObject(object(), (_instance, { storage }) => storage.deleteAlarm());
+    await abortAllDurableObjects();
+    await completeRun(run);
+    expect((await getJob(id)).attempt).toBe(1);
+    await waitForJob(id, ({ status }) => status === "complete");
+  });
+});
+
+describe("what a life costs the journal", () => {
+  it("is no more than five saves for 100 updates of progress", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    const readState = () =>
+      runInDurableObject(object, (_instance, { storage }) => {
+        const [row] = storage.sql.exec<{ state: string }>("SELECT state FROM job").toArray();
+        return row?.state ?? "";
+      });
+    const states = new Set<string>();
+    for (let progress = 1; progress <= 100; progress++) {
+      const update = { method: "POST", body: JSON.stringify({ progress }) };
+      await call(run.input.progress_url, update).then((response) => response.body?.cancel());
+      states.add(await readState());
+    }
+    // Polls go on meanwhile, but save nothing that they do not have to.
+    expect(states.size).toBeLessThanOrEqual(5);
+    expect((await getJob(id)).progress).toBe(100);
+    await completeRun(run);
+    await waitForJob(id, ({ status }) => status === "complete");
   });
 });
 

@@ -6,6 +6,7 @@ import { toTimestamp } from "../../src/core/time.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { findJob, insertJob, type JobProjection, listJobs, projectJob } from "../../src/store/jobs.ts";
 import { exportJobs, type NewExportJobRow, sweepCursor, usage } from "../../src/store/schema.ts";
+import { countUsage } from "../../src/store/usage.ts";
 
 const db = openDatabase(env.DB);
 
@@ -199,34 +200,51 @@ describe("the plan of every list", () => {
 });
 
 describe("the rows that a job's life writes", () => {
-  it("are few: the insert, processing, and the final state with its settling", async () => {
+  it("are few, and so are those it reads: the insert, processing, progress, usage, and the end with its settling", async () => {
     const row = newRow();
-    const written: number[] = [];
+    const [written, read]: [number[], number[]] = [[], []];
     const counting = openDatabase(
       new Proxy(env.DB, {
         get: (target, name) =>
-          name === "prepare" ? (sql: string) => countWrites(target.prepare(sql), written) : Reflect.get(target, name),
+          name === "prepare"
+            ? (sql: string) => countRows(target.prepare(sql), written, read)
+            : Reflect.get(target, name),
       }),
     );
     await insertJob(counting, row);
     await projectJob(counting, newProjection(row.id, 4));
     await projectJob(counting, newProjection(row.id, 8, { progress: 70 }));
     const final = { status: "complete", stage: "done", progress: 100, completedAt: "now", settledAt: "now" } as const;
+    await countUsage(counting, {
+      tenantId: "t",
+      day: "2026-11-20",
+      projectId: 1,
+      jobId: row.id,
+      attempt: 1,
+      type: "overlay",
+      outcome: "complete",
+      gpuMs: 1,
+      queueMs: 1,
+      bytesIn: 1,
+      bytesOut: 1,
+    });
     await projectJob(counting, newProjection(row.id, 9, final));
-    expect(written).toEqual([4, 1, 1, 1]);
+    expect(written).toEqual([4, 1, 1, 1, 1]);
+    expect(read).toEqual([3, 2, 2, 0, 2]);
   });
 });
 
-/** Notes D1's own `meta.rows_written` of whatever is run on the statement. */
-function countWrites(statement: D1PreparedStatement, written: number[]): D1PreparedStatement {
-  const count = <Result extends { meta: { rows_written: number } }>(result: Result) => {
+/** Notes D1's own `meta.rows_written` and `meta.rows_read` of whatever is run on the statement. */
+function countRows(statement: D1PreparedStatement, written: number[], read: number[]): D1PreparedStatement {
+  const count = <Result extends { meta: { rows_written: number; rows_read: number } }>(result: Result) => {
     written.push(result.meta.rows_written);
+    read.push(result.meta.rows_read);
     return result;
   };
   return new Proxy(statement, {
     get(target, name) {
       if (name === "bind") {
-        return (...values: unknown[]) => countWrites(target.bind(...values), written);
+        return (...values: unknown[]) => countRows(target.bind(...values), written, read);
       }
       if (name === "run") {
         return async () => count(await target.run());
@@ -238,6 +256,7 @@ function countWrites(statement: D1PreparedStatement, written: number[]): D1Prepa
         return async () => {
           const { results, meta } = await target.all<Record<string, unknown>>();
           written.push(meta.rows_written);
+          read.push(meta.rows_read);
           return results.map((result) => Object.values(result));
         };
       }
