@@ -5,7 +5,8 @@ import { timers, type World } from "./world.ts";
 
 /** Checks what must hold at every moment, not only at the end. */
 export function auditMoment(world: World): void {
-  const { job, alarmAt, row, ledger } = world;
+  const { job, alarmAt, ledger } = world;
+  const { row } = world.d1;
   // A settling that D1 took while its answer and the alarm got lost leaves nothing to do.
   const isSettledInD1 = job !== null && !row.unsettled && row.version === job.version && isSettleable(job);
   if (job && job.settledAt === null && alarmAt === null && !row.unsettled && !isSettledInD1) {
@@ -27,7 +28,7 @@ export function auditEnd(world: World): void {
     ledger.violate("I1", "the job never began");
     return;
   }
-  const isSettled = job.settledAt !== null || (isSettleable(job) && !world.row.unsettled);
+  const isSettled = job.settledAt !== null || (isSettleable(job) && !world.d1.row.unsettled);
   if (!isFinal(job.status) || !isSettled) {
     ledger.violate("I1", `in the end ${job.status}, ${isSettled ? "settled" : "not settled"}`);
   }
@@ -73,12 +74,12 @@ function auditStep(ledger: Ledger, before: JobEvent, event: JobEvent, isSameLife
   }
 }
 
-function auditOutput({ ledger, bucket }: World, job: JobState): void {
+function auditOutput({ ledger, r2 }: World, job: JobState): void {
   if (job.status !== "complete") {
     return;
   }
   const winner = job.attempts.find(({ outcome }) => outcome === "complete");
-  const object = job.output && bucket.get(job.output.key);
+  const object = job.output && r2.objects.get(job.output.key);
   if (!object || object.size <= 0 || object.etag !== job.output?.etag) {
     ledger.violate("I6", "complete, but its output is not in R2 as it was");
   } else if (object.attempt !== winner?.number) {
@@ -119,7 +120,8 @@ function auditRuns({ ledger, spec }: World, job: JobState): void {
 }
 
 /** I9, I10: what D1 has in the end. */
-function auditD1({ ledger, row, usage }: World, job: JobState): void {
+function auditD1({ ledger, d1 }: World, job: JobState): void {
+  const { row, usage } = d1;
   const same = row.status === job.status && row.version === job.version && row.attempt === job.attempts.length;
   if (!same || row.settledAt === null) {
     ledger.violate("I9", `D1 has ${row.status} v${row.version}, the object ${job.status} v${job.version}`);

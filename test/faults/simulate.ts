@@ -25,7 +25,7 @@ export async function simulate(seed: number, breakage: Breakage = {}): Promise<S
     events++;
     auditMoment(world);
     const settledAt = world.job?.settledAt ?? null;
-    if (settledAt !== null && !world.row.unsettled && clock.now > settledAt + stormMs + 3_600_000) {
+    if (settledAt !== null && !world.d1.row.unsettled && clock.now > settledAt + stormMs + 3_600_000) {
       break;
     }
   }

@@ -6,11 +6,13 @@ import type { Timers } from "../../src/core/timers.ts";
 import { Engine, type Rules } from "../../src/object/engine.ts";
 import { reservedVersions, type Wake } from "../../src/object/journal.ts";
 import type { Ports } from "../../src/object/ports.ts";
-import type { JobProjection } from "../../src/store/jobs.ts";
 import { VirtualClock } from "./clock.ts";
+import { D1Model } from "./d1-model.ts";
 import { Faults } from "./faults.ts";
+import { newSpec } from "./fixtures.ts";
 import { Ledger } from "./ledger.ts";
-import { type Hook, type ModelRun, RunpodModel, type StoredObject } from "./runpod-model.ts";
+import { R2Model } from "./r2-model.ts";
+import { type Hook, type ModelRun, RunpodModel } from "./runpod-model.ts";
 
 export const timers: Timers = {
   runTimeoutMs: 15_000,
@@ -38,7 +40,6 @@ export type Breakage = Partial<{
   oneOutputKey: boolean;
 }>;
 
-type Row = JobProjection & { unsettled: boolean };
 type Saved = { state: string; events: JobEvent[] };
 
 /** One job in a world of its own: the real engine over modelled platforms, every choice from one seed. */
@@ -48,14 +49,15 @@ export class World {
   readonly faults: Faults;
   readonly ledger: Ledger;
   readonly runpod: RunpodModel;
-  readonly bucket = new Map<string, StoredObject>();
-  readonly usage = new Map<number, number>();
+  readonly r2: R2Model;
+  readonly d1: D1Model;
   readonly spec: JobSpec;
-  row: Row;
   saved: Saved | null = null;
   alarmAt: number | null = null;
   readonly #breakage: Breakage;
   #engine: Engine | null = null;
+  /** When the verdict fell that stands unless an output is found. */
+  #verdictAt = Infinity;
   /** Rises with each crash; what an older incarnation still waits for never comes back to it. */
   #incarnation = 0;
 
@@ -65,9 +67,13 @@ export class World {
     this.ledger = new Ledger(() => this.clock.now);
     this.#breakage = breakage;
     this.spec = newSpec(this.clock.now, this.random);
-    this.row = newRow(this.spec);
+    this.r2 = new R2Model(this, timers.statusTimeoutMs);
+    this.d1 = new D1Model(this.spec, this, {
+      timeoutMs: timers.statusTimeoutMs,
+      hasVersionGuard: !breakage.noVersionGuard,
+    });
     this.runpod = new RunpodModel(this.clock, this.random, this.faults, this.ledger, {
-      putOutput: (run, size) => this.#putOutput(run, size),
+      putOutput: (run, size) => this.r2.put(run, size),
       ring: (hook) => this.#ring(hook),
       report: (run, progress) => this.#report(run, progress),
     });
@@ -173,10 +179,10 @@ export class World {
       submitRun: (_job, attempt) => effect("POST /run", () => this.runpod.submit(this.#toOrder(attempt))),
       askStatus: (_endpoint, runId) => effect("GET /status", () => this.runpod.status(runId)),
       cancelRun: (_endpoint, runId) => effect("POST /cancel", () => this.runpod.cancel(runId)),
-      findOutput: (key) => effect("R2 HEAD", () => this.#findOutput(key)),
-      deleteOutput: (key) => effect("R2 DELETE", () => this.#deleteOutput(key)),
-      project: (projection) => effect("D1 UPDATE", () => this.#toD1(() => this.#project(projection))),
-      countUsage: (row) => effect("D1 usage", () => this.#toD1(() => this.#count(row.attempt))),
+      findOutput: (key) => effect("R2 HEAD", () => this.r2.find(this.#toKey(key))),
+      deleteOutput: (key) => effect("R2 DELETE", () => this.r2.delete(key)),
+      project: (projection) => effect("D1 UPDATE", () => this.d1.project(projection)),
+      countUsage: (row) => effect("D1 usage", () => this.d1.count(row.attempt)),
       broadcast: (event) => this.#broadcast(event),
       isWatched: () => false,
       warn: (message) => this.ledger.note(`warning: ${message}`),
@@ -190,8 +196,16 @@ export class World {
   }
 
   #toOrder(attempt: Attempt) {
-    const outputKey = this.#breakage.oneOutputKey ? "output/t/job/1.mp4" : attempt.outputKey;
-    return { attempt: attempt.number, nonce: attempt.nonce, outputKey, ttlMs: attempt.policy.ttlMs };
+    return {
+      attempt: attempt.number,
+      nonce: attempt.nonce,
+      outputKey: this.#toKey(attempt.outputKey),
+      ttlMs: attempt.policy.ttlMs,
+    };
+  }
+
+  #toKey(key: string): string {
+    return this.#breakage.oneOutputKey && key.startsWith("output/") ? "output/t/job/1.mp4" : key;
   }
 
   #save(job: JobState, events: readonly JobEvent[], wake: Wake): void {
@@ -218,17 +232,13 @@ export class World {
   /** A lost result is still a result: after the verdict each attempt's output was looked for, and none was there. */
   #auditLostResult(): void {
     for (const { outputKey, number, outcome } of this.#engine?.job?.attempts ?? []) {
-      const lookedAt = this.#lookedAt.get(outputKey) ?? 0;
-      const writtenAt = this.bucket.get(outputKey)?.size ? (this.#writtenAt.get(outputKey) ?? 0) : Infinity;
+      const lookedAt = this.r2.lookedAt.get(outputKey) ?? 0;
+      const writtenAt = this.r2.objects.get(outputKey)?.size ? (this.r2.writtenAt.get(outputKey) ?? 0) : Infinity;
       if (outcome !== "provider_rejected" && (lookedAt < this.#verdictAt || writtenAt < lookedAt)) {
         this.ledger.violate("I6", `error, without an honest last look for the output of attempt ${number}`);
       }
     }
   }
-
-  readonly #writtenAt = new Map<string, number>();
-  readonly #lookedAt = new Map<string, number>();
-  #verdictAt = Infinity;
 
   #wake(wake: Wake): void {
     if (wake === "never") {
@@ -287,9 +297,7 @@ export class World {
       return;
     }
     const incarnation = this.#incarnation;
-    const isShown = await this.#toD1(() => {
-      this.row = { ...this.row, version: this.row.version + 1, settledAt: null, unsettled: true };
-    }).then(
+    const isShown = await this.d1.unsettle().then(
       () => true,
       () => false,
     );
@@ -303,81 +311,16 @@ export class World {
     }
   }
 
-  /** Outputs are written once: a second write is refused. */
-  #putOutput(run: ModelRun, size: number): void {
-    const present = this.bucket.get(run.outputKey);
-    if (!present) {
-      this.bucket.set(run.outputKey, { attempt: run.attempt, size, etag: `${run.id}-${size}` });
-      this.#writtenAt.set(run.outputKey, this.clock.now);
-      this.ledger.note(`${run.id} writes ${size} bytes`);
-    }
-  }
-
-  async #findOutput(key: string) {
-    await this.clock.sleep(this.random.between(2, 100));
-    if (this.faults.strikes("r2_silent")) {
-      await this.clock.sleep(timers.statusTimeoutMs);
-      throw new Error("R2 is silent");
-    }
-    this.#lookedAt.set(key, this.clock.now);
-    const object = this.bucket.get(
-      this.#breakage.oneOutputKey && key.startsWith("output/") ? "output/t/job/1.mp4" : key,
-    );
-    return object && object.size > 0 ? { key, size: object.size, etag: object.etag } : null;
-  }
-
-  async #deleteOutput(key: string): Promise<void> {
-    await this.clock.sleep(this.random.between(2, 100));
-    this.bucket.delete(key);
-  }
-
-  /** D1 fails before or after it took the write, stalls, or takes it long after everyone gave up. */
-  async #toD1(write: () => void): Promise<void> {
-    await this.clock.sleep(this.random.between(5, 100));
-    if (this.faults.strikes("d1_fails_before")) {
-      throw new Error("D1 reset");
-    }
-    if (this.faults.strikes("d1_late")) {
-      this.clock.after(this.random.between(1_000, 70_000), write);
-      await this.clock.sleep(timers.statusTimeoutMs);
-      throw new Error("D1 gave no answer in time");
-    }
-    write();
-    if (this.faults.strikes("d1_stalls")) {
-      await this.clock.sleep(timers.statusTimeoutMs);
-    } else if (!this.faults.strikes("d1_fails_after")) {
-      return;
-    }
-    throw new Error("D1's answer got lost");
-  }
-
-  /** The statement of src/store/jobs.ts, on a row in memory. */
-  #project(projection: JobProjection): void {
-    const { row } = this;
-    const isNewer = row.version < projection.version || (row.version === projection.version && row.unsettled);
-    if (!isNewer && !this.#breakage.noVersionGuard) {
-      return;
-    }
-    const keepsEnd = projection.completedAt === null && !projection.reopened;
-    const end = keepsEnd ? { completedAt: row.completedAt, settledAt: row.settledAt } : {};
-    const next = { ...projection, ...end };
-    this.row = { ...next, unsettled: next.settledAt === null };
-  }
-
-  #count(attempt: number): void {
-    this.usage.set(attempt, (this.usage.get(attempt) ?? 0) || 1);
-  }
-
   #sweep(): void {
     this.clock.after(sweepEveryMs, () => this.#sweep());
     const { sweep } = this.#breakage;
-    const isActive = this.row.status === "pending" || this.row.status === "processing";
-    const isSilent = Date.parse(this.row.updatedAt) < this.clock.now - sweepAfterMs;
-    if (sweep === "none" || (sweep === "active only" && !isActive) || !this.row.unsettled || !isSilent) {
+    const isActive = this.d1.row.status === "pending" || this.d1.row.status === "processing";
+    const isSilent = Date.parse(this.d1.row.updatedAt) < this.clock.now - sweepAfterMs;
+    if (sweep === "none" || (sweep === "active only" && !isActive) || !this.d1.row.unsettled || !isSilent) {
       return;
     }
     this.ledger.note("the sweep wakes the job");
-    const { version, status } = this.row;
+    const { version, status } = this.d1.row;
     this.#call((engine) => {
       if (status === "pending") {
         engine.start(this.spec);
@@ -386,44 +329,4 @@ export class World {
       void engine.advance();
     });
   }
-}
-
-function newSpec(createdAt: number, random: Random): JobSpec {
-  return {
-    id: `01990000-0000-7000-8000-${String(random.between(0, 1e9)).padStart(12, "0")}`,
-    tenantId: "t",
-    projectId: 1,
-    userId: null,
-    type: "overlay",
-    params: { include_audio: true, highlight_regions: [], effect_type: "blur" },
-    inputVideoKey: "input/t/u/a.mp4",
-    maxRetries: random.between(0, 3),
-    startWithinMs: random.chance(0.1) ? random.between(10_000, 100_000) : null,
-    maxRunMs: random.chance(0.1) ? random.between(5_000, 100_000) : null,
-    createdAt,
-  };
-}
-
-function newRow({ id, createdAt }: JobSpec): Row {
-  return {
-    id,
-    version: 1,
-    reopened: false,
-    status: "pending",
-    stage: "queued",
-    progress: 0,
-    message: null,
-    outputVideoKey: null,
-    outputSize: null,
-    outputEtag: null,
-    errorCode: null,
-    errorMessage: null,
-    attempt: 0,
-    runpodJobId: null,
-    startedAt: null,
-    completedAt: null,
-    updatedAt: new Date(createdAt).toISOString(),
-    settledAt: null,
-    unsettled: true,
-  };
 }

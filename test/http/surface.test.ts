@@ -1,3 +1,4 @@
+import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
@@ -178,10 +179,10 @@ describe("the service itself", () => {
   it("names the setting that is missing or malformed, and shows none", async () => {
     const log = vi.spyOn(console, "error").mockReturnValue();
     const { default: worker } = await import("../../src/index.ts");
-    const broken = { ...env, RUNPOD_API_KEY: "", SIGNING_KEYS: "short:secret", BOOTSTRAP_API_KEY: undefined };
-    const context = { waitUntil() {}, passThroughOnException() {}, props: {} };
-    const request = new Request("https://exports.test/api/jobs");
-    const response = await worker.fetch(request, broken as unknown as Env, context as unknown as ExecutionContext);
+    const broken: Env = { ...env, RUNPOD_API_KEY: "", SIGNING_KEYS: "short:secret" };
+    Reflect.deleteProperty(broken, "BOOTSTRAP_API_KEY");
+    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs");
+    const response = await worker.fetch(request, broken, createExecutionContext());
     const text = await response.text();
     expect(response.status).toBe(503);
     for (const name of ["RUNPOD_API_KEY", "SIGNING_KEYS", "BOOTSTRAP_API_KEY"]) {
