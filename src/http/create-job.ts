@@ -1,4 +1,5 @@
 import type { CreatedJob, CreateJob } from "../contract/create-job.ts";
+import { describeError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { isInputKeyOf } from "../core/object-keys.ts";
 import { sha256Hex } from "../core/signing.ts";
@@ -85,7 +86,7 @@ async function start(c: AppContext, row: ExportJobRow): Promise<ExportJobRow> {
   try {
     return { ...row, ...(await jobObject(c.env, row.id).start(toJobSpec(row))) };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = describeError(error);
     console.warn(JSON.stringify({ level: "warn", during: "start", job_id: row.id, message }));
     return row;
   }

@@ -1,5 +1,8 @@
+import { z } from "zod";
 import { type FieldError, type Problem, type ProblemCode, problems } from "../contract/problem.ts";
+import { describeError } from "../core/errors.ts";
 import { SettingsError } from "../env.ts";
+import { isDatabaseError } from "../store/database.ts";
 import type { AppContext } from "./app-env.ts";
 
 type Details = { detail?: string; errors?: FieldError[]; headers?: Record<string, string> };
@@ -24,12 +27,17 @@ export function toProblemResponse(error: unknown, c: AppContext): Response {
   if (error instanceof AppError) {
     return problemResponse(c, error.code, error.details);
   }
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(JSON.stringify({ level: "error", request_id: c.get("requestId"), message }));
+  console.error(JSON.stringify({ level: "error", request_id: c.get("requestId"), message: describeError(error) }));
   if (error instanceof SettingsError) {
     return problemResponse(c, "unavailable", { detail: error.message });
   }
-  return problemResponse(c, "internal", {});
+  return problemResponse(c, isDatabaseError(error) || isObjectAway(error) ? "unavailable" : "internal", {});
+}
+
+/** Cloudflare marks the failures of a Durable Object that a later try may not meet. */
+function isObjectAway(error: unknown): boolean {
+  const marks = z.object({ retryable: z.boolean().optional(), overloaded: z.boolean().optional() }).safeParse(error);
+  return marks.success && (marks.data.retryable === true || marks.data.overloaded === true);
 }
 
 function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, headers }: Details): Response {

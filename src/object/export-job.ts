@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { JobEvent } from "../contract/event.ts";
+import { describeError } from "../core/errors.ts";
 import { canReopen, isFinal, type JobSpec } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
@@ -200,6 +201,5 @@ export class ExportJob extends DurableObject<Env> {
 }
 
 function logFailure(during: string, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(JSON.stringify({ level: "error", during, message }));
+  console.error(JSON.stringify({ level: "error", during, message: describeError(error) }));
 }

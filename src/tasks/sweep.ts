@@ -1,3 +1,4 @@
+import { describeError } from "../core/errors.ts";
 import { toTimestamp } from "../core/time.ts";
 import { getSettings } from "../env.ts";
 import { toJobSpec } from "../object/job-spec.ts";
@@ -41,7 +42,7 @@ async function wake(env: Env, row: ExportJobRow): Promise<void> {
     const isNew = row.status === "pending";
     await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(row.id)).wake(toJobSpec(row), { isNew, version: row.version });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = describeError(error);
     console.warn(JSON.stringify({ level: "warn", during: "sweep", job_id: row.id, message }));
   }
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { OutputLink, StoredObject, Upload } from "../../src/contract/upload.ts";
 import {
   api,
+  authorization,
   call,
   completeRun,
   createJob,
@@ -174,6 +175,24 @@ describe("the service itself", () => {
     const page = await call(type);
     expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=UTF-8"]);
     expect(await page.text()).toContain("method_not_allowed");
+  });
+
+  it("is unavailable, not broken, while D1 is away, and logs none of the values it was given", async () => {
+    const log = vi.spyOn(console, "error").mockReturnValue();
+    const { default: worker } = await import("../../src/index.ts");
+    const away = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
+    const statement = { bind: () => statement, all: away, run: away, raw: away };
+    const DB = new Proxy(env.DB, {
+      get: (target, name) => (name === "prepare" ? () => statement : Reflect.get(target, name)),
+    });
+    const url = "https://exports.test/api/jobs?user_id=u_canary";
+    const request = new Request<unknown, IncomingRequestCfProperties>(url, { headers: authorization });
+    const response = await worker.fetch(request, { ...env, DB }, createExecutionContext());
+    expect(response.headers.get("retry-after")).toBe("5");
+    await expectProblem(response, 503, "unavailable");
+    expect(JSON.stringify(log.mock.calls)).toContain("Network connection lost");
+    expect(JSON.stringify(log.mock.calls)).not.toContain("u_canary");
+    log.mockRestore();
   });
 
   it("names the setting that is missing or malformed, and shows none", async () => {
