@@ -101,7 +101,7 @@ export class ExportJob extends DurableObject<Env> {
     if (!job || !canReopen(job.status)) {
       return null;
     }
-    await unsettleJob(openDatabase(this.env.DB), job.spec.id);
+    await unsettleJob(openDatabase(this.env.DB), job.spec.id, job.version);
     if (!this.#engine.apply({ kind: "retry_requested" })) {
       return null;
     }

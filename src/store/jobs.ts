@@ -120,11 +120,11 @@ export function listSilentJobs(db: Database, updatedBefore: string, afterId: str
 }
 
 /**
- * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). The
- * version rises, so that a settling that D1 takes late does not hide the job again.
+ * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11).
+ * @param lastVersion the object's; the row's becomes higher, so that a settling that D1 takes late hides nothing again
  */
-export async function unsettleJob(db: Database, id: string): Promise<void> {
-  const version = sql`${exportJobs.version} + 1`;
+export async function unsettleJob(db: Database, id: string, lastVersion: number): Promise<void> {
+  const version = sql`max(${exportJobs.version}, ${lastVersion + 1})`;
   await db.update(exportJobs).set({ settledAt: null, version }).where(eq(exportJobs.id, id));
 }
 

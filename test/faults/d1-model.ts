@@ -45,9 +45,14 @@ export class D1Model {
   }
 
   /** src/store/jobs.ts, unsettleJob */
-  unsettle(): Promise<void> {
+  unsettle(lastVersion: number): Promise<void> {
     return this.#write(() => {
-      this.row = { ...this.row, version: this.row.version + 1, settledAt: null, unsettled: true };
+      this.row = {
+        ...this.row,
+        version: Math.max(this.row.version, lastVersion + 1),
+        settledAt: null,
+        unsettled: true,
+      };
     });
   }
 

@@ -297,7 +297,7 @@ export class World {
       return;
     }
     const incarnation = this.#incarnation;
-    const isShown = await this.d1.unsettle().then(
+    const isShown = await this.d1.unsettle(job.version).then(
       () => true,
       () => false,
     );
