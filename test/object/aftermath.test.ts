@@ -117,6 +117,22 @@ describe("an alarm that got lost", () => {
   });
 });
 
+describe("obligations", () => {
+  it("are rows of the journal until they are done", async () => {
+    const { id } = await createJob();
+    await takeRun(id);
+    const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    const list = () =>
+      runInDurableObject(object, (_instance, { storage }) =>
+        storage.sql.exec("SELECT duty FROM obligations ORDER BY duty").toArray(),
+      );
+    expect(await list()).toEqual([]);
+    await post(`/api/jobs/${id}/cancel`);
+    expect(await list()).toContainEqual({ duty: "delete_output" });
+    await vi.waitFor(async () => expect(await list()).toEqual([]));
+  });
+});
+
 describe("what a life costs the journal", () => {
   it("is no more than five saves for 100 updates of progress", async () => {
     const { id } = await createJob();
