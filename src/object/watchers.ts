@@ -15,8 +15,6 @@ export type Decorate = (event: JobEvent) => Promise<JobEvent>;
 export class Watchers {
   readonly #context: DurableObjectState;
   readonly #decorate: Decorate;
-  /** Frames leave in the order in which their events happened, also when one has to wait for its link. */
-  #lastSent: Promise<void> = Promise.resolve();
 
   constructor(context: DurableObjectState, decorate: Decorate) {
     this.#context = context;
@@ -52,12 +50,9 @@ export class Watchers {
       this.#send(event);
       return;
     }
-    this.#lastSent = this.#decorate(event).then((decorated) => this.#send(decorated));
-  }
-
-  /** Resolves when every event so far has been sent. */
-  sent(): Promise<void> {
-    return this.#lastSent;
+    // Without its link the frame still tells what matters.
+    const decorated = this.#decorate(event).catch(() => event);
+    void decorated.then((frame) => this.#send(frame));
   }
 
   #send(event: JobEvent): void {

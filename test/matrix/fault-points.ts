@@ -11,8 +11,7 @@ export const effectPoints = {
 export type EffectPoint = keyof typeof effectPoints;
 
 export const commitPoints = ["start.afterCommit", "hook.afterCommit", "final.afterCommit"] as const;
-export const callPoints = ["create.afterD1", "sweep.afterRead"] as const;
-export type FaultPoint = EffectPoint | (typeof commitPoints)[number] | (typeof callPoints)[number];
+export type FaultPoint = EffectPoint | (typeof commitPoints)[number] | "create.afterD1" | "sweep.afterRead";
 
 export const effectKinds = ["throw before", "throw after", "abort before", "abort after", "delay", "double"] as const;
 export const abruptKinds = ["throw after", "abort after"] as const;
