@@ -21,7 +21,8 @@ function toFieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ pointer: `${pointer}/${toPointerPart(key)}`, detail: "is not a known field" }));
   }
-  if (issue.code === "invalid_type" && issue.input === undefined) {
+  // zod leaves the input out of its issues, lest it be logged: only its message tells an absent value from a wrong one.
+  if (issue.code === "invalid_type" && issue.message.endsWith("received undefined")) {
     return [{ pointer, detail: "is required" }];
   }
   return [{ pointer, detail: issue.message }];

@@ -111,6 +111,16 @@ describe("POST /api/jobs", () => {
     expect(problem.errors?.map((error) => error.pointer)).toContain(pointer);
   });
 
+  it("tells a value that is missing from one of the wrong type", async () => {
+    const { project_id, ...without } = valid;
+    const detailOf = async (body: object) => {
+      const problem = await expectProblem(await post("/api/jobs", body), 422, "validation_failed");
+      return problem.errors?.find(({ pointer }) => pointer === "/project_id")?.detail;
+    };
+    expect(await detailOf(without)).toBe("is required");
+    expect(await detailOf({ ...valid, project_id: String(project_id) })).toContain("expected number, received string");
+  });
+
   it("refuses an input that was never uploaded, or that belongs to nobody here", async () => {
     for (const key of ["input/default/none/none.mp4", "input/other/a/b.mp4", "output/default/a/1.mp4", "../secret"]) {
       await expectProblem(await post("/api/jobs", { ...valid, input_video_key: key }), 422, "input_not_found");
