@@ -59,7 +59,8 @@ async function main(): Promise<void> {
   process.stdout.write("Starting the Worker and a RunPod endpoint on this machine ...\n");
   const stack = await startStack({ dataDir: dir });
   const interrupt = () => void stack.stop().finally(() => process.exit(130));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  // As in dev.ts: an interrupt comes twice.
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   try {
     await runExports(stack);
   } finally {

@@ -53,7 +53,8 @@ async function main(): Promise<void> {
   });
   process.stdout.write(describe(stack));
   const stop = () => void stack.stop().finally(() => process.exit(0));
-  process.once("SIGINT", stop).once("SIGTERM", stop);
+  // Ctrl-C comes twice, from the terminal and from the script that started this one: neither may end it half stopped.
+  process.on("SIGINT", stop).on("SIGTERM", stop);
   // Nothing else keeps this process alive: both services run in groups of their own.
   setInterval(() => {}, 2 ** 30);
 }

@@ -50,8 +50,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const startWorker = () => startWorkerProcess(options, workerPort, secrets, { ...options.settings, ...links });
   const workerReady = () => worker.ready(`${url}/readyz`, 60_000);
   let worker = startWorker();
+  let stopping: Promise<unknown> | null = null;
   const stop = async () => {
-    await Promise.all([worker.stop(), endpoint.stop()]);
+    stopping ??= Promise.all([worker.stop(), endpoint.stop()]);
+    await stopping;
   };
   try {
     await Promise.all([endpoint.ready(`${endpointUrl}/${endpointId}/health`, 20_000), workerReady()]);
