@@ -1,6 +1,6 @@
 -- One row per export job. The job's Durable Object is the single writer of what changes; this is its copy for lists.
 CREATE TABLE export_jobs (
-  id TEXT PRIMARY KEY NOT NULL,
+  id TEXT NOT NULL,
   tenant_id TEXT NOT NULL,
   project_id INTEGER NOT NULL,
   user_id TEXT,
@@ -29,7 +29,9 @@ CREATE TABLE export_jobs (
   started_at TEXT,
   completed_at TEXT,
   updated_at TEXT NOT NULL,
-  settled_at TEXT
+  settled_at TEXT,
+  -- The order of a tenant's list: with the tenant in front, the table is its own index.
+  PRIMARY KEY (tenant_id, id)
 ) STRICT, WITHOUT ROWID;
 
 -- Lists read newest first: the id is a UUIDv7 and sorts by time.

@@ -15,8 +15,8 @@ CREATE TABLE usage (
   PRIMARY KEY (tenant_id, day, project_id, job_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
--- Where the sweep goes on when one run could not look at every unsettled job.
-CREATE TABLE sweep_cursor (
-  id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
-  job_id TEXT NOT NULL
-) STRICT;
+-- Where a task of the cron goes on when one run could not look at everything.
+CREATE TABLE task_cursors (
+  task TEXT PRIMARY KEY NOT NULL,
+  position TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,11 +1,32 @@
 import { app } from "./app.ts";
+import { describeError } from "./core/errors.ts";
+import { log } from "./log.ts";
+import { removeOldJobs } from "./tasks/retention.ts";
 import { sweep } from "./tasks/sweep.ts";
+import { reapUploads } from "./tasks/uploads.ts";
 
 export { ExportJob } from "./object/export-job.ts";
+
+async function inLog(during: string, work: Promise<number>): Promise<void> {
+  try {
+    const count = await work;
+    if (count > 0) {
+      log("info", "task", { during, count });
+    }
+  } catch (error) {
+    log("error", "failure", { during, message: describeError(error) });
+  }
+}
 
 export default {
   fetch: app.fetch,
   scheduled: async (controller, env) => {
-    await sweep(env, controller.scheduledTime);
+    const now = controller.scheduledTime;
+    // Each on its own: one that fails keeps none of the others from their work.
+    await Promise.allSettled([
+      inLog("sweep", sweep(env, now)),
+      inLog("uploads", reapUploads(env, now)),
+      inLog("retention", removeOldJobs(env, now)),
+    ]);
   },
 } satisfies ExportedHandler<Env>;

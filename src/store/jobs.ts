@@ -1,24 +1,35 @@
-import { and, desc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
-import type { JobStatus } from "../contract/job.ts";
-import type { JobType } from "../contract/types/index.ts";
-import { isFinal } from "../core/job-state.ts";
-import type { Database } from "./database.ts";
+import { and, eq, gt, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import type { Metadata } from "../contract/common.ts";
+import { type Database, rowAsSelect } from "./database.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
 
 /**
- * Writes a new job, once: the unique index on the idempotency key decides a race (I2).
- * @returns null when the tenant has used the key before
+ * Writes a new job, once: the unique index on the idempotency key decides a race (I2), and the count of active jobs
+ * stands in the same statement, so that no race exceeds the quota.
+ * @param maxActive the tenant's quota of jobs that are not over
+ * @returns null when the tenant has used the key before, or has as many active jobs as it may
  */
-export async function insertJob(db: Database, row: NewExportJobRow): Promise<ExportJobRow | null> {
-  const [inserted] = await db.insert(exportJobs).values(row).onConflictDoNothing().returning();
+export async function insertJob(db: Database, row: NewExportJobRow, maxActive: number): Promise<ExportJobRow | null> {
+  // The inner LIMIT bounds what a count reads, however large the quota's excess.
+  const active = sql`SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
+    WHERE ${and(eq(exportJobs.tenantId, row.tenantId), isNull(exportJobs.completedAt))} LIMIT ${maxActive})`;
+  const [inserted] = await db
+    .insert(exportJobs)
+    .select(sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive}`)
+    .onConflictDoNothing()
+    .returning();
   return inserted ?? null;
 }
 
+/** Which job: its tenant stands in every statement (I13). */
+export type JobKey = Readonly<{ tenantId: string; id: string }>;
+
+function isJob(tenantId: string, id: string): SQL | undefined {
+  return and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.id, id));
+}
+
 export async function findJob(db: Database, tenantId: string, id: string): Promise<ExportJobRow | null> {
-  const [row] = await db
-    .select()
-    .from(exportJobs)
-    .where(and(eq(exportJobs.id, id), eq(exportJobs.tenantId, tenantId)));
+  const [row] = await db.select().from(exportJobs).where(isJob(tenantId, id));
   return row ?? null;
 }
 
@@ -30,47 +41,16 @@ export async function findJobByIdempotencyKey(db: Database, tenantId: string, ke
   return row ?? null;
 }
 
-/** Which jobs a list holds. Bounds on the id are bounds on the time of creation. */
-export type JobFilter = Readonly<{
-  tenantId: string;
-  projectId?: number | undefined;
-  userId?: string | undefined;
-  type?: JobType | undefined;
-  statuses?: readonly JobStatus[] | undefined;
-  afterId?: string | undefined;
-  beforeIds?: readonly string[];
-  limit: number;
-}>;
-
-/** Newest first. Every filter is served by an index in this order, so a page costs its own rows. */
-export function listJobs(db: Database, filter: JobFilter): Promise<ExportJobRow[]> {
-  const { statuses } = filter;
-  const conditions: (SQL | undefined)[] = [
-    eq(exportJobs.tenantId, filter.tenantId),
-    filter.projectId === undefined ? undefined : eq(exportJobs.projectId, filter.projectId),
-    filter.userId === undefined ? undefined : eq(exportJobs.userId, filter.userId),
-    filter.type === undefined ? undefined : eq(exportJobs.type, filter.type),
-    statuses === undefined ? undefined : statusCondition(statuses),
-    filter.afterId === undefined ? undefined : gt(exportJobs.id, filter.afterId),
-    ...(filter.beforeIds ?? []).map((id) => lt(exportJobs.id, id)),
-  ];
-  return db
-    .select()
-    .from(exportJobs)
-    .where(and(...conditions))
-    .orderBy(desc(exportJobs.id))
-    .limit(filter.limit);
-}
-
-/** With the partial index's own condition where only active jobs are asked for, or SQLite would not use it. */
-function statusCondition(statuses: readonly JobStatus[]): SQL | undefined {
-  const onlyActive = statuses.every((status) => !isFinal(status));
-  return and(inArray(exportJobs.status, [...statuses]), onlyActive ? isNull(exportJobs.completedAt) : undefined);
-}
-
 /** What the job's object copies to D1. */
 export type JobProjection = Readonly<
-  { id: string; version: number; reopened: boolean } & Pick<
+  {
+    id: string;
+    tenantId: string;
+    version: number;
+    reopened: boolean;
+    /** Only once the owner has changed it. */
+    metadata?: Metadata;
+  } & Pick<
     ExportJobRow,
     | "status"
     | "stage"
@@ -87,6 +67,7 @@ export type JobProjection = Readonly<
     | "completedAt"
     | "updatedAt"
     | "settledAt"
+    | "acknowledgedAt"
   >
 >;
 
@@ -96,14 +77,14 @@ export type JobProjection = Readonly<
  * indexes. Only a job that was reopened clears them.
  */
 export async function projectJob(db: Database, projection: JobProjection): Promise<void> {
-  const { id, version, reopened, completedAt, settledAt, ...running } = projection;
+  const { id, tenantId, version, reopened, completedAt, settledAt, ...running } = projection;
   const over = completedAt === null && !reopened ? {} : { completedAt, settledAt };
   const newer = lt(exportJobs.version, version);
   const settling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
   await db
     .update(exportJobs)
     .set({ ...running, ...over, version })
-    .where(and(eq(exportJobs.id, id), or(newer, settling)));
+    .where(and(isJob(tenantId, id), or(newer, settling)));
 }
 
 /**
@@ -119,17 +100,38 @@ export function listSilentJobs(db: Database, updatedBefore: string, afterId: str
     .limit(limit);
 }
 
+/** The tenant after `tenantId` in order, by one seek along the table's key; empty after the last. */
+export async function findNextTenant(db: Database, tenantId: string): Promise<string> {
+  const [next] = await db
+    .select({ tenantId: exportJobs.tenantId })
+    .from(exportJobs)
+    .where(gt(exportJobs.tenantId, tenantId))
+    .orderBy(exportJobs.tenantId)
+    .limit(1);
+  return next?.tenantId ?? "";
+}
+
+/** A tenant's oldest jobs that are settled, made before the id `beforeId`. */
+export function listSettledJobs(db: Database, tenantId: string, beforeId: string, limit: number) {
+  return db
+    .select({ id: exportJobs.id, tenantId: exportJobs.tenantId })
+    .from(exportJobs)
+    .where(and(eq(exportJobs.tenantId, tenantId), lt(exportJobs.id, beforeId), isNotNull(exportJobs.settledAt)))
+    .orderBy(exportJobs.id)
+    .limit(limit);
+}
+
 /**
  * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11).
  * @param lastVersion the object's; the row's becomes higher, so that a settling that D1 takes late hides nothing again
  */
-export async function unsettleJob(db: Database, id: string, lastVersion: number): Promise<void> {
+export async function unsettleJob(db: Database, { tenantId, id }: JobKey, lastVersion: number): Promise<void> {
   const version = sql`max(${exportJobs.version}, ${lastVersion + 1})`;
-  await db.update(exportJobs).set({ settledAt: null, version }).where(eq(exportJobs.id, id));
+  await db.update(exportJobs).set({ settledAt: null, version }).where(isJob(tenantId, id));
 }
 
-export async function deleteJob(db: Database, id: string): Promise<void> {
-  await db.delete(exportJobs).where(eq(exportJobs.id, id));
+export async function deleteJob(db: Database, { tenantId, id }: JobKey): Promise<void> {
+  await db.delete(exportJobs).where(isJob(tenantId, id));
 }
 
 /** Whether D1 answers. */

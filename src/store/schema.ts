@@ -2,7 +2,9 @@ import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode, JobStatus } from "../contract/job.ts";
+import type { Scope } from "../contract/scope.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
+import type { UploadStatus, VideoContentType } from "../contract/upload.ts";
 
 /**
  * The table of migrations/0001_create_export_jobs.sql for drizzle's queries. The SQL file is the source (drizzle-kit
@@ -11,7 +13,7 @@ import type { JobParams, JobType } from "../contract/types/index.ts";
 export const exportJobs = sqliteTable(
   "export_jobs",
   {
-    id: text("id").primaryKey().notNull(),
+    id: text("id").notNull(),
     tenantId: text("tenant_id").notNull(),
     projectId: integer("project_id").notNull(),
     userId: text("user_id"),
@@ -41,8 +43,10 @@ export const exportJobs = sqliteTable(
     completedAt: text("completed_at"),
     updatedAt: text("updated_at").notNull(),
     settledAt: text("settled_at"),
+    acknowledgedAt: text("acknowledged_at"),
   },
   (job) => [
+    primaryKey({ columns: [job.tenantId, job.id] }),
     check("type", sql`type IN ('framing', 'overlay', 'annotate')`),
     check("status", sql`status IN ('pending', 'processing', 'complete', 'error', 'cancelled')`),
     check("progress", sql`progress BETWEEN 0 AND 100`),
@@ -79,12 +83,59 @@ export const usage = sqliteTable(
   (row) => [primaryKey({ columns: [row.tenantId, row.day, row.projectId, row.jobId, row.attempt] })],
 );
 
-/** The one row of migrations/0002_create_usage.sql's sweep_cursor. */
-export const sweepCursor = sqliteTable("sweep_cursor", {
-  id: integer("id").primaryKey().notNull(),
-  jobId: text("job_id").notNull(),
+/** The other table of migrations/0002_create_usage.sql. */
+export const taskCursors = sqliteTable("task_cursors", {
+  task: text("task").primaryKey().notNull(),
+  position: text("position").notNull(),
+});
+
+/** The table of migrations/0003_create_api_keys.sql. */
+export const apiKeys = sqliteTable("api_keys", {
+  id: text("id").primaryKey().notNull(),
+  tenantId: text("tenant_id").notNull(),
+  name: text("name").notNull(),
+  secretHmac: text("secret_hmac").notNull(),
+  scopes: text("scopes", { mode: "json" }).$type<Scope[]>().notNull(),
+  projectIds: text("project_ids", { mode: "json" }).$type<number[]>(),
+  createdAt: text("created_at").notNull(),
+  expiresAt: text("expires_at"),
+  revokedAt: text("revoked_at"),
+  lastUsedAt: text("last_used_at"),
+});
+
+/** The tables of migrations/0004_create_uploads.sql. */
+export const uploads = sqliteTable(
+  "uploads",
+  {
+    tenantId: text("tenant_id").notNull(),
+    id: text("id").notNull(),
+    projectId: integer("project_id").notNull(),
+    uploadedBy: text("uploaded_by"),
+    filename: text("filename").notNull(),
+    contentType: text("content_type").$type<VideoContentType>().notNull(),
+    size: integer("size").notNull(),
+    objectKey: text("object_key").notNull(),
+    status: text("status").$type<UploadStatus>().notNull().default("pending"),
+    /** R2's own id of a multipart upload. */
+    multipartId: text("multipart_id"),
+    partSize: integer("part_size"),
+    /** By part number, the ETag that R2 gave it. */
+    parts: text("parts", { mode: "json" }).$type<Record<string, string>>().notNull().default({}),
+    createdAt: text("created_at").notNull(),
+    expiresAt: text("expires_at").notNull(),
+    completedAt: text("completed_at"),
+  },
+  (upload) => [primaryKey({ columns: [upload.tenantId, upload.id] })],
+);
+
+export const storedBytes = sqliteTable("stored_bytes", {
+  tenantId: text("tenant_id").primaryKey().notNull(),
+  bytes: integer("bytes").notNull(),
 });
 
 export type UsageRow = typeof usage.$inferInsert;
 export type ExportJobRow = typeof exportJobs.$inferSelect;
 export type NewExportJobRow = typeof exportJobs.$inferInsert;
+export type ApiKeyRow = typeof apiKeys.$inferSelect;
+export type UploadRow = typeof uploads.$inferSelect;
+export type NewUploadRow = typeof uploads.$inferInsert;

@@ -1,4 +1,4 @@
-import { and, eq, gte, lte, sql, sum } from "drizzle-orm";
+import { and, eq, gte, inArray, lte, sql, sum } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { type UsageRow, usage } from "./schema.ts";
 
@@ -8,13 +8,20 @@ export async function countUsage(db: Database, row: UsageRow): Promise<void> {
 }
 
 /** Days are `YYYY-MM-DD` in UTC, both included. */
-export type UsageFilter = Readonly<{ tenantId: string; from: string; to: string; projectId?: number | undefined }>;
+export type UsageFilter = Readonly<{
+  tenantId: string;
+  from: string;
+  to: string;
+  projectId?: number | undefined;
+  projectIds?: readonly number[] | undefined;
+}>;
 
 const jobsEndedIn = (status: "complete" | "error" | "cancelled") =>
   sql<number>`count(CASE WHEN ${usage.jobStatus} = ${status} THEN 1 END)`;
 
 /** Sums per day and project, oldest first, read along the primary key. */
-export function sumUsage(db: Database, { tenantId, from, to, projectId }: UsageFilter) {
+export function sumUsage(db: Database, { tenantId, from, to, projectId, projectIds }: UsageFilter) {
+  const known = projectIds === undefined ? undefined : inArray(usage.projectId, [...projectIds]);
   const project = projectId === undefined ? undefined : eq(usage.projectId, projectId);
   return db
     .select({
@@ -30,7 +37,7 @@ export function sumUsage(db: Database, { tenantId, from, to, projectId }: UsageF
       bytesOut: sum(usage.bytesOut).mapWith(Number),
     })
     .from(usage)
-    .where(and(eq(usage.tenantId, tenantId), gte(usage.day, from), lte(usage.day, to), project))
+    .where(and(eq(usage.tenantId, tenantId), gte(usage.day, from), lte(usage.day, to), project, known))
     .groupBy(usage.day, usage.projectId)
     .orderBy(usage.day, usage.projectId);
 }

@@ -1,11 +1,12 @@
 import { describeError } from "../core/errors.ts";
 import { toTimestamp } from "../core/time.ts";
 import { getSettings } from "../env.ts";
+import { log } from "../log.ts";
 import { toJobSpec } from "../object/job-spec.ts";
 import { openDatabase } from "../store/database.ts";
 import { listSilentJobs } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
-import { readSweepCursor, writeSweepCursor } from "../store/sweep-cursor.ts";
+import { readTaskCursor, writeTaskCursor } from "../store/task-cursors.ts";
 
 /** A run of the sweep is bounded: a Worker may make 1,000 calls, and a minute later comes the next. */
 const usualLimits = { pageSize: 100, maxPages: 5 };
@@ -18,7 +19,7 @@ const usualLimits = { pageSize: 100, maxPages: 5 };
 export async function sweep(env: Env, now: number, { pageSize, maxPages } = usualLimits): Promise<number> {
   const db = openDatabase(env.DB);
   const updatedBefore = toTimestamp(now - getSettings(env).sweepAfterMs);
-  const start = await readSweepCursor(db);
+  const start = await readTaskCursor(db, "sweep");
   let [cursor, woken] = [start, 0];
   for (let page = 0; page < maxPages; page++) {
     const rows = await listSilentJobs(db, updatedBefore, cursor, pageSize);
@@ -30,7 +31,7 @@ export async function sweep(env: Env, now: number, { pageSize, maxPages } = usua
     }
   }
   if (cursor !== start) {
-    await writeSweepCursor(db, cursor);
+    await writeTaskCursor(db, "sweep", cursor);
   }
   return woken;
 }
@@ -42,7 +43,6 @@ async function wake(env: Env, row: ExportJobRow): Promise<void> {
     const isNew = row.status === "pending";
     await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(row.id)).wake(toJobSpec(row), { isNew, version: row.version });
   } catch (error) {
-    const message = describeError(error);
-    console.warn(JSON.stringify({ level: "warn", during: "sweep", job_id: row.id, message }));
+    log("warn", "failure", { during: "sweep", job_id: row.id, message: describeError(error) });
   }
 }

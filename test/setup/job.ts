@@ -38,7 +38,7 @@ export async function expectProblem(response: Response, status: number, code: st
 export async function uploadVideo(body = "a video"): Promise<string> {
   const request = { filename: "match.mp4", content_type: "video/mp4", size: body.length, project_id: 7 };
   const upload = Upload.parse(await (await post("/api/uploads", request)).json());
-  const response = await put(upload.url, body, upload.headers);
+  const response = await put(upload.url ?? "", body, upload.headers);
   expect(response.status).toBe(200);
   await response.body?.cancel();
   return upload.input_video_key;

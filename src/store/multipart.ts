@@ -1,0 +1,68 @@
+import * as s3 from "./s3.ts";
+
+export type Part = Readonly<{ partNumber: number; etag: string }>;
+
+/** Multipart uploads of the bucket: by its binding, or by R2's S3 endpoint where clients send the parts there. */
+export type Multipart = Readonly<{
+  create(key: string, contentType: string): Promise<string>;
+  /** The parts that are there, ETags by number; null where only we know, because they came through us. */
+  list: ((key: string, id: string) => Promise<Record<string, string>>) | null;
+  complete(key: string, id: string, parts: readonly Part[]): Promise<void>;
+  /** Aborting what is gone is no error. */
+  abort(key: string, id: string): Promise<void>;
+}>;
+
+export function newMultipart(bucket: R2Bucket, access: s3.S3Access | null): Multipart {
+  return access ? overS3(access) : overBinding(bucket);
+}
+
+function overS3(access: s3.S3Access): Multipart {
+  return {
+    create: (key, contentType) => s3.createMultipart(access, key, contentType),
+    list: (key, id) => s3.listParts(access, key, id),
+    complete: (key, id, parts) => s3.completeMultipart(access, key, id, parts),
+    abort: (key, id) => s3.abortMultipart(access, key, id),
+  };
+}
+
+function overBinding(bucket: R2Bucket): Multipart {
+  return {
+    create: async (key, contentType) =>
+      (await bucket.createMultipartUpload(key, { httpMetadata: { contentType } })).uploadId,
+    list: null,
+    complete: async (key, id, parts) => {
+      await bucket.resumeMultipartUpload(key, id).complete([...parts]);
+    },
+    abort: async (key, id) => {
+      try {
+        await bucket.resumeMultipartUpload(key, id).abort();
+      } catch (error) {
+        if (!isGone(error)) {
+          throw error;
+        }
+      }
+    },
+  };
+}
+
+/** Streams one part. @returns its ETag; null when the upload was completed or given up meanwhile */
+export async function storePart(
+  bucket: R2Bucket,
+  key: string,
+  { multipartId, part }: { multipartId: string; part: number },
+  body: ReadableStream,
+): Promise<string | null> {
+  try {
+    return (await bucket.resumeMultipartUpload(key, multipartId).uploadPart(part, body)).etag;
+  } catch (error) {
+    if (isGone(error)) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+/** R2's NoSuchUpload: https://developers.cloudflare.com/r2/api/error-codes/ */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /10024|does not exist/.test(error.message);
+}

@@ -1,0 +1,45 @@
+import { env } from "cloudflare:workers";
+import { type Database, openDatabase } from "../../src/store/database.ts";
+
+/** What D1 says that its statements cost, in the order in which they were run. */
+export type Meter = { statements: string[]; written: number[]; read: number[] };
+
+/** The database, with D1's own `meta.rows_written` and `meta.rows_read` noted for whatever is run. */
+export function openMeteredDatabase(): { db: Database; meter: Meter } {
+  const meter: Meter = { statements: [], written: [], read: [] };
+  const prepare = (sql: string) => {
+    meter.statements.push(sql);
+    return metered(env.DB.prepare(sql), meter);
+  };
+  const binding = new Proxy(env.DB, {
+    get: (target, name) => (name === "prepare" ? prepare : Reflect.get(target, name)),
+  });
+  return { db: openDatabase(binding), meter };
+}
+
+function metered(statement: D1PreparedStatement, meter: Meter): D1PreparedStatement {
+  const count = <Result extends { meta: { rows_written: number; rows_read: number } }>(result: Result) => {
+    meter.written.push(result.meta.rows_written);
+    meter.read.push(result.meta.rows_read);
+    return result;
+  };
+  return new Proxy(statement, {
+    get(target, name) {
+      switch (name) {
+        case "bind":
+          return (...values: unknown[]) => metered(target.bind(...values), meter);
+        case "run":
+          return async () => count(await target.run());
+        case "all":
+          return async () => count(await target.all());
+        case "raw":
+          return async () => {
+            const { results } = count(await target.all<Record<string, unknown>>());
+            return results.map((result) => Object.values(result));
+          };
+        default:
+          return Reflect.get(target, name);
+      }
+    },
+  });
+}
