@@ -62,6 +62,7 @@ export default defineConfig({
           setupFiles: ["test/setup/migrations.ts"],
           fileParallelism: false,
           disableConsoleIntercept: true,
+          silent: true,
           testTimeout: 15_000,
         },
       },

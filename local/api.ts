@@ -22,8 +22,18 @@ export class Api {
     const { size } = await stat(path);
     const request = { filename: basename(path), content_type: "video/mp4", size, project_id: projectId };
     const upload = Upload.parse(await this.#json("POST", "/api/uploads", request));
-    const response = await fetch(upload.url, { method: "PUT", headers: upload.headers, body: await openAsBlob(path) });
-    await expectOk(response);
+    const file = await openAsBlob(path);
+    const put = async (url: string, body: Blob) =>
+      expectOk(await fetch(url, { method: "PUT", headers: upload.headers, body }));
+    if (upload.url !== undefined) {
+      await put(upload.url, file);
+      return upload.input_video_key;
+    }
+    const { part_size: partSize = size, parts = [], complete_url: completeUrl = "" } = upload;
+    for (const { number, url } of parts) {
+      await put(url, file.slice((number - 1) * partSize, number * partSize));
+    }
+    await expectOk(await fetch(completeUrl, { method: "POST" }));
     return upload.input_video_key;
   }
 

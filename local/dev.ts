@@ -11,6 +11,7 @@ const help = `Runs the service on this machine: the Worker, and a RunPod endpoin
   --workers <number>        how many renders run at once; 0 to bring your own handler (2)
   --faults <kind=rate,…>    gives the endpoint a bad day: hook_dropped=1,status_error=0.2 (all kinds: docs/runpod-handler.md)
   --seed <number>           the same seed makes the same bad day (1)
+  --set <NAME=value>        any of the Worker's settings (README.md, "Settings"); may be given several times
   --help                    this text
 
 Data, keys and logs stay in .local/dev.
@@ -23,9 +24,23 @@ const { values } = parseArgs({
     workers: { type: "string", default: "2" },
     faults: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
+    set: { type: "string", multiple: true, default: [] },
     help: { type: "boolean", default: false },
   },
 });
+
+/** `NAME=value` pairs. @throws Error naming one that is none */
+function readSettings(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/s.exec(pair) ?? [];
+      if (name === undefined || value === undefined) {
+        throw new Error(`--set wants NAME=value, not "${pair}".`);
+      }
+      return [name, value];
+    }),
+  );
+}
 
 function describe({ url, endpointUrl, apiKey, runpodApiKey }: Stack): string {
   return `
@@ -49,6 +64,7 @@ async function main(): Promise<void> {
     workerPort: Number(values.port),
     endpointPort: Number(values["endpoint-port"]),
     workers: Number(values.workers),
+    settings: readSettings(values.set),
     endpointArgs: ["--faults", values.faults, "--seed", values.seed],
   });
   process.stdout.write(describe(stack));

@@ -7,7 +7,7 @@ import { parseEnv } from "node:util";
 import { findPort, Service } from "./processes.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const wrangler = join(root, "node_modules", ".bin", "wrangler");
+export const wrangler = join(root, "node_modules", ".bin", "wrangler");
 const endpointId = "local";
 
 export type StackOptions = {
@@ -102,11 +102,13 @@ function readSecrets(dataDir: string): Secrets {
   return { RUNPOD_API_KEY, SIGNING_KEYS, BOOTSTRAP_API_KEY };
 }
 
-function stateDir(dataDir: string): string {
+/** Where wrangler keeps the databases and buckets of a data folder. */
+export function stateDir(dataDir: string): string {
   return join(dataDir, "state");
 }
 
-function migrate(dataDir: string): void {
+/** Applies the migrations to the database of a data folder. @throws Error with wrangler's own words */
+export function migrate(dataDir: string): void {
   const args = ["d1", "migrations", "apply", "reel-ballers", "--local", "--persist-to", stateDir(dataDir)];
   const { status, stdout, stderr } = spawnSync(wrangler, args, { cwd: root, encoding: "utf8", stdio: "pipe" });
   if (status !== 0) {

@@ -1,15 +1,18 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "./http/app-env.ts";
 import { authenticate } from "./http/auth.ts";
+import { crossOrigin } from "./http/cors.ts";
 import { describeApi } from "./http/describe-api.ts";
 import { fileRoutes } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
+import { jobActionRoutes } from "./http/job-actions.ts";
 import { jobRoutes } from "./http/jobs.ts";
 import { liveRoutes } from "./http/live.ts";
 import { newMethodTable } from "./http/methods.ts";
 import { outputRoutes } from "./http/outputs.ts";
 import { AppError, toProblemResponse } from "./http/problem.ts";
 import { problemPages } from "./http/problem-pages.ts";
+import { limitCallers } from "./http/rate-limit.ts";
 import { requestContext } from "./http/request-context.ts";
 import { uploadRoutes } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
@@ -20,9 +23,12 @@ export const app = new OpenAPIHono<AppEnv>();
 
 app.onError(toProblemResponse);
 app.use("*", requestContext);
+app.use("*", crossOrigin);
 app.use("*", authenticate);
+app.use("*", limitCallers);
 
 app.route("/", jobRoutes);
+app.route("/", jobActionRoutes);
 app.route("/", liveRoutes);
 app.route("/", outputRoutes);
 app.route("/", uploadRoutes);

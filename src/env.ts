@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { parseApiKey } from "./core/api-key.ts";
 import type { SigningKeys } from "./core/signing.ts";
 import type { Timers } from "./core/timers.ts";
-import { parseApiKey } from "./core/tokens.ts";
 import type { RunpodAccess } from "./runpod/client.ts";
+import type { S3Access } from "./store/s3.ts";
 
 /** A setting is missing or malformed; the message names each, never a value. */
 export class SettingsError extends Error {
@@ -39,6 +40,20 @@ const apiKey = z.string(required).transform((text, context) => {
   return parsed;
 });
 
+const origins = z
+  .string()
+  .default("")
+  .transform((list, context) => {
+    const entries = list.split(",").flatMap((entry) => entry.trim() || []);
+    const wrong = entries.find((entry) => !URL.canParse(entry) || new URL(entry).origin !== entry);
+    if (wrong !== undefined) {
+      context.addIssue("must be origins like https://app.example.com, parted by commas");
+    }
+    return new Set(entries);
+  });
+
+const text = z.string().min(1).optional();
+
 const SettingsSchema = z.object({
   PUBLIC_BASE_URL: baseUrl,
   RUNPOD_BASE_URL: baseUrl.default("https://api.runpod.ai/v2"),
@@ -46,6 +61,19 @@ const SettingsSchema = z.object({
   RUNPOD_API_KEY: z.string(required).min(1),
   SIGNING_KEYS: signingKeys,
   BOOTSTRAP_API_KEY: apiKey,
+  ALLOWED_ORIGINS: origins,
+  JWT_SECRET: z.string().min(32, { error: "must have 32 characters or more (RFC 7518, 3.2)" }).optional(),
+  JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  JWT_ISSUER: text,
+  JWT_AUDIENCE: text,
+  MAX_ACTIVE_JOBS: z.coerce.number().int().min(1).default(1000),
+  MAX_STORED_BYTES: z.coerce.number().int().min(1).default(1e12),
+  RETENTION_DAYS: z.coerce.number().int().min(1).optional(),
+  RATE_LIMIT: z.enum(["on", "off"]).default("on"),
+  R2_S3_ENDPOINT: baseUrl.optional(),
+  R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),
+  R2_ACCESS_KEY_ID: text,
+  R2_SECRET_ACCESS_KEY: text,
   MAX_RETRIES: z.coerce.number().int().min(0).max(10).default(3),
   RUN_TIMEOUT_MS: ms(15_000),
   RUN_GRACE_MS: ms(60_000),
@@ -61,6 +89,11 @@ const SettingsSchema = z.object({
   GPU_PRICE_PER_SECOND: z.coerce.number().min(0).optional(),
 });
 
+type Values = z.infer<typeof SettingsSchema>;
+
+/** How browser users' JWTs are checked: by a shared secret, by a published key set, or either. */
+export type JwtTrust = Readonly<{ secret: string | null; jwksUrl: string | null; issuer: string; audience: string }>;
+
 /** The Worker's settings, parsed. */
 export type Settings = Readonly<{
   /** Every link is built from this, never from a request's Host. No slash at its end. */
@@ -69,7 +102,20 @@ export type Settings = Readonly<{
   endpointId: string;
   signingKeys: SigningKeys;
   bootstrapKey: { keyId: string; secret: string };
+  /** Web origins that may call from a browser; the service's own is always among them. */
+  allowedOrigins: ReadonlySet<string>;
+  /** Null when no JWT is accepted. */
+  jwt: JwtTrust | null;
+  /** Null when signed URLs are the Worker's own. */
+  s3: S3Access | null;
   maxRetries: number;
+  /** Jobs of a tenant that are not over. */
+  maxActiveJobs: number;
+  /** What a tenant's uploads may hold, in bytes. */
+  maxStoredBytes: number;
+  /** Finished jobs are removed after so many days; null to keep them. */
+  retentionDays: number | null;
+  isRateLimited: boolean;
   /** A job that D1 has not heard of for so long is woken by the sweep. Milliseconds. */
   sweepAfterMs: number;
   /** For the cost in usage reports; in whatever currency the operator thinks. */
@@ -98,8 +144,38 @@ export function getSettings(env: object): Settings {
   return settings;
 }
 
-function toSettings(values: z.infer<typeof SettingsSchema>): Settings {
-  const timers: Timers = {
+/** @throws SettingsError */
+function toJwtTrust(values: Values): JwtTrust | null {
+  const {
+    JWT_SECRET: secret = null,
+    JWT_JWKS_URL: jwksUrl = null,
+    JWT_ISSUER: issuer,
+    JWT_AUDIENCE: audience,
+  } = values;
+  if (secret === null && jwksUrl === null) {
+    return null;
+  }
+  if (issuer === undefined || audience === undefined) {
+    throw new SettingsError("Settings: JWT_ISSUER and JWT_AUDIENCE are needed with JWT_SECRET or JWT_JWKS_URL");
+  }
+  return { secret, jwksUrl, issuer, audience };
+}
+
+/** @throws SettingsError */
+function toS3Access(values: Values): S3Access | null {
+  const { R2_S3_ENDPOINT: endpoint, R2_ACCESS_KEY_ID: accessKeyId, R2_SECRET_ACCESS_KEY: secretAccessKey } = values;
+  const given = [endpoint, accessKeyId, secretAccessKey].filter((value) => value !== undefined);
+  if (given.length === 0) {
+    return null;
+  }
+  if (endpoint === undefined || accessKeyId === undefined || secretAccessKey === undefined) {
+    throw new SettingsError("Settings: R2_S3_ENDPOINT, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY go together");
+  }
+  return { endpoint, bucket: values.R2_BUCKET, accessKeyId, secretAccessKey };
+}
+
+function toTimers(values: Values): Timers {
+  return {
     runTimeoutMs: values.RUN_TIMEOUT_MS,
     runGraceMs: values.RUN_GRACE_MS,
     statusTimeoutMs: values.STATUS_TIMEOUT_MS,
@@ -111,9 +187,20 @@ function toSettings(values: z.infer<typeof SettingsSchema>): Settings {
     retryBackoffMs: values.RETRY_BACKOFF_MS,
     progressFlushMs: values.PROGRESS_FLUSH_MS,
   };
+}
+
+function toSettings(values: Values): Settings {
+  const timers = toTimers(values);
   const { runTimeoutMs, statusTimeoutMs } = timers;
   return {
     publicBaseUrl: values.PUBLIC_BASE_URL,
+    allowedOrigins: values.ALLOWED_ORIGINS.add(new URL(values.PUBLIC_BASE_URL).origin),
+    jwt: toJwtTrust(values),
+    s3: toS3Access(values),
+    maxActiveJobs: values.MAX_ACTIVE_JOBS,
+    maxStoredBytes: values.MAX_STORED_BYTES,
+    retentionDays: values.RETENTION_DAYS ?? null,
+    isRateLimited: values.RATE_LIMIT === "on",
     runpod: { baseUrl: values.RUNPOD_BASE_URL, apiKey: values.RUNPOD_API_KEY, runTimeoutMs, statusTimeoutMs },
     endpointId: values.RUNPOD_ENDPOINT_ID,
     signingKeys: values.SIGNING_KEYS,

@@ -22,9 +22,24 @@ export const UserId = z
 /** An R2 object key, as this service writes them. */
 export const ObjectKey = z.string().min(1).max(1024);
 
+const LabelName = z.string().min(1).max(40);
+const LabelValue = z.union([z.string().max(500), z.number(), z.boolean()]);
+
 /** Free labels of the caller: at most 50 text, number or boolean values. */
 export const Metadata = z
-  .record(z.string().min(1).max(40), z.union([z.string().max(500), z.number(), z.boolean()]))
+  .record(LabelName, LabelValue)
   .refine((labels) => Object.keys(labels).length <= 50, { error: "at most 50 labels" })
   .meta({ id: "Metadata", description: "Free labels of the caller, stored and returned as they are." });
 export type Metadata = z.infer<typeof Metadata>;
+
+/** Labels to set, and by null to remove; those not named stay. */
+export const LabelChanges = z
+  .record(LabelName, LabelValue.nullable())
+  .refine((labels) => Object.keys(labels).length <= 100, { error: "at most 100 changes" })
+  .meta({ id: "LabelChanges", description: "Labels to set, or by null to remove; those not named stay." });
+export type LabelChanges = z.infer<typeof LabelChanges>;
+
+export function mergeLabels(labels: Metadata, changes: LabelChanges): Metadata {
+  const merged = Object.entries({ ...labels, ...changes });
+  return Object.fromEntries(merged.flatMap(([name, value]) => (value === null ? [] : [[name, value]])));
+}

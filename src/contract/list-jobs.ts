@@ -10,8 +10,10 @@ const statusFilter = z
   .pipe(z.array(JobStatus))
   .meta({ description: "One status, a comma list, or active (= pending,processing).", examples: ["active"] });
 
-/** The query of `GET /api/jobs`. */
-export const ListJobs = z.strictObject({
+const labelFilter = /^metadata\[(.{1,40})\]$/s;
+const maxLabelFilters = 10;
+
+const fields = {
   project_id: z.coerce.number().pipe(ProjectId).optional(),
   user_id: UserId.optional(),
   type: JobType.optional(),
@@ -20,8 +22,41 @@ export const ListJobs = z.strictObject({
   created_before: Timestamp.optional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
   cursor: z.string().min(1).max(512).optional(),
-});
+};
+
+/** Gathers `metadata[name]=value`, as the query has it, under `metadata`. */
+function gatherLabels(query: unknown): unknown {
+  const entries = Object.entries(z.record(z.string(), z.unknown()).parse(query));
+  const isLabel = ([name]: [string, unknown]) => labelFilter.test(name);
+  const labels = entries.filter(isLabel).map(([name, value]) => [labelFilter.exec(name)?.[1] ?? "", value]);
+  const others = Object.fromEntries(entries.filter((entry) => !isLabel(entry)));
+  return labels.length === 0 ? others : { ...others, metadata: Object.fromEntries(labels) };
+}
+
+/** The query of `GET /api/jobs`. */
+export const ListJobs = z.preprocess(
+  gatherLabels,
+  z.strictObject({
+    ...fields,
+    metadata: z
+      .record(z.string(), z.string().max(500))
+      .refine((labels) => Object.keys(labels).length <= maxLabelFilters, { error: `at most ${maxLabelFilters}` })
+      .optional(),
+  }),
+);
 export type ListJobs = z.infer<typeof ListJobs>;
+
+/** As {@link ListJobs} stands in the OpenAPI document, which has its own way to write `metadata[name]=value`. */
+export const ListJobsQuery = z.object({
+  ...fields,
+  metadata: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({
+      param: { style: "deepObject", explode: true },
+      description: "`metadata[name]=value`: jobs with this label; up to ten, all of which must hold.",
+    }),
+});
 
 /** A page of jobs, newest first. */
 export const JobPage = z

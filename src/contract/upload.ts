@@ -15,6 +15,13 @@ export type VideoContentType = z.infer<typeof VideoContentType>;
 /** The largest upload by one PUT: a Worker's request body ends at 100 MB on the common plans. */
 export const maxSinglePutBytes = 95_000_000;
 
+/** The largest upload: a thousand parts that each pass through a Worker. */
+export const maxUploadBytes = 50_000_000_000;
+
+/** `pending` until R2 has the whole file. */
+export const UploadStatus = z.enum(["pending", "complete"]).meta({ id: "UploadStatus" });
+export type UploadStatus = z.infer<typeof UploadStatus>;
+
 /** The body of `POST /api/uploads`. */
 export const CreateUpload = z
   .strictObject({
@@ -26,19 +33,37 @@ export const CreateUpload = z
   .meta({ id: "CreateUpload" });
 export type CreateUpload = z.infer<typeof CreateUpload>;
 
-/** Where and how to PUT the file. */
+const PartNumber = z.int().min(1).max(10_000);
+
+/** Where and how to send the file: in one PUT to `url`, or, when it is large, in `parts`. */
 export const Upload = z
   .strictObject({
     id: z.uuidv7(),
     input_video_key: ObjectKey,
-    status: z.enum(["pending"]),
+    status: UploadStatus,
+    project_id: ProjectId,
+    filename: z.string(),
+    content_type: VideoContentType,
+    size: z.int(),
     method: z.literal("PUT"),
-    url: z.url().meta({ description: "Signed: needs no credential until it expires." }),
-    headers: z.record(z.string(), z.string()).meta({ description: "Send these with the PUT." }),
+    url: z.url().optional().meta({ description: "Signed: needs no credential until it expires." }),
+    headers: z.record(z.string(), z.string()).meta({ description: "Send these with each PUT." }),
+    part_size: z.int().optional().meta({ description: "Bytes of each part but the last." }),
+    parts: z.array(z.strictObject({ number: PartNumber, url: z.url() })).optional(),
+    uploaded_parts: z
+      .array(z.strictObject({ number: PartNumber, etag: z.string() }))
+      .optional()
+      .meta({ description: "Those already there: an upload that was interrupted sends the others only." }),
+    complete_url: z.url().optional().meta({ description: "POST to it when every part is there." }),
+    abort_url: z.url().optional().meta({ description: "DELETE it to give the upload up." }),
     expires_at: Timestamp,
   })
   .meta({ id: "Upload" });
 export type Upload = z.infer<typeof Upload>;
+
+/** The answer to a part that was stored. */
+export const StoredPart = z.strictObject({ number: PartNumber, etag: z.string() }).meta({ id: "StoredPart" });
+export type StoredPart = z.infer<typeof StoredPart>;
 
 /** The answer to a PUT on a signed URL. */
 export const StoredObject = z

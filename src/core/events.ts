@@ -17,9 +17,9 @@ export function eventTypeOf(job: JobState, otherwise: "status" | "progress"): Jo
 /** The job as one event, as it stands after its last change. */
 export function toEvent(job: JobState, type: JobEventType): JobEvent {
   return {
-    seq: job.version,
+    seq: job.lastSeq,
     type,
-    at: toTimestamp(job.updatedAt),
+    at: toTimestamp(job.completedAt ?? job.updatedAt),
     job_id: job.spec.id,
     attempt: job.attempts.length,
     status: job.status,

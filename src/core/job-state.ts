@@ -1,3 +1,4 @@
+import type { Metadata } from "../contract/common.ts";
 import { finalStatuses, type JobError, type JobErrorCode, type JobStatus } from "../contract/job.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
 
@@ -115,6 +116,12 @@ export type JobState = Readonly<{
   completedAt: number | null;
   updatedAt: number;
   settledAt: number | null;
+  /** The version of the last event; below `version` when a change told watchers nothing. */
+  lastSeq: number;
+  /** The owner's labels, once they were changed; null as long as the row's are those of the creation. */
+  metadata: Metadata | null;
+  /** When the owner took note of the job's end. */
+  acknowledgedAt: number | null;
 }>;
 
 /** A job as it is right after its row was written: version 1, due for its first attempt. */
@@ -147,7 +154,15 @@ export function newJobState(spec: JobSpec): JobState {
     completedAt: null,
     updatedAt: spec.createdAt,
     settledAt: null,
+    lastSeq: 1,
+    metadata: null,
+    acknowledgedAt: null,
   };
+}
+
+/** A state as an earlier version of this service saved it, completed by what has been added since. */
+export function fromSavedState(saved: Omit<JobState, "lastSeq" | "metadata" | "acknowledgedAt"> & Partial<JobState>) {
+  return { lastSeq: saved.version, metadata: null, acknowledgedAt: null, ...saved } satisfies JobState;
 }
 
 const finalSet: ReadonlySet<JobStatus> = new Set(finalStatuses);

@@ -72,8 +72,19 @@ export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested
     attemptsBefore: job.attempts.length,
     completedAt: null,
     settledAt: null,
+    acknowledgedAt: null,
   };
   return reopened;
+}
+
+/** The owner changed the labels, or took note of the end: in any state, and without touching it. Null changes nothing. */
+export function amended(job: JobState, signal: SignalOf<"amended">, { now }: DecisionContext): JobState {
+  const taken = signal.acknowledged ? (job.acknowledgedAt ?? now) : null;
+  return {
+    ...job,
+    metadata: signal.metadata ?? job.metadata,
+    acknowledgedAt: signal.acknowledged === null ? job.acknowledgedAt : taken,
+  };
 }
 
 /** Closes every open attempt but the winner. One whose run id is not known yet stays open until it is, or its ttl ends. */

@@ -2,7 +2,7 @@ import type { JobEvent } from "../contract/event.ts";
 import { oweCancels, oweUsage } from "./attempts.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
 import { allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
-import { cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
+import { amended, cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
 import { outputAbsent, outputFound, outputUnknown } from "./output-signals.ts";
 import {
   attemptOpened,
@@ -44,6 +44,7 @@ const handlers: Handlers = {
   progress: progressed,
   cancel_requested: cancelRequested,
   retry_requested: retryRequested,
+  amended,
   output_found: outputFound,
   output_absent: outputAbsent,
   output_unknown: outputUnknown,
@@ -84,6 +85,9 @@ function isAllowed(before: JobState, after: JobState): boolean {
 
 /** What is learned of a run after its job is over concerns nobody but us: a final state never changes (I3). */
 function isVisible(before: JobState, after: JobState): boolean {
+  if (isAmended(before, after)) {
+    return true;
+  }
   if (isFinal(before.status) && before.status === after.status) {
     return false;
   }
@@ -99,15 +103,24 @@ function isStatusVisible(before: JobState, after: JobState): boolean {
   );
 }
 
-/** Gives the change its version and its event. */
+function isAmended(before: JobState, after: JobState): boolean {
+  return before.metadata !== after.metadata || before.acknowledgedAt !== after.acknowledgedAt;
+}
+
+/** Gives the change its version and its event. The final event is the last: what is amended after it, readers see. */
 function publish(before: JobState, after: JobState, signal: Signal, now: number): Change {
   const version = Math.max(before.version, before.versionFloor) + 1;
-  const urgent = before.status !== after.status;
+  const isOver = isFinal(before.status) && before.status === after.status;
+  const urgent = before.status !== after.status || isAmended(before, after);
   const projection = { ...after.projection, urgentVersion: urgent ? version : after.projection.urgentVersion };
   const isReopened = isFinal(before.status) && !isFinal(after.status);
   const reopenedVersion = isReopened ? version : projection.reopenedVersion;
-  const job = { ...after, version, updatedAt: now, projection: { ...projection, reopenedVersion } };
+  const lastSeq = isOver ? before.lastSeq : version;
+  const job = { ...after, version, lastSeq, updatedAt: now, projection: { ...projection, reopenedVersion } };
   const durable = !isLight(signal, before, after);
+  if (isOver) {
+    return { job, events: [], durable };
+  }
   const event = toEvent(job, eventTypeOf(job, durable ? "status" : "progress"));
   return { job, events: [event], durable };
 }

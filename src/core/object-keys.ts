@@ -16,6 +16,16 @@ export function isInputKeyOf(tenantId: string, key: string): boolean {
   return root === "input" && owner === tenantId && Boolean(upload) && Boolean(file) && rest.length === 0;
 }
 
+/** The tenant that a key belongs to. */
+export function tenantOf(key: string): string {
+  return key.split("/")[1] ?? "";
+}
+
+/** The upload that an input's key belongs to. */
+export function uploadIdOf(key: string): string {
+  return key.split("/")[2] ?? "";
+}
+
 /** Letters, digits, dots, dashes and underscores, at most 100 characters, never empty and never only dots. */
 export function toSafeFilename(filename: string): string {
   const base = filename.split(/[/\\]/).at(-1) ?? "";

@@ -1,3 +1,4 @@
+import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode } from "../contract/job.ts";
 import type { Duty, StoredOutput } from "./job-state.ts";
 import type { Timers } from "./timers.ts";
@@ -30,6 +31,7 @@ export type Signal = Readonly<
   | { kind: "output_unknown"; attempt: number }
   | { kind: "cancel_requested" }
   | { kind: "retry_requested" }
+  | { kind: "amended"; metadata: Metadata | null; acknowledged: boolean | null }
   | { kind: "duty_tried"; duty: Duty; attempt: number; done: boolean }
   | { kind: "projected"; version: number; progress: number; settled: boolean; done: boolean }
   | { kind: "d1_seen"; version: number }

@@ -1,32 +1,48 @@
 import { isSignedBy, type SigningKeys, sign } from "./signing.ts";
 
-/**
- * What a signed URL allows: one method on one object until an instant. For PUT also the exact content type and the
- * largest size; for GET the file name that a browser saves it under.
- */
-export type FileGrant = Readonly<
-  { key: string; expiresAt: number } & (
-    | { method: "GET"; filename: string | null }
-    | { method: "PUT"; contentType: string; maxBytes: number }
-  )
+/** What a signed URL allows to be done with its object. */
+export type FileAct = Readonly<
+  /** `filename` is what a browser saves it under; null for a reader that is no browser. */
+  | { act: "read"; filename: string | null }
+  /** Exactly this content type, at most so many bytes. */
+  | { act: "write"; contentType: string; maxBytes: number }
+  /** One part of a multipart upload, of exactly so many bytes. */
+  | { act: "write_part"; multipartId: string; part: number; bytes: number }
+  | { act: "complete" }
+  | { act: "abort" }
 >;
+
+/** One act on one object until an instant. */
+export type FileGrant = Readonly<{ key: string; expiresAt: number }> & FileAct;
 
 /** The path under which signed URLs live. */
 export const filesPath = "/files/";
 
+const methods = { read: "GET", write: "PUT", write_part: "PUT", complete: "POST", abort: "DELETE" } as const;
+
 function toQuery(grant: FileGrant): URLSearchParams {
   const query = new URLSearchParams({ expires: String(grant.expiresAt) });
-  if (grant.method === "PUT") {
-    query.set("type", grant.contentType);
-    query.set("max", String(grant.maxBytes));
-  } else if (grant.filename !== null) {
-    query.set("filename", grant.filename);
+  switch (grant.act) {
+    case "read":
+      if (grant.filename !== null) {
+        query.set("filename", grant.filename);
+      }
+      break;
+    case "write":
+      query.set("type", grant.contentType);
+      query.set("max", String(grant.maxBytes));
+      break;
+    case "write_part":
+      query.set("multipart", grant.multipartId);
+      query.set("part", String(grant.part));
+      query.set("bytes", String(grant.bytes));
+      break;
   }
   return query;
 }
 
-function toSignedText({ method, key }: FileGrant, query: URLSearchParams): string {
-  return `${method}\n${key}\n${query.toString()}`;
+function toSignedText(grant: FileGrant, query: URLSearchParams): string {
+  return `${methods[grant.act]}\n${grant.key}\n${query.toString()}`;
 }
 
 /** The absolute URL that carries the grant. */
@@ -36,6 +52,25 @@ export async function newSignedUrl(keys: SigningKeys, baseUrl: string, grant: Fi
   query.set("sig", signature);
   const path = grant.key.split("/").map(encodeURIComponent).join("/");
   return `${baseUrl}${filesPath}${path}?${query.toString()}`;
+}
+
+function toAct(method: string, query: URLSearchParams): FileAct | null {
+  const multipartId = query.get("multipart");
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      return { act: "read", filename: query.get("filename") };
+    case "PUT":
+      return multipartId === null
+        ? { act: "write", contentType: query.get("type") ?? "", maxBytes: Number(query.get("max")) }
+        : { act: "write_part", multipartId, part: Number(query.get("part")), bytes: Number(query.get("bytes")) };
+    case "POST":
+      return { act: "complete" };
+    case "DELETE":
+      return { act: "abort" };
+    default:
+      return null;
+  }
 }
 
 /**
@@ -51,12 +86,11 @@ export async function readSignedUrl(
   query: URLSearchParams,
   now: number,
 ): Promise<FileGrant | null> {
-  const expiresAt = Number(query.get("expires"));
-  const grant: FileGrant =
-    method === "PUT"
-      ? { method, key, expiresAt, contentType: query.get("type") ?? "", maxBytes: Number(query.get("max")) }
-      : { method: "GET", key, expiresAt, filename: query.get("filename") };
-  const text = toSignedText(grant, toQuery(grant));
-  const genuine = await isSignedBy(keys, "file", text, query.get("sig") ?? "");
-  return genuine && expiresAt > now ? grant : null;
+  const act = toAct(method, query);
+  if (!act) {
+    return null;
+  }
+  const grant: FileGrant = { ...act, key, expiresAt: Number(query.get("expires")) };
+  const genuine = await isSignedBy(keys, "file", toSignedText(grant, toQuery(grant)), query.get("sig") ?? "");
+  return genuine && grant.expiresAt > now ? grant : null;
 }

@@ -45,12 +45,3 @@ export async function readWatchToken(keys: SigningKeys, token: string, now: numb
   const genuine = await isSignedBy(keys, "watch", `${jobId}.${tenantId}.${expires}`, signature.join("."));
   return genuine && Number(expires) > now ? { jobId, tenantId } : null;
 }
-
-const apiKeyShape = /^ej_([A-Za-z0-9]{1,32})_([A-Za-z0-9_-]{16,256})$/;
-
-/** An API key is `ej_<keyid>_<secret>`. @returns its parts, or null when it is not shaped so */
-export function parseApiKey(text: string): { keyId: string; secret: string } | null {
-  const match = apiKeyShape.exec(text);
-  const [, keyId, secret] = match ?? [];
-  return keyId === undefined || secret === undefined ? null : { keyId, secret };
-}

@@ -1,41 +1,58 @@
 import type { CreatedJob, CreateJob } from "../contract/create-job.ts";
+import { isUploadOf, mayUseProject, ownerFor } from "../core/access.ts";
 import { describeError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import { isInputKeyOf } from "../core/object-keys.ts";
+import { isInputKeyOf, uploadIdOf } from "../core/object-keys.ts";
 import { sha256Hex } from "../core/signing.ts";
 import { toTimestamp } from "../core/time.ts";
 import { newWatchToken } from "../core/tokens.ts";
+import { log } from "../log.ts";
 import { toJobSpec } from "../object/job-spec.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJobByIdempotencyKey, insertJob } from "../store/jobs.ts";
 import type { ExportJobRow, NewExportJobRow } from "../store/schema.ts";
+import { findUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
 import type { AppContext } from "./app-env.ts";
 import { jobObject, withLiveState } from "./job-object.ts";
 import { toJob } from "./job-view.ts";
 import { AppError } from "./problem.ts";
 
-type Creation = Readonly<{ row: ExportJobRow; replayed: boolean }>;
+type Creation = { row: ExportJobRow; readonly replayed: boolean };
 
 /** Makes the job, or finds the one that the same request made before (I2). */
-export async function createJob(c: AppContext, tenantId: string, request: CreateJob): Promise<Creation> {
+export async function createJob(c: AppContext, request: CreateJob): Promise<Creation> {
+  const { tenantId } = c.get("caller");
+  const userId = requireOwner(c, request);
   const key = readIdempotencyKey(c);
-  const requestHash = key === null ? null : await sha256Hex(JSON.stringify(request));
+  const requestHash = key === null ? null : await sha256Hex(JSON.stringify({ ...request, user_id: userId }));
   const db = openDatabase(c.env.DB);
   const earlier = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
   if (earlier) {
     return replay(c, earlier, requestHash);
   }
-  await requireInput(c, tenantId, request.input_video_key);
-  const row = await insertJob(db, { ...toRow(c, tenantId, request), idempotencyKey: key, requestHash });
+  await requireInput(c, request.input_video_key);
+  const { maxActiveJobs } = c.get("settings");
+  const row = await insertJob(db, { ...toRow(c, request), userId, idempotencyKey: key, requestHash }, maxActiveJobs);
   if (row) {
     return { row: await start(c, row), replayed: false };
   }
   const winner = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
   if (!winner) {
-    throw new Error("The row was neither written nor found.");
+    throw new AppError("quota_exceeded", { detail: `At most ${maxActiveJobs} jobs may be active at once.` });
   }
   return replay(c, winner, requestHash);
+}
+
+/** Whose the job will be. @throws AppError when the caller may not create such a one */
+function requireOwner(c: AppContext, { project_id, user_id }: CreateJob): string | null {
+  const caller = c.get("caller");
+  const owner = ownerFor(caller, user_id ?? null);
+  if (owner === undefined || !mayUseProject(caller, project_id)) {
+    const what = owner === undefined ? "of another user" : "in this project";
+    throw new AppError("insufficient_scope", { detail: `The credential creates no jobs ${what}.` });
+  }
+  return owner;
 }
 
 /** The same key with the same body is the same job, as it is now. */
@@ -54,21 +71,31 @@ function readIdempotencyKey(c: AppContext): string | null {
   return key ?? null;
 }
 
-async function requireInput(c: AppContext, tenantId: string, key: string): Promise<void> {
-  const object = isInputKeyOf(tenantId, key) ? await findVideo(c.env.VIDEOS, key) : null;
-  if (!object || object.size === 0) {
+async function requireInput(c: AppContext, key: string): Promise<void> {
+  const { tenantId } = c.get("caller");
+  const isThere = isInputKeyOf(tenantId, key) && ((await findVideo(c.env.VIDEOS, key))?.size ?? 0) > 0;
+  if (!isThere || !(await mayUseInput(c, key))) {
     const errors = [{ pointer: "/input_video_key", detail: "names no uploaded video" }];
     throw new AppError("input_not_found", { errors });
   }
 }
 
-function toRow(c: AppContext, tenantId: string, request: CreateJob): NewExportJobRow {
+/** Who is held to some projects, or is a user, works with uploads of their own only. */
+async function mayUseInput(c: AppContext, key: string): Promise<boolean> {
+  const caller = c.get("caller");
+  if (caller.kind === "backend" && caller.projectIds === null) {
+    return true;
+  }
+  const upload = await findUpload(openDatabase(c.env.DB), caller.tenantId, uploadIdOf(key));
+  return upload !== null && isUploadOf(caller, upload);
+}
+
+function toRow(c: AppContext, request: CreateJob): NewExportJobRow {
   const now = toTimestamp(Date.now());
   return {
     id: newId(),
-    tenantId,
+    tenantId: c.get("caller").tenantId,
     projectId: request.project_id,
-    userId: request.user_id ?? null,
     type: request.type,
     params: request.params,
     inputVideoKey: request.input_video_key,
@@ -86,14 +113,13 @@ async function start(c: AppContext, row: ExportJobRow): Promise<ExportJobRow> {
   try {
     return { ...row, ...(await jobObject(c.env, row.id).start(toJobSpec(row))) };
   } catch (error) {
-    const message = describeError(error);
-    console.warn(JSON.stringify({ level: "warn", during: "start", job_id: row.id, message }));
+    log("warn", "failure", { during: "start", job_id: row.id, message: describeError(error) });
     return row;
   }
 }
 
 /** The answer to a creation: the job, and a token for the browser that will watch it. */
-export async function toCreatedJob(c: AppContext, { row }: Creation): Promise<CreatedJob> {
+export async function toCreatedJob(c: AppContext, row: ExportJobRow): Promise<CreatedJob> {
   const settings = c.get("settings");
   const now = Date.now();
   const watcher = { jobId: row.id, tenantId: row.tenantId };

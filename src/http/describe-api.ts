@@ -1,6 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { StoredObject } from "../contract/upload.ts";
+import { StoredObject, StoredPart } from "../contract/upload.ts";
 import { filesPath } from "../core/signed-url.ts";
 import type { Settings } from "../env.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -9,15 +9,12 @@ import { jsonAnswer, problemAnswers } from "./openapi.ts";
 const keyPath = z.object({ key: z.string().meta({ param: { name: "key", in: "path" } }) });
 
 function registerSignedUrls({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
-  const path = `${filesPath}{key}`;
+  const common = { path: `${filesPath}{key}`, tags: ["files"], security: [], request: { params: keyPath } };
   openAPIRegistry.registerPath({
+    ...common,
     method: "get",
-    path,
     operationId: "readFile",
-    tags: ["files"],
     summary: "Download by a signed URL; Range, If-Range, If-None-Match and HEAD are served",
-    security: [],
-    request: { params: keyPath },
     responses: {
       200: { description: "The object." },
       206: { description: "A range of it." },
@@ -26,23 +23,38 @@ function registerSignedUrls({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
     },
   });
   openAPIRegistry.registerPath({
+    ...common,
     method: "put",
-    path,
     operationId: "writeFile",
-    tags: ["files"],
-    summary: "Upload by a signed URL; an output takes one write",
-    security: [],
-    request: { params: keyPath },
+    summary: "Upload a file, or a part of one, by a signed URL; an output takes one write",
     responses: {
-      200: jsonAnswer("Stored.", StoredObject),
+      200: jsonAnswer("Stored.", z.union([StoredObject, StoredPart])),
       ...problemAnswers(
         "malformed_request",
         "invalid_signature",
+        "not_found",
         "precondition_failed",
         "payload_too_large",
         "unsupported_media_type",
       ),
     },
+  });
+  openAPIRegistry.registerPath({
+    ...common,
+    method: "post",
+    operationId: "completeUpload",
+    summary: "Put the parts of an upload together, by its complete_url; again answers the same",
+    responses: {
+      200: jsonAnswer("The whole file is there.", StoredObject),
+      ...problemAnswers("invalid_signature", "not_found", "conflict"),
+    },
+  });
+  openAPIRegistry.registerPath({
+    ...common,
+    method: "delete",
+    operationId: "abortUpload",
+    summary: "Give an upload up, by its abort_url",
+    responses: { 204: { description: "Gone." }, ...problemAnswers("invalid_signature", "conflict") },
   });
 }
 
@@ -56,6 +68,11 @@ export function describeApi(app: OpenAPIHono<AppEnv>, { publicBaseUrl }: Setting
     registerSignedUrls(app);
     const bearer = { type: "http", scheme: "bearer" } as const;
     openAPIRegistry.registerComponent("securitySchemes", "apiKey", { ...bearer, description: "ej_<keyid>_<secret>" });
+    openAPIRegistry.registerComponent("securitySchemes", "userToken", {
+      ...bearer,
+      bearerFormat: "JWT",
+      description: "A JWT of the app's own users: claims tenant_id, sub, exp, iss, aud, optional project_ids, scope.",
+    });
     openAPIRegistry.registerComponent("securitySchemes", "clientToken", {
       ...bearer,
       description: "The client_token of a created job; on /events and /ws also as ?token=.",

@@ -1,10 +1,18 @@
 import { Hono } from "hono";
-import type { StoredObject } from "../contract/upload.ts";
+import type { StoredObject, StoredPart } from "../contract/upload.ts";
+import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
 import { type FileGrant, filesPath, readSignedUrl } from "../core/signed-url.ts";
+import { toTimestamp } from "../core/time.ts";
+import { openDatabase } from "../store/database.ts";
+import { storePart } from "../store/multipart.ts";
+import { completeUpload, notePart } from "../store/uploads.ts";
 import { storeVideo } from "../store/videos.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
+import { abort, complete } from "./complete-upload.ts";
 import { serveVideo } from "./media.ts";
 import { AppError } from "./problem.ts";
+
+type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
 
 /** The grant that the request's URL carries. @throws AppError `invalid_signature` */
 async function requireGrant(c: AppContext): Promise<FileGrant> {
@@ -26,48 +34,68 @@ function decodeKey(path: string): string | null {
   }
 }
 
-type PutGrant = Extract<FileGrant, { method: "PUT" }>;
-
-/** The body of an upload, with its length known: R2 streams only such. @throws AppError */
-function requireBody(c: AppContext, grant: PutGrant): ReadableStream {
-  if (c.req.header("content-type") !== grant.contentType) {
-    throw new AppError("unsupported_media_type", { detail: `This URL takes ${grant.contentType}.` });
-  }
+/**
+ * The body of an upload, with its length known: R2 streams only such. A body of another length breaks off on the way.
+ * @throws AppError
+ */
+function requireBody(c: AppContext, isFit: (length: number) => boolean, limit: string): ReadableStream {
   const length = Number(c.req.header("content-length") ?? Number.NaN);
-  if (!(length > 0) || !c.req.raw.body) {
+  if (!(Number.isSafeInteger(length) && length > 0) || !c.req.raw.body) {
     throw new AppError("malformed_request", { detail: "Send the file as the body, with its Content-Length." });
   }
-  if (length > grant.maxBytes) {
-    throw new AppError("payload_too_large", { detail: `This URL takes ${grant.maxBytes} bytes at most.` });
+  if (!isFit(length)) {
+    throw new AppError("payload_too_large", { detail: `This URL takes ${limit}.` });
   }
-  return c.req.raw.body;
+  return c.req.raw.body.pipeThrough(new FixedLengthStream(length));
 }
 
-async function store(c: AppContext, grant: PutGrant): Promise<StoredObject> {
-  const body = requireBody(c, grant);
-  const isOutput = grant.key.startsWith("output/");
-  const options = { contentType: grant.contentType, once: isOutput };
-  const object = await storeVideo(c.env.VIDEOS, grant.key, body, options);
+async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObject> {
+  const { key, contentType, maxBytes } = grant;
+  if (c.req.header("content-type") !== contentType) {
+    throw new AppError("unsupported_media_type", { detail: `This URL takes ${contentType}.` });
+  }
+  const body = requireBody(c, (length) => length <= maxBytes, `${maxBytes} bytes at most`);
+  const isOutput = key.startsWith("output/");
+  const object = await storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput });
   if (!object) {
     throw new AppError("precondition_failed", { detail: "This output was already written." });
+  }
+  if (!isOutput) {
+    await completeUpload(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key), toTimestamp(Date.now()));
   }
   c.header("ETag", object.httpEtag);
   return { key: object.key, size: object.size, etag: object.etag };
 }
 
-/** The signed URLs. Their signature is their only credential. */
-export const fileRoutes = new Hono<AppEnv>();
-
-fileRoutes.get(`${filesPath}*`, async (c) => {
-  const grant = await requireGrant(c);
-  const filename = grant.method === "GET" ? grant.filename : null;
-  return serveVideo(c.env.VIDEOS, grant.key, filename, c.req.raw);
-});
-
-fileRoutes.put(`${filesPath}*`, async (c) => {
-  const grant = await requireGrant(c);
-  if (grant.method !== "PUT") {
-    throw new AppError("invalid_signature");
+async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<StoredPart> {
+  const { key, part, bytes } = grant;
+  const body = requireBody(c, (length) => length === bytes, `exactly ${bytes} bytes`);
+  const etag = await storePart(c.env.VIDEOS, key, grant, body);
+  if (etag === null) {
+    throw new AppError("not_found", { detail: "The upload is complete or was given up." });
   }
-  return c.json(await store(c, grant), 200);
+  await notePart(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key), part, etag);
+  c.header("ETag", `"${etag}"`);
+  return { number: part, etag };
+}
+
+/** The signed URLs. Their signature is their only credential. */
+export const fileRoutes = new Hono<AppEnv>().all(`${filesPath}*`, async (c) => {
+  if (!["GET", "HEAD", "PUT", "POST", "DELETE"].includes(c.req.method)) {
+    throw new AppError("method_not_allowed", { headers: { allow: "GET, HEAD, PUT, POST, DELETE" } });
+  }
+  const grant = await requireGrant(c);
+  switch (grant.act) {
+    case "read":
+      return serveVideo(c.env.VIDEOS, grant.key, grant.filename, c.req.raw);
+    case "write":
+      return c.json(await write(c, grant), 200);
+    case "write_part":
+      return c.json(await writePart(c, grant), 200);
+    case "complete":
+      return c.json(await complete(c, grant.key), 200);
+    case "abort":
+      await abort(c, grant.key);
+      return c.body(null, 204);
+  }
 });

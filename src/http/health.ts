@@ -36,7 +36,7 @@ async function findSilent(env: Env): Promise<string[]> {
     D1: pingDatabase(openDatabase(env.DB)),
     R2: pingVideos(env.VIDEOS),
     // An object that never holds a job: reading it writes nothing.
-    "Durable Objects": jobObject(env, "readyz").read(),
+    "Durable Objects": jobObject(env, "readyz").read("readyz"),
   };
   const results = await Promise.allSettled(Object.values(checks));
   return Object.keys(checks).filter((_, index) => results[index]?.status === "rejected");

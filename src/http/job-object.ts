@@ -11,10 +11,10 @@ export function jobObject(env: Env, id: string) {
  * more with a fresh one; without any answer D1's copy has to do.
  */
 export async function withLiveState(env: Env, row: ExportJobRow): Promise<ExportJobRow> {
-  const live = (await readLive(env, row.id).catch(() => null)) ?? (await readLive(env, row.id).catch(() => null));
+  const live = (await readLive(env, row).catch(() => null)) ?? (await readLive(env, row).catch(() => null));
   return live && live.version > row.version ? { ...row, ...live } : row;
 }
 
-async function readLive(env: Env, id: string): Promise<JobProjection | null> {
-  return jobObject(env, id).read();
+async function readLive(env: Env, { id, tenantId }: ExportJobRow): Promise<JobProjection | null> {
+  return jobObject(env, id).read(tenantId);
 }

@@ -2,7 +2,7 @@ import type { Job, JobError, JobOutput } from "../contract/job.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import { retryable } from "../core/retry.ts";
 import type { Settings } from "../env.ts";
-import { newOutputLink } from "../object/output-link.ts";
+import { newOutputLink } from "../object/links.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 
 /** A row as the API shows it. */
@@ -27,7 +27,7 @@ export async function toJob(row: ExportJobRow, settings: Settings, now: number):
     max_retries: row.maxRetries,
     runpod_job_id: row.runpodJobId,
     reused_from: null,
-    acknowledged_at: null,
+    acknowledged_at: row.acknowledgedAt,
     version: row.version,
     queue_position: null,
     eta: null,

@@ -1,35 +1,50 @@
 import type { JobPage, ListJobs } from "../contract/list-jobs.ts";
+import type { Caller } from "../core/access.ts";
 import { firstIdAt, isId } from "../core/ids.ts";
 import { isSignedBy, sign } from "../core/signing.ts";
 import type { Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
-import { listJobs } from "../store/jobs.ts";
+import { type JobFilter, listJobs } from "../store/list-jobs.ts";
 import type { AppContext } from "./app-env.ts";
 import { toJob } from "./job-view.ts";
 import { AppError } from "./problem.ts";
 
-/** One page of a tenant's jobs, and the way to the next in `next_cursor` and the Link header. */
-export async function listPage(c: AppContext, tenantId: string, query: ListJobs): Promise<JobPage> {
+/** One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. */
+export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage> {
   const settings = c.get("settings");
+  const caller = c.get("caller");
+  const { tenantId } = caller;
   const before = query.cursor === undefined ? null : await readCursor(settings, tenantId, query.cursor);
-  const rows = await listJobs(openDatabase(c.env.DB), {
-    tenantId,
-    projectId: query.project_id,
-    userId: query.user_id,
+  const { rows, lastSeenId } = await listJobs(openDatabase(c.env.DB), {
+    ...visibleTo(caller, query),
     type: query.type,
     statuses: query.status,
+    metadata: query.metadata,
     afterId: query.created_after && firstIdAt(Date.parse(query.created_after) + 1),
     beforeIds: [query.created_before && firstIdAt(Date.parse(query.created_before)), before].flatMap((id) => id ?? []),
     limit: query.limit + 1,
   });
   const shown = rows.slice(0, query.limit);
-  const last = rows.length > query.limit ? shown.at(-1) : undefined;
-  const nextCursor = last ? await newCursor(settings, tenantId, last.id) : null;
+  const last = rows.length > query.limit ? (shown.at(-1)?.id ?? null) : lastSeenId;
+  const nextCursor = last === null ? null : await newCursor(settings, tenantId, last);
   if (nextCursor !== null) {
     c.header("Link", `<${nextUrl(c, settings, nextCursor)}>; rel="next"`);
   }
   const now = Date.now();
   return { data: await Promise.all(shown.map((row) => toJob(row, settings, now))), next_cursor: nextCursor };
+}
+
+type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;
+
+/** The filters of the query within what the caller sees: what is not theirs is left out, not refused (I13). */
+function visibleTo(caller: Caller, { project_id: projectId, user_id: userId }: ListJobs): Visible {
+  const { tenantId } = caller;
+  if (caller.kind === "watcher") {
+    return { tenantId, projectIds: [] };
+  }
+  const isForeign = caller.kind === "user" && userId !== undefined && userId !== caller.userId;
+  const projectIds = isForeign ? [] : (caller.projectIds ?? undefined);
+  return { tenantId, projectId, userId: caller.kind === "user" ? caller.userId : userId, projectIds };
 }
 
 async function newCursor({ signingKeys }: Settings, tenantId: string, id: string): Promise<string> {

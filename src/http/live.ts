@@ -1,11 +1,11 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { JobHistory } from "../contract/event.ts";
-import { isFinal } from "../core/job-state.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
+import { JobPath, requireRow } from "./find-job.ts";
 import { jobObject } from "./job-object.ts";
-import { JobPath, requireJob, requireRow } from "./jobs.ts";
-import { backendOrWatcher, problemAnswers } from "./openapi.ts";
+import { openSocket } from "./job-socket.ts";
+import { guard, guardedAnswers } from "./openapi.ts";
 import { AppError } from "./problem.ts";
 import { toEventStream } from "./sse.ts";
 import { validationHook } from "./validation.ts";
@@ -23,7 +23,7 @@ const eventsRoute = createRoute({
   description:
     "With `Accept: text/event-stream` a live stream: `id:` is the event's seq, `event:` its type, `data:` a JobEvent. " +
     "It resumes after `Last-Event-ID`, sends a comment every 15 s and ends after the final event.",
-  security: backendOrWatcher,
+  ...guard({ scope: "jobs:read", watcher: true }),
   request: { params: JobPath, query: tokenQuery, headers: z.object({ "last-event-id": z.string().optional() }) },
   responses: {
     200: {
@@ -31,7 +31,7 @@ const eventsRoute = createRoute({
       content: { "application/json": { schema: JobHistory }, "text/event-stream": { schema: z.string() } },
     },
     204: { description: "Nothing follows the event in Last-Event-ID: the job is over. Stops a browser's EventSource." },
-    ...problemAnswers("unauthenticated", "not_found"),
+    ...guardedAnswers("not_found"),
   },
 });
 
@@ -44,34 +44,21 @@ const wsRoute = createRoute({
   description:
     "Each text message is a JobEvent; the first is the job's state. `?after=` resumes after the event with that seq. " +
     "`ping` is answered with `pong`. Closed with 1000 after the final event.",
-  security: backendOrWatcher,
+  ...guard({ scope: "jobs:read", watcher: true }),
   request: { params: JobPath, query: tokenQuery.extend({ after: z.coerce.number().pipe(z.int().min(0)).optional() }) },
   responses: {
     101: { description: "The WebSocket." },
-    ...problemAnswers("malformed_request", "unauthenticated", "not_found", "validation_failed"),
+    ...guardedAnswers("malformed_request", "forbidden_origin", "not_found", "validation_failed"),
   },
 });
 
-/** A socket into the job's object, resuming after an event if one is named. */
-async function openSocket(c: AppContext, id: string, after: number | null): Promise<Response> {
-  const url = `https://export-job/watch${after === null ? "" : `?after=${after}`}`;
-  const response = await jobObject(c.env, id).fetch(url, { headers: { upgrade: "websocket" } });
-  if (!response.webSocket) {
-    throw new AppError("unavailable", { detail: "The job has not begun yet." });
-  }
-  return response;
-}
-
 async function streamEvents(c: AppContext, id: string): Promise<Response> {
-  const row = await requireJob(c, id);
+  const row = await requireRow(c, id);
   const lastSeen = /^\d{1,15}$/.exec(c.req.header("last-event-id") ?? "")?.[0];
   const after = lastSeen === undefined ? null : Number(lastSeen);
-  if (after !== null && after >= row.version && isFinal(row.status)) {
-    return new Response(null, { status: 204 });
-  }
-  const { webSocket } = await openSocket(c, id, after);
+  const { webSocket } = await openSocket(c, row, { after, moreOnly: true });
   if (!webSocket) {
-    throw new AppError("unavailable");
+    return new Response(null, { status: 204 });
   }
   const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "private, no-store" };
   return new Response(toEventStream(webSocket), { headers });
@@ -85,7 +72,7 @@ liveRoutes.openapi(eventsRoute, async (c) => {
     return streamEvents(c, id);
   }
   const row = await requireRow(c, id);
-  return c.json({ data: await jobObject(c.env, row.id).history(0) }, 200);
+  return c.json({ data: await jobObject(c.env, row.id).history(row.tenantId, 0) }, 200);
 });
 
 liveRoutes.openapi(wsRoute, async (c) => {
@@ -93,5 +80,5 @@ liveRoutes.openapi(wsRoute, async (c) => {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
     throw new AppError("malformed_request", { detail: "Connect with a WebSocket client." });
   }
-  return openSocket(c, row.id, c.req.valid("query").after ?? null);
+  return openSocket(c, row, { after: c.req.valid("query").after ?? null, moreOnly: false });
 });

@@ -54,6 +54,8 @@ function toHeaders(object: R2Object, filename: string | null): Headers {
     "content-type": type.success ? type.data : "application/octet-stream",
     "content-disposition": filename === null ? "attachment" : `attachment; filename="${filename}"`,
     "content-security-policy": "sandbox; default-src 'none'",
+    // A player on the app's own page shows it.
+    "cross-origin-resource-policy": "cross-origin",
     etag: object.httpEtag,
     "last-modified": object.uploaded.toUTCString(),
   });

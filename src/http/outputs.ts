@@ -1,10 +1,10 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { OutputLink } from "../contract/upload.ts";
-import { newOutputLink } from "../object/output-link.ts";
+import { newOutputLink } from "../object/links.ts";
 import type { AppEnv } from "./app-env.ts";
-import { JobPath, requireJob } from "./jobs.ts";
-import { backendOrWatcher, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { JobPath, requireJob } from "./find-job.ts";
+import { guard, guardedAnswers, jsonAnswer } from "./openapi.ts";
 import { AppError } from "./problem.ts";
 import { validationHook } from "./validation.ts";
 
@@ -14,17 +14,17 @@ const outputRoute = createRoute({
   operationId: "getOutput",
   tags: ["jobs"],
   summary: "The finished video",
-  security: backendOrWatcher,
+  ...guard({ scope: "jobs:read", watcher: true }),
   request: {
     params: JobPath,
-    query: z.object({
+    query: z.strictObject({
       redirect: z.enum(["true", "false"]).default("true").meta({ description: "`false` answers the link as JSON." }),
     }),
   },
   responses: {
     302: { description: "To a signed URL of the output." },
     200: jsonAnswer("The signed URL.", OutputLink),
-    ...problemAnswers("unauthenticated", "not_found", "conflict", "validation_failed"),
+    ...guardedAnswers("not_found", "conflict", "validation_failed"),
   },
 });
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type FieldError, type Problem, type ProblemCode, problems } from "../contract/problem.ts";
 import { describeError } from "../core/errors.ts";
 import { SettingsError } from "../env.ts";
+import { log } from "../log.ts";
 import { isDatabaseError } from "../store/database.ts";
 import type { AppContext } from "./app-env.ts";
 
@@ -27,7 +28,7 @@ export function toProblemResponse(error: unknown, c: AppContext): Response {
   if (error instanceof AppError) {
     return problemResponse(c, error.code, error.details);
   }
-  console.error(JSON.stringify({ level: "error", request_id: c.get("requestId"), message: describeError(error) }));
+  log("error", "failure", { request_id: c.get("requestId"), message: describeError(error) });
   if (error instanceof SettingsError) {
     return problemResponse(c, "unavailable", { detail: error.message });
   }
@@ -42,6 +43,7 @@ function isObjectAway(error: unknown): boolean {
 
 function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, headers }: Details): Response {
   const { status, title, meaning } = problems[code];
+  c.set("problemCode", code);
   const body: Problem = {
     type: `${problemBase(c)}/problems/${code}`,
     title,
@@ -51,7 +53,8 @@ function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, hea
     request_id: c.get("requestId"),
     ...(errors ? { errors } : {}),
   };
-  const retryAfter: Record<string, string> = status === 503 ? { "retry-after": retryAfterSeconds } : {};
+  const retryAfter: Record<string, string> =
+    status === 503 || status === 429 ? { "retry-after": retryAfterSeconds } : {};
   return new Response(JSON.stringify(body), {
     status,
     headers: {

@@ -1,22 +1,80 @@
 import { createMiddleware } from "hono/factory";
+import { routePath } from "hono/route";
+import { nameOf } from "../core/access.ts";
 import { newId } from "../core/ids.ts";
 import { getSettings } from "../env.ts";
-import type { AppEnv } from "./app-env.ts";
+import { log } from "../log.ts";
+import type { AppContext, AppEnv } from "./app-env.ts";
+import { toProblemResponse } from "./problem.ts";
 
-/** Gives every request its id and the settings, and every answer the headers that all of them carry. */
+/** What an answer carries unless its route said otherwise. */
+const usualHeaders = {
+  "Cache-Control": "private, no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+/** What every answer carries. */
+const fixedHeaders = {
+  "Referrer-Policy": "no-referrer",
+  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+};
+
+/** Gives every request its id, the settings and its line in the log, and every answer the headers that all carry. */
 export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
+  const startedAt = performance.now();
   c.set("requestId", newId());
-  if (c.req.path !== "/healthz") {
-    c.set("settings", getSettings(c.env));
+  const fault = c.req.path === "/healthz" ? null : readSettings(c);
+  if (fault) {
+    c.res = fault;
+  } else {
+    await next();
   }
-  await next();
-  if (c.res.status === 101) {
-    return;
+  const ms = Math.round(performance.now() - startedAt);
+  // The headers of a WebSocket's answer cannot be changed.
+  if (c.res.status !== 101) {
+    setHeaders(c, ms);
   }
-  c.header("X-Request-Id", c.get("requestId"));
-  c.header("X-Content-Type-Options", "nosniff");
-  c.header("Referrer-Policy", "no-referrer");
-  if (!c.res.headers.has("cache-control")) {
-    c.header("Cache-Control", "private, no-store");
-  }
+  logRequest(c, ms);
 });
+
+/** @returns the answer to every request as long as a setting is wrong */
+function readSettings(c: AppContext): Response | null {
+  try {
+    c.set("settings", getSettings(c.env));
+    return null;
+  } catch (error) {
+    return toProblemResponse(error, c);
+  }
+}
+
+function setHeaders(c: AppContext, ms: number): void {
+  c.header("X-Request-Id", c.get("requestId"));
+  c.header("Server-Timing", `total;dur=${ms}`);
+  for (const [name, value] of Object.entries(fixedHeaders)) {
+    c.header(name, value);
+  }
+  for (const [name, value] of Object.entries(usualHeaders)) {
+    if (!c.res.headers.has(name)) {
+      c.header(name, value);
+    }
+  }
+}
+
+/** By its route's pattern: paths and queries carry tokens. */
+function logRequest(c: AppContext, ms: number): void {
+  const caller = c.get("caller");
+  log("info", "request", {
+    request_id: c.get("requestId"),
+    method: c.req.method,
+    route: routePath(c, -1),
+    status: c.res.status,
+    code: c.get("problemCode"),
+    ms,
+    tenant_id: caller?.tenantId,
+    caller: caller && nameOf(caller),
+    job_id: c.get("jobId"),
+  });
+}

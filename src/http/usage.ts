@@ -4,8 +4,7 @@ import { toTimestamp } from "../core/time.ts";
 import { openDatabase } from "../store/database.ts";
 import { sumUsage } from "../store/usage.ts";
 import type { AppEnv } from "./app-env.ts";
-import { requireTenant } from "./auth.ts";
-import { backendOnly, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { guard, guardedAnswers, jsonAnswer } from "./openapi.ts";
 import { validationHook } from "./validation.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -17,11 +16,11 @@ const usageRoute = createRoute({
   operationId: "getUsage",
   tags: ["usage"],
   summary: "Jobs, attempts, GPU time and bytes per day and project",
-  security: backendOnly,
+  ...guard({ scope: "usage:read" }),
   request: { query: ListUsage },
   responses: {
     200: jsonAnswer("One entry per day and project with usage, oldest first.", UsageReport),
-    ...problemAnswers("unauthenticated", "insufficient_scope", "validation_failed"),
+    ...guardedAnswers("validation_failed"),
   },
 });
 
@@ -45,12 +44,14 @@ function toUsageDay(sums: Sums, pricePerSecond: number | null): UsageDay {
 export const usageRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
 
 usageRoutes.openapi(usageRoute, async (c) => {
-  const tenantId = requireTenant(c);
+  const caller = c.get("caller");
+  const { tenantId } = caller;
+  const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
   const { from, to, project_id: projectId } = c.req.valid("query");
   const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
   const last = to ?? dayOf(Date.now());
   const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
-  const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId });
+  const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId, projectIds });
   const { gpuPricePerSecond } = c.get("settings");
   return c.json({ data: sums.map((day) => toUsageDay(day, gpuPricePerSecond)) }, 200);
 });

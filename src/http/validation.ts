@@ -10,11 +10,24 @@ const maxErrors = 50;
 /** Any schema that a request breaks → one 422 that names every fault. */
 export const validationHook: Hook<unknown, AppEnv, string, unknown> = (result) => {
   if (!result.success) {
-    const root = result.target === "json" ? "" : `/${result.target}`;
-    const errors = result.error.issues.flatMap((issue) => toFieldErrors(issue, root));
-    throw new AppError("validation_failed", { errors: errors.slice(0, maxErrors) });
+    throw toAppError(result.error, result.target);
   }
 };
+
+/** A value that no route's schema could check by itself. @throws AppError `validation_failed` */
+export function validate<Schema extends z.ZodType>(schema: Schema, target: string, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    throw toAppError(result.error, target);
+  }
+  return result.data;
+}
+
+function toAppError({ issues }: { issues: z.core.$ZodIssue[] }, target: string): AppError {
+  const root = target === "json" ? "" : `/${target}`;
+  const errors = issues.flatMap((issue) => toFieldErrors(issue, root));
+  return new AppError("validation_failed", { errors: errors.slice(0, maxErrors) });
+}
 
 function toFieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
   const pointer = [root, ...issue.path.map((part) => toPointerPart(String(part)))].join("/");

@@ -1,6 +1,7 @@
 import type { JobEvent } from "../contract/event.ts";
 import { newNonce } from "../core/ids.ts";
 import type { Settings } from "../env.ts";
+import { log } from "../log.ts";
 import { askStatus, cancelRun, submitRun } from "../runpod/client.ts";
 import { openDatabase } from "../store/database.ts";
 import { projectJob } from "../store/jobs.ts";
@@ -31,10 +32,20 @@ export function newCloudflarePorts(env: Env, settings: Settings, journal: Journa
     project: (projection) => inTime(projectJob(db, projection), timers.statusTimeoutMs),
     countUsage: (row) => inTime(countUsage(db, row), timers.statusTimeoutMs),
     deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
-    broadcast: (event: JobEvent) => watchers.broadcast(event),
+    broadcast: (event) => {
+      logTransition(event);
+      watchers.broadcast(event);
+    },
     isWatched: () => watchers.count > 0,
-    warn: (message) => console.warn(JSON.stringify({ level: "warn", message })),
+    warn: (message) => log("warn", "warning", { message }),
   };
+}
+
+/** Progress is no transition: a line per update would cost more than the update. */
+function logTransition({ type, job_id, attempt, status, stage, seq }: JobEvent): void {
+  if (type !== "progress") {
+    log("info", "transition", { job_id, attempt, job_status: status, stage, version: seq });
+  }
 }
 
 /** D1 and R2 can stall for a minute: the engine goes on without them and comes back. */

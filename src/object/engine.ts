@@ -1,5 +1,5 @@
 import { toEvent } from "../core/events.ts";
-import { type JobSpec, type JobState, newJobState } from "../core/job-state.ts";
+import { isSettleable, type JobSpec, type JobState, newJobState } from "../core/job-state.ts";
 import { type Change, transition } from "../core/machine.ts";
 import { type Action, nextAction } from "../core/next-action.ts";
 import { outputKey } from "../core/object-keys.ts";
@@ -76,7 +76,7 @@ export class Engine {
   /** Brings D1 up to date right now; if that fails, it is tried again like any projection. */
   async project(): Promise<void> {
     if (this.#job) {
-      this.apply(await perform({ do: "project", settled: false }, this.#job, this.#ports));
+      this.apply(await perform({ do: "project", settled: isSettleable(this.#job) }, this.#job, this.#ports));
     }
   }
 
@@ -91,6 +91,11 @@ export class Engine {
   /** Whether the job has something to do right now. */
   isDue(): boolean {
     return this.#job !== null && !["wait", "rest"].includes(this.#next(this.#job).do);
+  }
+
+  /** Whether the job needs nothing any more, not even later. */
+  isAtRest(): boolean {
+    return this.#job === null || this.#next(this.#job).do === "rest";
   }
 
   #next(job: JobState): Action {

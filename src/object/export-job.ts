@@ -1,20 +1,30 @@
 import { DurableObject } from "cloudflare:workers";
+import { type LabelChanges, Metadata, mergeLabels } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
 import { describeError } from "../core/errors.ts";
-import { canReopen, isFinal, type JobSpec } from "../core/job-state.ts";
+import { canReopen, isFinal, type JobSpec, type JobState } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
+import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { deleteJob, type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { deleteVideo } from "../store/videos.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
 import { Journal } from "./journal.ts";
-import { newOutputLink } from "./output-link.ts";
+import { newOutputLink } from "./links.ts";
 import type { Ports } from "./ports.ts";
 import { toProjection } from "./projection.ts";
 import { Watchers } from "./watchers.ts";
+
+/** What an owner changes of a job, in any of its states, if it still has one of the versions that they know. */
+export type Amendment = Readonly<{
+  labels: LabelChanges | null;
+  acknowledged: boolean | null;
+  knownVersions: readonly number[] | null;
+}>;
+export type AmendmentRefusal = "changed_meanwhile" | "too_many_labels";
 
 /**
  * One export job: the single writer of its state. This class only joins the engine to Cloudflare's events; every
@@ -43,7 +53,7 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Alarms have been reported lost: an object that comes back without the one it needs sets it again (I11). */
   async #repairAlarm(): Promise<void> {
-    if (!this.#engine.job || this.#engine.job.settledAt !== null) {
+    if (this.#engine.isAtRest()) {
       return;
     }
     const alarm = await this.#journal.getAlarm();
@@ -63,9 +73,10 @@ export class ExportJob extends DurableObject<Env> {
     return toProjection(job);
   }
 
-  /** The job as it is now, ahead of D1's copy; null in an object that was never started. */
-  read(): JobProjection | null {
-    return this.#engine.job && toProjection(this.#engine.job);
+  /** The job as it is now, ahead of D1's copy; null in an object that holds no job of this tenant (I13). */
+  read(tenantId: string): JobProjection | null {
+    const job = this.#jobOf(tenantId);
+    return job && toProjection(job);
   }
 
   /** RunPod's webhook rang for an attempt; true once that is durable, or is nothing new. */
@@ -89,26 +100,50 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** Ends the job for its user. @returns the job as it is then, whether or not it was this call that ended it */
-  cancel(): JobProjection | null {
-    this.#engine.apply({ kind: "cancel_requested" });
+  cancel(tenantId: string): JobProjection | null {
+    if (this.#jobOf(tenantId)) {
+      this.#engine.apply({ kind: "cancel_requested" });
+      this.#advance();
+    }
+    return this.read(tenantId);
+  }
+
+  /**
+   * Changes what belongs to the owner; a job that never started is begun first.
+   * @param change what is to be; null for what stays
+   * @param original the labels that the job was created with
+   */
+  async amend(spec: JobSpec, change: Amendment, original: Metadata): Promise<JobProjection | AmendmentRefusal> {
+    this.start(spec);
+    const job = this.#jobOf(spec.tenantId);
+    if (!job || (change.knownVersions && !change.knownVersions.includes(job.version))) {
+      return "changed_meanwhile";
+    }
+    const metadata = change.labels && mergeLabels(job.metadata ?? original, change.labels);
+    if (metadata && !Metadata.safeParse(metadata).success) {
+      return "too_many_labels";
+    }
+    this.#engine.apply({ kind: "amended", metadata, acknowledged: change.acknowledged });
+    // A read of a final job asks D1 alone.
+    await this.#engine.project();
     this.#advance();
-    return this.read();
+    return this.#engine.job ? toProjection(this.#engine.job) : "changed_meanwhile";
   }
 
   /** Starts another try of a job that failed or was cancelled. @returns null when it did neither */
-  async retry(): Promise<JobProjection | null> {
-    const { job } = this.#engine;
+  async retry(tenantId: string): Promise<JobProjection | null> {
+    const job = this.#jobOf(tenantId);
     if (!job || !canReopen(job.status)) {
       return null;
     }
-    await unsettleJob(openDatabase(this.env.DB), job.spec.id, job.version);
+    await unsettleJob(openDatabase(this.env.DB), job.spec, job.version);
     if (!this.#engine.apply({ kind: "retry_requested" })) {
       return null;
     }
     // A read of a final job asks D1 alone, so D1 must know before the owner does.
     await this.#engine.project();
     this.#advance();
-    return this.read();
+    return this.read(tenantId);
   }
 
   /**
@@ -127,14 +162,14 @@ export class ExportJob extends DurableObject<Env> {
    * Removes the job for good: outputs, row, state, in an order that can be repeated after a crash.
    * @returns false while the job is not over, or still owes a cancel at RunPod
    */
-  async destroy(): Promise<boolean> {
+  async destroy(tenantId: string): Promise<boolean> {
     await this.#engine.advance();
-    const { job } = this.#engine;
+    const job = this.#jobOf(tenantId);
     if (!job || !isFinal(job.status) || job.obligations.some(({ duty }) => duty === "cancel")) {
       return false;
     }
     await Promise.all(job.attempts.map(({ outputKey }) => deleteVideo(this.env.VIDEOS, outputKey)));
-    await deleteJob(openDatabase(this.env.DB), job.spec.id);
+    await deleteJob(openDatabase(this.env.DB), job.spec);
     this.#engine.forget();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -142,17 +177,25 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** What was told to watchers after the event numbered `seq`. */
-  history(seq: number): JobEvent[] {
-    return this.#engine.job ? this.#journal.listEvents(seq) : [];
+  history(tenantId: string, seq: number): JobEvent[] {
+    return this.#jobOf(tenantId) ? this.#journal.listEvents(seq) : [];
   }
 
-  /** Only for WebSocket upgrades, which RPC cannot carry; `?after=` is the last event the watcher saw. */
+  /**
+   * Only for WebSocket upgrades, which RPC cannot carry; `?after=` is the last event the watcher saw. 204 when that was
+   * the last of all and the watcher asked with `?more=only`.
+   */
   override async fetch(request: Request): Promise<Response> {
-    const { job } = this.#engine;
+    const query = new URL(request.url).searchParams;
+    const job = this.#jobOf(query.get("tenant") ?? "");
     if (!job) {
       return new Response(null, { status: 404 });
     }
-    const after = new URL(request.url).searchParams.get("after");
+    const after = query.get("after");
+    const isOver = after !== null && Number(after) >= job.lastSeq && isFinal(job.status);
+    if (isOver && query.get("more") === "only") {
+      return new Response(null, { status: 204 });
+    }
     const missed = after === null ? null : this.#journal.listEvents(Number(after));
     const webSocket = await this.#watchers.accept(job, missed);
     return new Response(null, { status: 101, webSocket });
@@ -165,8 +208,7 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Must not throw: the runtime gives up on an alarm after six failures. So it sets the next one first. */
   override async alarm(): Promise<void> {
-    const { job } = this.#engine;
-    if (!job || job.settledAt !== null) {
+    if (this.#engine.isAtRest()) {
       return;
     }
     try {
@@ -177,6 +219,11 @@ export class ExportJob extends DurableObject<Env> {
     } catch (error) {
       logFailure("alarm", error);
     }
+  }
+
+  #jobOf(tenantId: string): JobState | null {
+    const { job } = this.#engine;
+    return job?.spec.tenantId === tenantId ? job : null;
   }
 
   #isWanted(attempt: number, nonce: string): boolean {
@@ -201,5 +248,5 @@ export class ExportJob extends DurableObject<Env> {
 }
 
 function logFailure(during: string, error: unknown): void {
-  console.error(JSON.stringify({ level: "error", during, message: describeError(error) }));
+  log("error", "failure", { during, message: describeError(error) });
 }

@@ -1,5 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
-import type { JobState, Obligation } from "../core/job-state.ts";
+import { fromSavedState, type JobState, type Obligation } from "../core/job-state.ts";
 
 /** How many versions of unsaved progress one save allows for; see {@link Journal.load}. */
 export const reservedVersions = 1000;
@@ -30,7 +30,7 @@ export class Journal {
     if (!row) {
       return null;
     }
-    const job: JobState = JSON.parse(row.state);
+    const job = fromSavedState(JSON.parse(row.state));
     this.#obligations = null;
     return { ...job, obligations: this.#listObligations(), versionFloor: job.version + reservedVersions };
   }

@@ -2,15 +2,63 @@ import type { OutputLink } from "../contract/upload.ts";
 import { newSignedUrl } from "../core/signed-url.ts";
 import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
+import { presign } from "../store/s3.ts";
 
 /** How long a link to an output is good for, in milliseconds. A fresh one is made at every read. */
 const outputLinkTtlMs = 60 * 60_000;
 
+type Signer = Pick<Settings, "signingKeys" | "publicBaseUrl" | "s3">;
+type Until = Readonly<{ now: number; expiresAt: number }>;
+
+/**
+ * A signed URL to read an object: the Worker's own, or R2's where there are credentials for its S3 endpoint.
+ * @param filename what a browser saves it under; null for a reader that is no browser
+ */
+export function newReadUrl(signer: Signer, key: string, filename: string | null, { now, expiresAt }: Until) {
+  const { s3, signingKeys, publicBaseUrl } = signer;
+  if (!s3) {
+    return newSignedUrl(signingKeys, publicBaseUrl, { act: "read", key, expiresAt, filename });
+  }
+  const disposition = filename === null ? "attachment" : `attachment; filename="${filename}"`;
+  const query = { "response-content-disposition": disposition };
+  return presign(s3, { method: "GET", key, expiresAt, query }, now);
+}
+
+/** What a PUT must carry besides its URL. */
+export type WriteLink = Readonly<{ url: string; headers: Record<string, string> }>;
+
+/** A signed URL to write an object, with the headers that belong to it. Outputs are written once (I6). */
+export async function newWriteLink(
+  { s3, signingKeys, publicBaseUrl }: Signer,
+  { key, contentType, maxBytes, once }: { key: string; contentType: string; maxBytes: number; once: boolean },
+  { now, expiresAt }: Until,
+): Promise<WriteLink> {
+  const headers = { "content-type": contentType };
+  if (!s3) {
+    const url = await newSignedUrl(signingKeys, publicBaseUrl, { act: "write", key, expiresAt, contentType, maxBytes });
+    return { url, headers };
+  }
+  const signed = once ? { ...headers, "if-none-match": "*" } : headers;
+  return { url: await presign(s3, { method: "PUT", key, expiresAt, headers: signed }, now), headers: signed };
+}
+
+/** A signed URL for one part of a multipart upload. */
+export function newPartUrl(
+  { s3, signingKeys, publicBaseUrl }: Signer,
+  { key, multipartId, part, bytes }: { key: string; multipartId: string; part: number; bytes: number },
+  { now, expiresAt }: Until,
+): Promise<string> {
+  if (!s3) {
+    return newSignedUrl(signingKeys, publicBaseUrl, { act: "write_part", key, expiresAt, multipartId, part, bytes });
+  }
+  const query = { partNumber: String(part), uploadId: multipartId };
+  return presign(s3, { method: "PUT", key, expiresAt, query }, now);
+}
+
 /** A signed download link; the browser saves it as `<job>-<attempt>.<ext>`. */
-export async function newOutputLink(settings: Settings, key: string, now: number): Promise<OutputLink> {
+export async function newOutputLink(settings: Signer, key: string, now: number): Promise<OutputLink> {
   const expiresAt = now + outputLinkTtlMs;
   const filename = key.split("/").slice(-2).join("-");
-  const grant = { method: "GET", key, expiresAt, filename } as const;
-  const url = await newSignedUrl(settings.signingKeys, settings.publicBaseUrl, grant);
+  const url = await newReadUrl(settings, key, filename, { now, expiresAt });
   return { url, expires_at: toTimestamp(expiresAt) };
 }

@@ -6,6 +6,7 @@ import type { JobProjection } from "../store/jobs.ts";
 export function toProjection(job: JobState): JobProjection {
   return {
     id: job.spec.id,
+    tenantId: job.spec.tenantId,
     version: job.version,
     reopened: job.projection.reopenedVersion > job.projection.version,
     status: job.status,
@@ -23,5 +24,7 @@ export function toProjection(job: JobState): JobProjection {
     completedAt: toTimestampOrNull(job.completedAt),
     updatedAt: toTimestamp(job.updatedAt),
     settledAt: toTimestampOrNull(job.settledAt),
+    acknowledgedAt: toTimestampOrNull(job.acknowledgedAt),
+    ...(job.metadata ? { metadata: job.metadata } : {}),
   };
 }

@@ -76,9 +76,9 @@ function greeting(job: JobState, missed: JobEvent[] | null): JobEvent[] {
   const now = toEvent(job, eventTypeOf(job, "progress"));
   if (missed) {
     const last = missed.at(-1);
-    return last && last.seq >= job.version ? missed : [...missed, now];
+    return last && last.seq >= now.seq ? missed : [...missed, now];
   }
   // One below the final event's, so that a watcher cut off between the two asks for the final one again.
-  const status: JobEvent = { ...now, type: "status", seq: over ? job.version - 1 : job.version };
+  const status: JobEvent = { ...now, type: "status", seq: over ? now.seq - 1 : now.seq };
   return over ? [status, now] : [status];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isSecretOf, newApiKey, parseApiKey, toKeyText, toSecretHmac } from "../../src/core/api-key.ts";
 import { readBounded } from "../../src/core/bounded-body.ts";
 import { firstIdAt, isId, newId } from "../../src/core/ids.ts";
 import { findUnfit } from "../../src/core/json-limits.ts";
@@ -10,7 +11,6 @@ import { toCleanText } from "../../src/core/text.ts";
 import {
   newAttemptToken,
   newWatchToken,
-  parseApiKey,
   readAttemptToken,
   readWatchToken,
   watchTokenTtlMs,
@@ -60,7 +60,7 @@ describe("tokens", () => {
 describe("signed URLs", () => {
   const keys: SigningKeys = [newKey];
   const put = {
-    method: "PUT",
+    act: "write",
     key: "input/t/u/a b.mp4",
     expiresAt: 9000,
     contentType: "video/mp4",
@@ -94,10 +94,25 @@ describe("signed URLs", () => {
   });
 
   it("for GET serve HEAD too, with the file name that was signed", async () => {
-    const get = { method: "GET", key: "output/t/j/1.mp4", expiresAt: 9000, filename: "j.mp4" } as const;
+    const get = { act: "read", key: "output/t/j/1.mp4", expiresAt: 9000, filename: "j.mp4" } as const;
     const url = await newSignedUrl(keys, "https://x.test", get);
     expect(await read(url, "HEAD")).toEqual(get);
     expect(await read(url.replace("j.mp4", "k.mp4"), "GET")).toBeNull();
+  });
+});
+
+describe("API keys", () => {
+  it("are told by an HMAC that only their secret makes, whatever else changes", async () => {
+    const [key, other] = [newApiKey(), newApiKey()];
+    const hmac = await toSecretHmac(key);
+    expect(parseApiKey(toKeyText(key))).toEqual(key);
+    expect(hmac).not.toContain(key.secret);
+    expect(await isSecretOf(key, hmac)).toBe(true);
+    for (const wrong of [other, { ...key, secret: `${key.secret}x` }, { ...key, keyId: other.keyId }]) {
+      expect(await isSecretOf(wrong, hmac)).toBe(false);
+    }
+    expect(await isSecretOf(key, "")).toBe(false);
+    expect(await isSecretOf(key, "not base64!")).toBe(false);
   });
 });
 

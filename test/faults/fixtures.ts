@@ -23,9 +23,10 @@ export function newSpec(createdAt: number, random: Random): JobSpec {
 }
 
 /** Its row as the INSERT writes it. */
-export function newRow({ id, createdAt }: JobSpec): Row {
+export function newRow({ id, tenantId, createdAt }: JobSpec): Row {
   return {
     id,
+    tenantId,
     version: 1,
     reopened: false,
     status: "pending",
@@ -43,6 +44,7 @@ export function newRow({ id, createdAt }: JobSpec): Row {
     completedAt: null,
     updatedAt: new Date(createdAt).toISOString(),
     settledAt: null,
+    acknowledgedAt: null,
     unsettled: true,
   };
 }

@@ -1,7 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { z } from "zod";
 import { OutputLink, StoredObject, Upload } from "../../src/contract/upload.ts";
 import {
   api,
@@ -64,7 +63,7 @@ describe("uploads and downloads", () => {
     const upload = Upload.parse(await response.json());
     expect(response.status).toBe(201);
     expect(upload.input_video_key).toMatch(/^input\/default\/[0-9a-f-]{36}\/e-vil-name-.mp4$/);
-    const { url, headers } = upload;
+    const { url = "", headers } = upload;
     await expectProblem(await put(url, "123456", headers), 413, "payload_too_large");
     await expectProblem(await put(url, "12345", { "content-type": "text/html" }), 415, "unsupported_media_type");
     await expectProblem(await put(url.replace("max=5", "max=9"), "123456", headers), 403, "invalid_signature");
@@ -80,7 +79,7 @@ describe("uploads and downloads", () => {
       "invalid_signature",
     );
     expect(StoredObject.parse(await (await put(url, "12345", headers)).json())).toMatchObject({ size: 5 });
-    await expectProblem(await post("/api/uploads", { ...request, size: 95_000_001 }), 413, "payload_too_large");
+    await expectProblem(await post("/api/uploads", { ...request, size: 50_000_000_001 }), 413, "payload_too_large");
     await expectProblem(
       await post("/api/uploads", { ...request, content_type: "text/html" }),
       422,
@@ -134,38 +133,6 @@ describe("the service itself", () => {
       expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
       expect(response.headers.get("x-request-id")).toBeTruthy();
     }
-  });
-
-  it("describes every route that it serves, and serves every route that it describes", async () => {
-    const document = z
-      .object({
-        openapi: z.string(),
-        paths: z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() }))),
-      })
-      .parse(await (await call("/openapi.json")).json());
-    expect(document.openapi).toBe("3.1.0");
-    const described = Object.entries(document.paths).flatMap(([path, item]) =>
-      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    expect(described.sort()).toEqual([
-      "DELETE /api/jobs/{id}",
-      "GET /api/jobs",
-      "GET /api/jobs/{id}",
-      "GET /api/jobs/{id}/events",
-      "GET /api/jobs/{id}/output",
-      "GET /api/jobs/{id}/ws",
-      "GET /api/usage",
-      "GET /files/{key}",
-      "GET /healthz",
-      "GET /readyz",
-      "POST /api/jobs",
-      "POST /api/jobs/{id}/cancel",
-      "POST /api/jobs/{id}/retry",
-      "POST /api/uploads",
-      "POST /webhooks/runpod/{token}",
-      "POST /webhooks/runpod/{token}/progress",
-      "PUT /files/{key}",
-    ]);
   });
 
   it("answers 405 with Allow, and has a page for each problem", async () => {

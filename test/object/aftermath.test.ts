@@ -2,10 +2,7 @@ import { abortAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReport } from "../../src/contract/usage.ts";
-import { newId } from "../../src/core/ids.ts";
 import { toTimestamp } from "../../src/core/time.ts";
-import { openDatabase } from "../../src/store/database.ts";
-import { insertJob } from "../../src/store/jobs.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import {
   api,
@@ -22,6 +19,7 @@ import {
   uploadVideo,
   waitForJob,
 } from "../setup/job.ts";
+import { insertRow } from "../setup/rows.ts";
 
 const post = (path: string) => api(path, { method: "POST" });
 
@@ -161,11 +159,8 @@ describe("the sweep", () => {
   const later = () => Date.now() + 200_000;
 
   it("begins a job whose object never started", async () => {
-    const now = toTimestamp(Date.now());
-    const row = await insertJob(openDatabase(env.DB), {
-      id: newId(),
+    const row = await insertRow({
       tenantId,
-      projectId: 1,
       type: "framing",
       params: {
         ...framingParams,
@@ -177,10 +172,8 @@ describe("the sweep", () => {
       },
       inputVideoKey: await uploadVideo(),
       maxRetries: 0,
-      createdAt: now,
-      updatedAt: now,
     });
-    const id = row?.id ?? "";
+    const { id } = row;
     expect(await sweep(env, Date.now())).toBe(0);
     expect(await sweep(env, later())).toBeGreaterThan(0);
     await completeRun(await takeRun(id));
@@ -204,33 +197,16 @@ describe("the sweep", () => {
   });
 
   it("looks at no more jobs than it may, and goes on where it ended", async () => {
-    const db = openDatabase(env.DB);
-    const now = toTimestamp(Date.now());
     const ids: string[] = [];
     for (let count = 0; count < 5; count++) {
-      const input = {
-        inputVideoKey: "input/x/y/z.mp4",
-        maxRetries: 0,
-        createdAt: now,
-        updatedAt: now,
-        status: "processing" as const,
-      };
-      const params = { include_audio: true, highlight_regions: [], effect_type: "blur" as const };
-      const row = await insertJob(db, {
-        id: newId(),
-        tenantId: "sweep",
-        projectId: 1,
-        type: "overlay",
-        params,
-        ...input,
-      });
-      ids.push(row?.id ?? "");
+      const row = await insertRow({ tenantId: "sweep", status: "processing" });
+      ids.push(row.id);
     }
     const woken: number[] = [];
     const cursors: string[] = [];
     for (let run = 0; run < 4; run++) {
       woken.push(await sweep(env, later(), { pageSize: 2, maxPages: 1 }));
-      cursors.push(String((await env.DB.prepare("SELECT job_id FROM sweep_cursor").first())?.["job_id"]));
+      cursors.push(String((await env.DB.prepare("SELECT position FROM task_cursors").first())?.["position"]));
     }
     expect(woken.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(5);
     expect(Math.max(...woken)).toBe(2);
@@ -251,6 +227,6 @@ describe("the sweep", () => {
       .bind(...Object.values({ ...row, settled_at: null }))
       .run();
     await sweep(env, later());
-    expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read()).toBeNull();
+    expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read(tenantId)).toBeNull();
   });
 });

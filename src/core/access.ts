@@ -1,0 +1,73 @@
+import type { Scope } from "../contract/scope.ts";
+
+/**
+ * Who calls, whatever the credential was:
+ * - `backend`: an API key; sees its tenant, or some of its projects
+ * - `user`: a person in a browser by JWT; sees their own jobs, perhaps of some projects only
+ * - `watcher`: the holder of a `client_token`; reads and cancels one job
+ */
+export type Caller = Readonly<
+  { tenantId: string } & (
+    | { kind: "backend"; keyId: string; scopes: ReadonlySet<Scope>; projectIds: readonly number[] | null }
+    | { kind: "user"; userId: string; scopes: ReadonlySet<Scope>; projectIds: readonly number[] | null }
+    | { kind: "watcher"; jobId: string }
+  )
+>;
+
+/** What a route needs: a scope, and whether the watcher of one job may use it too. */
+export type Need = Readonly<{ scope: Scope; watcher: boolean }>;
+
+export function mayUse(caller: Caller, need: Need): boolean {
+  return caller.kind === "watcher" ? need.watcher : caller.scopes.has(need.scope);
+}
+
+type Owned = Readonly<{ tenantId: string; projectId: number; userId: string | null }>;
+
+/** Whether something of a tenant is the caller's to see; a watcher is told by the id of its job (I13). */
+export function maySee(caller: Caller, thing: Owned & { id: string }): boolean {
+  if (caller.tenantId !== thing.tenantId) {
+    return false;
+  }
+  if (caller.kind === "watcher") {
+    return caller.jobId === thing.id;
+  }
+  return mayUseProject(caller, thing.projectId) && (caller.kind === "backend" || caller.userId === thing.userId);
+}
+
+/** Whether an upload is the caller's to use; one that a backend made for nobody by name serves all of its project. */
+export function isUploadOf(
+  caller: Caller,
+  upload: Readonly<{ projectId: number; uploadedBy: string | null }>,
+): boolean {
+  const isOwn = caller.kind === "backend" || upload.uploadedBy === null || upload.uploadedBy === callerUser(caller);
+  return mayUseProject(caller, upload.projectId) && isOwn;
+}
+
+/** The user who calls; null for a backend. */
+export function callerUser(caller: Caller): string | null {
+  return caller.kind === "user" ? caller.userId : null;
+}
+
+export function mayUseProject(caller: Caller, projectId: number): boolean {
+  return caller.kind !== "watcher" && (caller.projectIds?.includes(projectId) ?? true);
+}
+
+/** To whom a caller's new things belong: a user's are their own, a backend says whose. @returns undefined when it may not */
+export function ownerFor(caller: Caller, userId: string | null): string | null | undefined {
+  if (caller.kind !== "user") {
+    return userId;
+  }
+  return userId === null || userId === caller.userId ? caller.userId : undefined;
+}
+
+/** Names the caller for rate limits; never a secret. */
+export function nameOf(caller: Caller): string {
+  switch (caller.kind) {
+    case "backend":
+      return `${caller.tenantId}/key/${caller.keyId}`;
+    case "user":
+      return `${caller.tenantId}/user/${caller.userId}`;
+    case "watcher":
+      return `${caller.tenantId}/job/${caller.jobId}`;
+  }
+}

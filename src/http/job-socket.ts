@@ -1,0 +1,64 @@
+import { JobEvent } from "../contract/event.ts";
+import { toJobSpec } from "../object/job-spec.ts";
+import type { ExportJobRow } from "../store/schema.ts";
+import type { AppContext } from "./app-env.ts";
+import { jobObject } from "./job-object.ts";
+import { AppError } from "./problem.ts";
+
+/** Where a watcher resumes: after an event, and with `moreOnly` not at all when that was the last one. */
+type Resume = Readonly<{ after: number | null; moreOnly: boolean }>;
+
+/**
+ * The answer of a job's object to a watcher: a socket, or 204 when there is nothing more to come. A job that never
+ * started, because its object was away at the creation, is begun.
+ * @throws AppError `unavailable`
+ */
+export async function openSocket(c: AppContext, row: ExportJobRow, { after, moreOnly }: Resume): Promise<Response> {
+  const query = new URLSearchParams({ tenant: row.tenantId, more: moreOnly ? "only" : "any" });
+  if (after !== null) {
+    query.set("after", String(after));
+  }
+  const url = `https://export-job/watch?${query.toString()}`;
+  const connect = () => jobObject(c.env, row.id).fetch(url, { headers: { upgrade: "websocket" } });
+  const response = await connect();
+  if (response.status !== 404 || row.status !== "pending") {
+    return requireAnswer(response);
+  }
+  await jobObject(c.env, row.id).start(toJobSpec(row));
+  return requireAnswer(await connect());
+}
+
+function requireAnswer(response: Response): Response {
+  if (!response.webSocket && response.status !== 204) {
+    throw new AppError("unavailable", { detail: "The job cannot be watched right now." });
+  }
+  return response;
+}
+
+/**
+ * Waits until an event of the job is enough, the job is over, or the time is. The wait is here in the Worker: the
+ * object sleeps meanwhile.
+ */
+export async function waitForEvent(
+  c: AppContext,
+  row: ExportJobRow,
+  isEnough: (event: JobEvent) => boolean,
+  seconds: number,
+): Promise<void> {
+  const { webSocket } = await openSocket(c, row, { after: null, moreOnly: true });
+  if (!webSocket) {
+    return;
+  }
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, seconds * 1000);
+  webSocket.addEventListener("message", ({ data }) => {
+    if (isEnough(JobEvent.parse(JSON.parse(String(data))))) {
+      resolve();
+    }
+  });
+  webSocket.addEventListener("close", () => resolve());
+  webSocket.accept();
+  await promise;
+  clearTimeout(timer);
+  webSocket.close(1000, "enough");
+}

@@ -1,0 +1,54 @@
+import { toCleanText } from "./core/text.ts";
+
+/** All that a log line may hold besides its level and event: names of things, codes and figures, no one's content. */
+const fields = [
+  "request_id",
+  "method",
+  "route",
+  "status",
+  "code",
+  "ms",
+  "tenant_id",
+  "caller",
+  "job_id",
+  "attempt",
+  "job_status",
+  "stage",
+  "version",
+  "during",
+  "count",
+  "message",
+] as const;
+
+type LogFields = Readonly<Partial<Record<(typeof fields)[number], string | number | null | undefined>>>;
+type Level = "info" | "warn" | "error";
+
+const writers: Readonly<Record<Level, (line: string) => void>> = {
+  info: (line) => console.info(line),
+  warn: (line) => console.warn(line),
+  error: (line) => console.error(line),
+};
+
+/** What a credential or a signed URL looks like: an error of others may quote one. */
+const secretShapes = [
+  /\bej_[A-Za-z0-9]+_[\w-]+/g,
+  /\bejw_[\w.-]+/g,
+  /\beyJ[\w-]+\.[\w.-]+/g,
+  /\bwhsec_[\w+/=-]+/g,
+  /(?<=\/webhooks\/runpod\/)[^\s/"]+/g,
+  /(?<=[?&](?:sig|token|X-Amz-Signature)=)[^\s&"]+/gi,
+  /(?<=\bBearer )[^\s"]+/gi,
+];
+
+/** One JSON line. Fields outside the list above are dropped, and secrets are cut out of the rest (I14). */
+export function log(level: Level, event: string, values: LogFields): void {
+  const kept = fields.flatMap((field) => {
+    const value = values[field];
+    return value === undefined || value === null ? [] : [[field, typeof value === "string" ? redact(value) : value]];
+  });
+  writers[level](JSON.stringify({ level, event, ...Object.fromEntries(kept) }));
+}
+
+function redact(text: string): string {
+  return toCleanText(secretShapes.reduce((clean, shape) => clean.replace(shape, "[secret]"), text));
+}
