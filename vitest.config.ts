@@ -5,6 +5,7 @@ import { findPort } from "./local/processes.ts";
 // Each project in workerd has a RunPod endpoint of its own. Vite may load this file more than once; all copies must
 // speak of the same ports.
 process.env["RUNPOD_PORT_workers"] ??= String(await findPort());
+process.env["PEERS_PORT"] ??= String(await findPort());
 process.env["RUNPOD_PORT_matrix"] ??= String(await findPort());
 
 /** Looked up by the names that wrangler.toml requires. */
@@ -26,6 +27,13 @@ const settings = {
   OUTPUT_WINDOW_MS: 300,
   RETRY_BACKOFF_MS: 40,
   STATUS_TIMEOUT_MS: 2000,
+  LOG_LEVEL: "error",
+  RATE_LIMIT: "off",
+  ALLOWED_ORIGINS: "https://app.test,http://localhost:5173",
+  JWT_SECRET: "a-shared-secret-of-32-characters-",
+  JWT_JWKS_URL: `http://127.0.0.1:${process.env["PEERS_PORT"]}/jwks.json`,
+  JWT_ISSUER: "https://login.test",
+  JWT_AUDIENCE: "exports",
 };
 
 /** Shorter still: in the fault matrix every time-out is waited for. */
@@ -58,11 +66,10 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["test/{store,object,http}/**/*.test.ts"],
-          globalSetup: ["test/setup/runpod.ts"],
+          globalSetup: ["test/setup/runpod.ts", "test/setup/peers.ts"],
           setupFiles: ["test/setup/migrations.ts"],
           fileParallelism: false,
           disableConsoleIntercept: true,
-          silent: true,
           testTimeout: 15_000,
         },
       },

@@ -69,6 +69,7 @@ const SettingsSchema = z.object({
   MAX_ACTIVE_JOBS: z.coerce.number().int().min(1).default(1000),
   MAX_STORED_BYTES: z.coerce.number().int().min(1).default(1e12),
   RETENTION_DAYS: z.coerce.number().int().min(1).optional(),
+  LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
   R2_S3_ENDPOINT: baseUrl.optional(),
   R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),

@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { toCleanText } from "./core/text.ts";
 
 /** All that a log line may hold besides its level and event: names of things, codes and figures, no one's content. */
@@ -21,13 +22,14 @@ const fields = [
 ] as const;
 
 type LogFields = Readonly<Partial<Record<(typeof fields)[number], string | number | null | undefined>>>;
-type Level = "info" | "warn" | "error";
-
-const writers: Readonly<Record<Level, (line: string) => void>> = {
-  info: (line) => console.info(line),
-  warn: (line) => console.warn(line),
-  error: (line) => console.error(line),
+/** Of rising weight; `LOG_LEVEL` names the least that is written. */
+const writers = {
+  info: (line: string) => console.info(line),
+  warn: (line: string) => console.warn(line),
+  error: (line: string) => console.error(line),
 };
+type Level = keyof typeof writers;
+const levels = Object.keys(writers);
 
 /** What a credential or a signed URL looks like: an error of others may quote one. */
 const secretShapes = [
@@ -42,6 +44,9 @@ const secretShapes = [
 
 /** One JSON line. Fields outside the list above are dropped, and secrets are cut out of the rest (I14). */
 export function log(level: Level, event: string, values: LogFields): void {
+  if (levels.indexOf(level) < levels.indexOf(env.LOG_LEVEL)) {
+    return;
+  }
   const kept = fields.flatMap((field) => {
     const value = values[field];
     return value === undefined || value === null ? [] : [[field, typeof value === "string" ? redact(value) : value]];

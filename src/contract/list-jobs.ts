@@ -26,7 +26,7 @@ const fields = {
 
 /** Gathers `metadata[name]=value`, as the query has it, under `metadata`. */
 function gatherLabels(query: unknown): unknown {
-  const entries = Object.entries(z.record(z.string(), z.unknown()).parse(query));
+  const entries: [string, unknown][] = Object.entries(query ?? {});
   const isLabel = ([name]: [string, unknown]) => labelFilter.test(name);
   const labels = entries.filter(isLabel).map(([name, value]) => [labelFilter.exec(name)?.[1] ?? "", value]);
   const others = Object.fromEntries(entries.filter((entry) => !isLabel(entry)));

@@ -91,6 +91,8 @@ export async function readSignedUrl(
     return null;
   }
   const grant: FileGrant = { ...act, key, expiresAt: Number(query.get("expires")) };
-  const genuine = await isSignedBy(keys, "file", toSignedText(grant, toQuery(grant)), query.get("sig") ?? "");
+  const signed = toQuery(grant);
+  const isWhole = query.size === signed.size + 1;
+  const genuine = isWhole && (await isSignedBy(keys, "file", toSignedText(grant, signed), query.get("sig") ?? ""));
   return genuine && grant.expiresAt > now ? grant : null;
 }

@@ -14,10 +14,13 @@ import { AppError } from "./problem.ts";
 
 type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
 
-/** The grant that the request's URL carries. @throws AppError `invalid_signature` */
+/** The grant that the request's URL carries. @throws AppError `invalid_signature`, `not_found` */
 async function requireGrant(c: AppContext): Promise<FileGrant> {
   const url = new URL(c.req.url);
   const key = decodeKey(url.pathname.slice(filesPath.length));
+  if (key === "") {
+    throw new AppError("not_found");
+  }
   const { signingKeys } = c.get("settings");
   const grant = key === null ? null : await readSignedUrl(signingKeys, c.req.method, key, url.searchParams, Date.now());
   if (!grant) {
@@ -49,6 +52,19 @@ function requireBody(c: AppContext, isFit: (length: number) => boolean, limit: s
   return c.req.raw.body.pipeThrough(new FixedLengthStream(length));
 }
 
+/** Stores a body. @throws AppError `malformed_request` when it was shorter or longer than it claimed */
+async function inFull<Stored>(storing: Promise<Stored>): Promise<Stored> {
+  try {
+    return await storing;
+  } catch (error) {
+    // The words of the runtime's own FixedLengthStream; it has no other mark.
+    if (error instanceof Error && /FixedLengthStream|fixed-length/i.test(error.message)) {
+      throw new AppError("malformed_request", { detail: "The body is not as long as its Content-Length says." });
+    }
+    throw error;
+  }
+}
+
 async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObject> {
   const { key, contentType, maxBytes } = grant;
   if (c.req.header("content-type") !== contentType) {
@@ -56,7 +72,7 @@ async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObje
   }
   const body = requireBody(c, (length) => length <= maxBytes, `${maxBytes} bytes at most`);
   const isOutput = key.startsWith("output/");
-  const object = await storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput });
+  const object = await inFull(storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput }));
   if (!object) {
     throw new AppError("precondition_failed", { detail: "This output was already written." });
   }
@@ -70,7 +86,7 @@ async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObje
 async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<StoredPart> {
   const { key, part, bytes } = grant;
   const body = requireBody(c, (length) => length === bytes, `exactly ${bytes} bytes`);
-  const etag = await storePart(c.env.VIDEOS, key, grant, body);
+  const etag = await inFull(storePart(c.env.VIDEOS, key, grant, body));
   if (etag === null) {
     throw new AppError("not_found", { detail: "The upload is complete or was given up." });
   }

@@ -99,6 +99,11 @@ async function waitForVersion(c: AppContext, row: ExportJobRow, version: number,
   return requireJob(c, row.id);
 }
 
+/** Every parameter as it was sent, `__proto__` too: Hono's own record would lose it. */
+function readQuery(c: AppContext): object {
+  return Object.fromEntries(new URL(c.req.url).searchParams);
+}
+
 export const jobRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook })
   .openapi(createJobRoute, async (c) => {
     const creation = await createJob(c, c.req.valid("json"));
@@ -115,7 +120,7 @@ export const jobRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook }
     c.header("Location", job.urls.self);
     return c.json(job, 201);
   })
-  .openapi(listJobsRoute, async (c) => c.json(await listPage(c, validate(ListJobs, "query", c.req.query())), 200))
+  .openapi(listJobsRoute, async (c) => c.json(await listPage(c, validate(ListJobs, "query", readQuery(c))), 200))
   .openapi(getJobRoute, async (c) => {
     const { wait, version } = c.req.valid("query");
     const found = await requireJob(c, c.req.valid("param").id);

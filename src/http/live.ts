@@ -31,7 +31,7 @@ const eventsRoute = createRoute({
       content: { "application/json": { schema: JobHistory }, "text/event-stream": { schema: z.string() } },
     },
     204: { description: "Nothing follows the event in Last-Event-ID: the job is over. Stops a browser's EventSource." },
-    ...guardedAnswers("not_found"),
+    ...guardedAnswers("not_found", "validation_failed"),
   },
 });
 

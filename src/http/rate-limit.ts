@@ -1,16 +1,8 @@
 import { createMiddleware } from "hono/factory";
+import { rateLimits } from "../contract/rate-limits.ts";
 import { nameOf } from "../core/access.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
-
-/**
- * What wrangler.toml allows: requests of a caller to the API, and of an address without a valid credential. The counts
- * are Cloudflare's, per location. A test holds these figures against wrangler.toml.
- */
-export const rateLimits = {
-  API_LIMIT: { name: "api", limit: 12_000, periodSeconds: 60 },
-  STRANGER_LIMIT: { name: "stranger", limit: 1_200, periodSeconds: 60 },
-} as const;
 
 type Binding = keyof typeof rateLimits;
 
@@ -36,8 +28,8 @@ class SeenRequests {
 
 const seen = new SeenRequests();
 
-/** Counts a request. @throws AppError `rate_limited` */
-async function spend(c: AppContext, binding: Binding, key: string): Promise<void> {
+/** Counts a request. @returns the headers that tell of it @throws AppError `rate_limited` */
+async function spend(c: AppContext, binding: Binding, key: string): Promise<Record<string, string>> {
   const { name, limit, periodSeconds } = rateLimits[binding];
   const { success } = await c.env[binding].limit({ key });
   const nowSeconds = Math.floor(Date.now() / 1000);
@@ -45,24 +37,26 @@ async function spend(c: AppContext, binding: Binding, key: string): Promise<void
   const left = success ? Math.max(0, limit - count) : 0;
   const resetSeconds = periodSeconds - (nowSeconds % periodSeconds);
   const headers = {
-    "RateLimit-Policy": `"${name}";q=${limit};w=${periodSeconds}`,
-    RateLimit: `"${name}";r=${left};t=${resetSeconds}`,
+    "ratelimit-policy": `"${name}";q=${limit};w=${periodSeconds}`,
+    ratelimit: `"${name}";r=${left};t=${resetSeconds}`,
   };
   if (!success) {
-    throw new AppError("rate_limited", { headers: { ...headers, "Retry-After": String(resetSeconds) } });
+    throw new AppError("rate_limited", { headers: { ...headers, "retry-after": String(resetSeconds) } });
   }
-  for (const [header, value] of Object.entries(headers)) {
-    c.header(header, value);
-  }
+  return headers;
 }
 
 /** Limits each caller to the API, by who it is. Routes whose URL carries its own token are held by what that allows. */
 export const limitCallers = createMiddleware<AppEnv>(async (c, next) => {
   const caller = c.get("caller");
-  if (caller && c.get("settings").isRateLimited) {
-    await spend(c, "API_LIMIT", nameOf(caller));
-  }
+  const isLimited = caller && c.get("settings").isRateLimited;
+  const headers = isLimited ? await spend(c, "API_LIMIT", nameOf(caller)) : {};
   await next();
+  if (c.res.status !== 101) {
+    for (const [name, value] of Object.entries(headers)) {
+      c.header(name, value);
+    }
+  }
 });
 
 /** Counts a failed authentication against the address that it came from. @throws AppError `rate_limited` */

@@ -38,8 +38,10 @@ export async function newWriteLink(
     const url = await newSignedUrl(signingKeys, publicBaseUrl, { act: "write", key, expiresAt, contentType, maxBytes });
     return { url, headers };
   }
-  const signed = once ? { ...headers, "if-none-match": "*" } : headers;
-  return { url: await presign(s3, { method: "PUT", key, expiresAt, headers: signed }, now), headers: signed };
+  // An upload's length is known and signed, and every client sends it by itself; an output's is not.
+  const told = once ? { ...headers, "if-none-match": "*" } : headers;
+  const signed = once ? told : { ...headers, "content-length": String(maxBytes) };
+  return { url: await presign(s3, { method: "PUT", key, expiresAt, headers: signed }, now), headers: told };
 }
 
 /** A signed URL for one part of a multipart upload. */
@@ -52,7 +54,8 @@ export function newPartUrl(
     return newSignedUrl(signingKeys, publicBaseUrl, { act: "write_part", key, expiresAt, multipartId, part, bytes });
   }
   const query = { partNumber: String(part), uploadId: multipartId };
-  return presign(s3, { method: "PUT", key, expiresAt, query }, now);
+  const headers = { "content-length": String(bytes) };
+  return presign(s3, { method: "PUT", key, expiresAt, query, headers }, now);
 }
 
 /** A signed download link; the browser saves it as `<job>-<attempt>.<ext>`. */

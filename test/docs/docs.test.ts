@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { JobStatus } from "../../src/contract/job.ts";
+import { rateLimits } from "../../src/contract/rate-limits.ts";
 import { allowedEdges } from "../../src/core/job-state.ts";
 import { readDocument, readShellBlocks, root } from "./markdown.ts";
 
@@ -32,6 +33,16 @@ describe.each(documents)("%s", (document) => {
       [...block.matchAll(/node ([\w./-]+)/g)].map(([, file = ""]) => file),
     );
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+});
+
+describe("wrangler.toml", () => {
+  it("limits requests as the RateLimit headers say", () => {
+    const text = readDocument("wrangler.toml");
+    for (const [name, { limit, periodSeconds }] of Object.entries(rateLimits)) {
+      const simple = `simple = \\{ limit = ${limit}, period = ${periodSeconds} \\}`;
+      expect(text).toMatch(new RegExp(`name = "${name}"\\nnamespace_id = "\\d+"\\n${simple}`));
+    }
   });
 });
 
