@@ -19,6 +19,11 @@ export class Service {
     this.#child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], env });
   }
 
+  /** The process group: the program's own id. */
+  get group(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Waits until the address answers with 2xx or 401. @throws Error when it ends or stays silent */
   async ready(url: string, withinMs: number): Promise<void> {
     const until = Date.now() + withinMs;

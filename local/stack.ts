@@ -29,6 +29,8 @@ export type Stack = {
   apiKey: string;
   runpodApiKey: string;
   endpoint: Service;
+  /** The process group of the Worker. */
+  workerGroup(): number;
   /** kill -9 of the Worker's whole process group. */
   killWorker(): void;
   /** Starts the Worker again, on the same data and port. */
@@ -68,6 +70,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     apiKey,
     runpodApiKey,
     endpoint,
+    workerGroup: () => worker.group,
     killWorker: () => worker.kill("SIGKILL"),
     restartWorker: async () => {
       worker = startWorker();

@@ -43,7 +43,7 @@ export const crossOrigin = createMiddleware<AppEnv>(async (c, next) => {
   if (origin === undefined) {
     await next();
     if (c.res.status !== 101) {
-      c.header("Vary", "Origin", { append: true });
+      c.res.headers.append("Vary", "Origin");
     }
     return;
   }

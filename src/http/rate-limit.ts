@@ -54,7 +54,7 @@ export const limitCallers = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   if (c.res.status !== 101) {
     for (const [name, value] of Object.entries(headers)) {
-      c.header(name, value);
+      c.res.headers.set(name, value);
     }
   }
 });

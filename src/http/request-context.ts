@@ -51,14 +51,15 @@ function readSettings(c: AppContext): Response | null {
 }
 
 function setHeaders(c: AppContext, ms: number): void {
-  c.header("X-Request-Id", c.get("requestId"));
-  c.header("Server-Timing", `total;dur=${ms}`);
+  const { headers } = c.res;
+  headers.set("X-Request-Id", c.get("requestId"));
+  headers.set("Server-Timing", `total;dur=${ms}`);
   for (const [name, value] of Object.entries(fixedHeaders)) {
-    c.header(name, value);
+    headers.set(name, value);
   }
   for (const [name, value] of Object.entries(usualHeaders)) {
-    if (!c.res.headers.has(name)) {
-      c.header(name, value);
+    if (!headers.has(name)) {
+      headers.set(name, value);
     }
   }
 }

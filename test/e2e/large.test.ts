@@ -1,0 +1,127 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  createReadStream,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { Api } from "../../local/api.ts";
+import { download, upload } from "../../local/render/transfer.ts";
+import { type Stack, startStack } from "../../local/stack.ts";
+import { HandlerInput } from "../../src/contract/handler.ts";
+
+const megabyte = 1_000_000;
+const fileBytes = 300 * megabyte;
+
+let stack: Stack | undefined;
+let dir = "";
+
+afterEach(async () => {
+  await stack?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function makeFile(path: string): void {
+  const file = openSync(path, "w");
+  for (let written = 0; written < fileBytes; written += megabyte) {
+    writeSync(file, randomBytes(megabyte));
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk);
+  }
+  return hash.digest("hex");
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** How much the resident memory of a group's workerd processes grows at its peak during some work, in megabytes. */
+async function growthDuring(group: number, work: () => Promise<unknown>): Promise<number> {
+  const own = readdirSync("/proc").filter((id) => {
+    const [, , pgrp] = readProc(`${id}/stat`)
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return /^\d+$/.test(id) && Number(pgrp) === group && readProc(`${id}/comm`).startsWith("workerd");
+  });
+  const memory = (id: string) => Number(/VmHWM:\s+(\d+)/.exec(readProc(`${id}/status`))?.[1]) * 1024;
+  // "5" sets a process's peak back to what it holds now (proc(5), clear_refs).
+  own.map((id) => writeFileSync(`/proc/${id}/clear_refs`, "5"));
+  const before = own.map(memory);
+  await work();
+  return Math.round(Math.max(...own.map((id, index) => memory(id) - (before[index] ?? 0))) / megabyte);
+}
+
+const Taken = z.object({ id: z.string(), input: HandlerInput });
+
+/** Takes the run, as a worker of the endpoint does. */
+async function takeRun({ endpointUrl, runpodApiKey }: Stack): Promise<z.infer<typeof Taken>> {
+  const headers = { authorization: `Bearer ${runpodApiKey}` };
+  const take = () => fetch(`${endpointUrl}/job-take/tester?gpu=none`, { headers });
+  let response = await take();
+  while (response.status !== 200) {
+    await sleep(50);
+    response = await take();
+  }
+  return Taken.parse(await response.json());
+}
+
+async function finishRun({ endpointUrl, runpodApiKey }: Stack, id: string, outputKey: string): Promise<void> {
+  const headers = { authorization: `Bearer ${runpodApiKey}` };
+  const body = JSON.stringify({ output: { output_video_key: outputKey } });
+  await fetch(`${endpointUrl}/job-done/tester/${id}`, { method: "POST", headers, body });
+}
+
+describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
+  it("passes through upload, job and download unchanged, and the Worker holds little of it", async () => {
+    dir = mkdtempSync(join(tmpdir(), "export-large-"));
+    const input = join(dir, "match.mp4");
+    makeFile(input);
+    const started = await startStack({ dataDir: join(dir, "data"), workers: 0 });
+    stack = started;
+    const api = new Api(started.url, started.apiKey);
+    const grown: Record<string, number> = {};
+    const measure = async (name: string, work: () => Promise<unknown>) => {
+      grown[name] = await growthDuring(started.workerGroup(), work);
+    };
+    let key = "";
+    await measure("upload in parts", async () => {
+      key = await api.upload(input, 1);
+    });
+    const params = { clips: [{ start_time: 0, end_time: 1 }] };
+    const { id } = await api.createJob({ project_id: 1, type: "annotate", input_video_key: key, params });
+    const run = await takeRun(started);
+    const { input_url, output_url, output_headers, output_video_key } = run.input;
+    const [fetched, output] = [join(dir, "fetched.mp4"), join(dir, "export.mp4")];
+    const signal = AbortSignal.timeout(100_000);
+    // Not measured: the emulator of R2 reads an object of many parts into memory, behind the barest of Workers too.
+    await download(input_url, fetched, signal);
+    await measure("output", () => upload(fetched, output_url, output_headers, signal));
+    await finishRun(started, run.id, output_video_key);
+    while ((await api.getJob(id)).status !== "complete") {
+      await sleep(100);
+    }
+    await measure("download", () => api.download(id, output));
+    const [sent, atHandler, got] = await Promise.all([input, fetched, output].map(hashOf));
+    expect([atHandler, got]).toEqual([sent, sent]);
+    console.info(`workerd's memory at its peak, in MB above where it was, for 300 MB: ${JSON.stringify(grown)}`);
+    expect(Math.max(...Object.values(grown)) * megabyte).toBeLessThan(0.6 * fileBytes);
+  });
+});
