@@ -22,6 +22,15 @@ export const CreateJob = withTypedParams({
     .max(604_800)
     .optional()
     .meta({ description: "Longest time one attempt may render; EXECUTION_TIMEOUT_MS when absent." }),
+  reuse: z
+    .enum(["off", "join", "result"])
+    .default("off")
+    .meta({
+      description:
+        "Whether the same export (project, user, type, input, params) may stand for this one: `join` answers with the " +
+        "job that is doing it right now; `result` also takes the output of one that has done it. Only jobs created " +
+        "with `join` or `result` are considered.",
+    }),
 }).meta({ id: "CreateJob" });
 export type CreateJob = z.infer<typeof CreateJob>;
 

@@ -15,6 +15,8 @@ export type JobSpec = Readonly<{
   startWithinMs: number | null;
   maxRunMs: number | null;
   createdAt: number;
+  /** The output of another job, which this one shows as its own; null for a job that does its own work. */
+  reused: StoredOutput | null;
 }>;
 
 /** A verified output: seen in R2, non-empty. */
@@ -124,8 +126,19 @@ export type JobState = Readonly<{
   acknowledgedAt: number | null;
 }>;
 
-/** A job as it is right after its row was written: version 1, due for its first attempt. */
+/** A job as it is right after its row was written: version 1, due for its first attempt, or complete by reuse. */
 export function newJobState(spec: JobSpec): JobState {
+  const fresh = newPendingState(spec);
+  if (!spec.reused) {
+    return fresh;
+  }
+  const { createdAt } = spec;
+  const end = { startedAt: createdAt, completedAt: createdAt, settledAt: createdAt };
+  const done = { status: "complete", stage: "done", progress: 100, output: spec.reused, nextAttemptAt: null } as const;
+  return { ...fresh, ...done, ...end };
+}
+
+function newPendingState(spec: JobSpec): JobState {
   return {
     spec,
     status: "pending",

@@ -9,7 +9,7 @@ import { newWatchToken } from "../core/tokens.ts";
 import { log } from "../log.ts";
 import { toJobSpec } from "../object/job-spec.ts";
 import { openDatabase } from "../store/database.ts";
-import { findJobByIdempotencyKey, insertJob } from "../store/jobs.ts";
+import { findActiveTwin, findFinishedTwin, findJobByIdempotencyKey, insertJob } from "../store/jobs.ts";
 import type { ExportJobRow, NewExportJobRow } from "../store/schema.ts";
 import { findUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
@@ -33,15 +33,50 @@ export async function createJob(c: AppContext, request: CreateJob): Promise<Crea
   }
   await requireInput(c, request.input_video_key);
   const { maxActiveJobs } = c.get("settings");
-  const row = await insertJob(db, { ...toRow(c, request), userId, idempotencyKey: key, requestHash }, maxActiveJobs);
-  if (row) {
-    return { row: await start(c, row), replayed: false };
+  const reuse = await readReuse(c, request, userId);
+  const row = { ...toRow(c, request), ...reuse, userId, idempotencyKey: key, requestHash };
+  const inserted = await insertJob(db, row, maxActiveJobs);
+  if (inserted) {
+    return { row: await start(c, inserted), replayed: false };
   }
   const winner = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
+  const twin = winner || !reuse.fingerprint ? null : await findActiveTwin(db, tenantId, reuse.fingerprint);
+  if (twin) {
+    return { row: await withLiveState(c.env, twin), replayed: true };
+  }
   if (!winner) {
     throw new AppError("quota_exceeded", { detail: `At most ${maxActiveJobs} jobs may be active at once.` });
   }
   return replay(c, winner, requestHash);
+}
+
+type Reuse = Partial<NewExportJobRow>;
+
+/** What makes the job one that others may stand for, and with `result` the output of one that has done the same. */
+async function readReuse(c: AppContext, request: CreateJob, userId: string | null): Promise<Reuse> {
+  if (request.reuse === "off") {
+    return {};
+  }
+  const { project_id, type, input_video_key, params } = request;
+  const fingerprint = await sha256Hex(JSON.stringify([project_id, userId, type, input_video_key, params]));
+  const db = openDatabase(c.env.DB);
+  const { tenantId } = c.get("caller");
+  const twin = request.reuse === "result" ? await findFinishedTwin(db, tenantId, fingerprint) : null;
+  const isThere = twin?.outputVideoKey && (await findVideo(c.env.VIDEOS, twin.outputVideoKey));
+  if (!twin || !isThere) {
+    return { fingerprint };
+  }
+  const now = toTimestamp(Date.now());
+  const { outputVideoKey, outputSize, outputEtag } = twin;
+  const end = {
+    status: "complete",
+    stage: "done",
+    progress: 100,
+    startedAt: now,
+    completedAt: now,
+    settledAt: now,
+  } as const;
+  return { ...end, reusedFrom: twin.id, outputVideoKey, outputSize, outputEtag };
 }
 
 /** Whose the job will be. @throws AppError when the caller may not create such a one */

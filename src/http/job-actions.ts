@@ -67,7 +67,8 @@ const deleteJobRoute = createRoute({
   operationId: "deleteJob",
   tags: ["jobs"],
   summary: "Remove a finished job with its output",
-  description: "The input stays: other jobs may use it.",
+  description:
+    "The input stays: other jobs may use it. A job whose output others show (`reused_from`) is a 409 until they are gone.",
   ...guard({ scope: "jobs:write" }),
   request: { params: JobPath },
   responses: { 204: { description: "Gone." }, ...guardedAnswers("not_found", "conflict") },
@@ -113,7 +114,9 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   .openapi(deleteJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
     if (!(await jobObject(c.env, row.id).destroy(row.tenantId))) {
-      throw new AppError("conflict", { detail: "Only a job that is over can be removed: cancel it first." });
+      throw new AppError("conflict", {
+        detail: "Only a job that is over, and whose output no other job shows, can be removed.",
+      });
     }
     return c.body(null, 204);
   });

@@ -26,7 +26,7 @@ export async function toJob(row: ExportJobRow, settings: Settings, now: number):
     retry_count: Math.max(0, row.attempt - 1),
     max_retries: row.maxRetries,
     runpod_job_id: row.runpodJobId,
-    reused_from: null,
+    reused_from: row.reusedFrom,
     acknowledged_at: row.acknowledgedAt,
     version: row.version,
     queue_position: null,

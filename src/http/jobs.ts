@@ -33,7 +33,10 @@ const createJobRoute = createRoute({
   },
   responses: {
     201: jsonAnswer("The job was created.", CreatedJob),
-    200: jsonAnswer("The job that this Idempotency-Key made before (`Idempotency-Replayed: true`).", CreatedJob),
+    200: jsonAnswer(
+      "The job that this Idempotency-Key made before, or that `reuse` joins (`Idempotency-Replayed: true`).",
+      CreatedJob,
+    ),
     ...guardedAnswers(
       "malformed_request",
       "invalid_idempotency_key",

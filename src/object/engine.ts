@@ -1,4 +1,4 @@
-import { toEvent } from "../core/events.ts";
+import { eventTypeOf, toEvent } from "../core/events.ts";
 import { isSettleable, type JobSpec, type JobState, newJobState } from "../core/job-state.ts";
 import { type Change, transition } from "../core/machine.ts";
 import { type Action, nextAction } from "../core/next-action.ts";
@@ -43,7 +43,7 @@ export class Engine {
       return this.#job;
     }
     const job = newJobState(spec);
-    this.#save(job, { events: [toEvent(job, "status")] });
+    this.#save(job, { events: [toEvent(job, eventTypeOf(job, "status"))] });
     return job;
   }
 

@@ -8,7 +8,7 @@ import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
 import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
-import { deleteJob, type JobProjection, unsettleJob } from "../store/jobs.ts";
+import { deleteJob, isReused, type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { deleteVideo } from "../store/videos.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
@@ -160,12 +160,15 @@ export class ExportJob extends DurableObject<Env> {
 
   /**
    * Removes the job for good: outputs, row, state, in an order that can be repeated after a crash.
-   * @returns false while the job is not over, or still owes a cancel at RunPod
+   * @returns false while the job is not over, still owes a cancel at RunPod, or lends its output to other jobs
    */
   async destroy(tenantId: string): Promise<boolean> {
     await this.#engine.advance();
     const job = this.#jobOf(tenantId);
     if (!job || !isFinal(job.status) || job.obligations.some(({ duty }) => duty === "cancel")) {
+      return false;
+    }
+    if (await isReused(openDatabase(this.env.DB), job.spec)) {
       return false;
     }
     await Promise.all(job.attempts.map(({ outputKey }) => deleteVideo(this.env.VIDEOS, outputKey)));

@@ -1,4 +1,4 @@
-import type { JobSpec } from "../core/job-state.ts";
+import type { JobSpec, StoredOutput } from "../core/job-state.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 
 /** What a job's object needs of its row: enough to begin the job from the row alone. */
@@ -15,7 +15,13 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
     startWithinMs: toMs(row.startWithinSeconds),
     maxRunMs: toMs(row.maxRunSeconds),
     createdAt: Date.parse(row.createdAt),
+    reused: row.reusedFrom === null ? null : toStoredOutput(row),
   };
+}
+
+function toStoredOutput({ outputVideoKey, outputSize, outputEtag }: ExportJobRow): StoredOutput | null {
+  const isThere = outputVideoKey !== null && outputSize !== null && outputEtag !== null;
+  return isThere ? { key: outputVideoKey, size: outputSize, etag: outputEtag } : null;
 }
 
 function toMs(seconds: number | null): number | null {

@@ -1,24 +1,60 @@
-import { and, eq, gt, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, rowAsSelect } from "./database.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
 
 /**
- * Writes a new job, once: the unique index on the idempotency key decides a race (I2), and the count of active jobs
- * stands in the same statement, so that no race exceeds the quota.
+ * Writes a new job, once: the unique index on the idempotency key decides a race (I2); the count of active jobs, and
+ * the look for one with the same fingerprint, stand in the same statement, so that no race gets past them.
  * @param maxActive the tenant's quota of jobs that are not over
- * @returns null when the tenant has used the key before, or has as many active jobs as it may
+ * @returns null when the tenant has used the key before, has as many active jobs as it may, or has the same one active
  */
 export async function insertJob(db: Database, row: NewExportJobRow, maxActive: number): Promise<ExportJobRow | null> {
   // The inner LIMIT bounds what a count reads, however large the quota's excess.
   const active = sql`SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
     WHERE ${and(eq(exportJobs.tenantId, row.tenantId), isNull(exportJobs.completedAt))} LIMIT ${maxActive})`;
+  const { tenantId, fingerprint = null } = row;
+  const twin = sql`SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)}`;
   const [inserted] = await db
     .insert(exportJobs)
-    .select(sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive}`)
+    .select(sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive} AND NOT EXISTS (${twin})`)
     .onConflictDoNothing()
     .returning();
   return inserted ?? null;
+}
+
+function isActiveTwin(tenantId: string, fingerprint: string | null): SQL | undefined {
+  // Equal to nothing when it is null.
+  const isTwin = sql`${exportJobs.fingerprint} = ${fingerprint}`;
+  return and(eq(exportJobs.tenantId, tenantId), isTwin, isNull(exportJobs.completedAt));
+}
+
+/** The job that is doing the same work right now. */
+export async function findActiveTwin(db: Database, tenantId: string, fingerprint: string) {
+  const [row] = await db.select().from(exportJobs).where(isActiveTwin(tenantId, fingerprint)).limit(1);
+  return row ?? null;
+}
+
+/** The newest job that has done the same work, and not by reuse. */
+export async function findFinishedTwin(db: Database, tenantId: string, fingerprint: string) {
+  const isDone = and(eq(exportJobs.status, "complete"), isNull(exportJobs.reusedFrom));
+  const [row] = await db
+    .select()
+    .from(exportJobs)
+    .where(and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.fingerprint, fingerprint), isDone))
+    .orderBy(desc(exportJobs.id))
+    .limit(1);
+  return row ?? null;
+}
+
+/** Whether other jobs show the output of this one. */
+export async function isReused(db: Database, { tenantId, id }: JobKey): Promise<boolean> {
+  const [other] = await db
+    .select({ id: exportJobs.id })
+    .from(exportJobs)
+    .where(and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.reusedFrom, id)))
+    .limit(1);
+  return other !== undefined;
 }
 
 /** Which job: its tenant stands in every statement (I13). */

@@ -44,6 +44,8 @@ export const exportJobs = sqliteTable(
     updatedAt: text("updated_at").notNull(),
     settledAt: text("settled_at"),
     acknowledgedAt: text("acknowledged_at"),
+    fingerprint: text("fingerprint"),
+    reusedFrom: text("reused_from"),
   },
   (job) => [
     primaryKey({ columns: [job.tenantId, job.id] }),
@@ -56,6 +58,8 @@ export const exportJobs = sqliteTable(
     index("export_jobs_by_user").on(job.tenantId, job.userId, job.id).where(sql`user_id IS NOT NULL`),
     index("export_jobs_active").on(job.tenantId, job.projectId, job.id).where(sql`completed_at IS NULL`),
     index("export_jobs_unsettled").on(job.id).where(sql`settled_at IS NULL`),
+    index("export_jobs_by_fingerprint").on(job.tenantId, job.fingerprint, job.id).where(sql`fingerprint IS NOT NULL`),
+    index("export_jobs_by_reuse").on(job.tenantId, job.reusedFrom).where(sql`reused_from IS NOT NULL`),
     uniqueIndex("export_jobs_by_idempotency_key")
       .on(job.tenantId, job.idempotencyKey)
       .where(sql`idempotency_key IS NOT NULL`),

@@ -30,6 +30,7 @@ const spec: JobSpec = {
   startWithinMs: null,
   maxRunMs: null,
   createdAt: 0,
+  reused: null,
 };
 
 export const report = { delayMs: null, executionMs: null };

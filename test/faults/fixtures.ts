@@ -19,6 +19,7 @@ export function newSpec(createdAt: number, random: Random): JobSpec {
     startWithinMs: random.chance(0.1) ? random.between(10_000, 100_000) : null,
     maxRunMs: random.chance(0.1) ? random.between(5_000, 100_000) : null,
     createdAt,
+    reused: null,
   };
 }
 

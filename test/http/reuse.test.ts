@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { CreatedJob } from "../../src/contract/create-job.ts";
+import { JobHistory } from "../../src/contract/event.ts";
+import {
+  api,
+  completeRun,
+  expectProblem,
+  framingParams,
+  getJob,
+  post,
+  ring,
+  takeRun,
+  uploadVideo,
+  waitForJob,
+} from "../setup/job.ts";
+
+async function newRequest(extra: object = {}): Promise<object> {
+  const input_video_key = await uploadVideo();
+  return { project_id: 7, type: "framing", input_video_key, params: framingParams, ...extra };
+}
+
+async function create(body: object, status: number, headers: Record<string, string> = {}): Promise<CreatedJob> {
+  const response = await post("/api/jobs", body, headers);
+  expect(response.status).toBe(status);
+  return CreatedJob.parse(await response.json());
+}
+
+async function finish(id: string): Promise<void> {
+  const run = await takeRun(id);
+  await completeRun(run);
+  await ring(run);
+  await waitForJob(id, ({ status }) => status === "complete");
+}
+
+describe("reuse", () => {
+  it("join: twenty at once are one job, and the next after its end is a new one", async () => {
+    const request = await newRequest({ reuse: "join" });
+    const responses = await Promise.all(Array.from({ length: 20 }, () => post("/api/jobs", request)));
+    const jobs = await Promise.all(responses.map(async (response) => CreatedJob.parse(await response.json())));
+    const [first] = jobs;
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(1);
+    await finish(first?.id ?? "");
+    const next = await create(request, 201);
+    expect(next.id).not.toBe(first?.id);
+    expect(next.reused_from).toBeNull();
+    await api(`/api/jobs/${next.id}/cancel`, { method: "POST" });
+  });
+
+  it("join: takes nobody else's job, no other work's, and none that was not lent", async () => {
+    const request = await newRequest({ reuse: "join" });
+    const { id } = await create(request, 201);
+    const others = [{ project_id: 8 }, { user_id: "u_9" }, { params: { ...framingParams, fps: 25 } }, { reuse: "off" }];
+    for (const change of others) {
+      const other = await create({ ...request, ...change }, 201);
+      expect(other.id).not.toBe(id);
+      await api(`/api/jobs/${other.id}/cancel`, { method: "POST" });
+    }
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  });
+
+  it("result: is complete at once with the other's output, which then cannot be removed under it", async () => {
+    const request = await newRequest({ reuse: "result" });
+    const first = await create(request, 201);
+    await finish(first.id);
+    const done = await getJob(first.id);
+    const second = await create(request, 201, { "idempotency-key": "again-and-again" });
+    expect(second).toMatchObject({
+      status: "complete",
+      progress: 100,
+      attempt: 0,
+      reused_from: first.id,
+      output_video_key: done.output_video_key,
+    });
+    expect((await create(request, 200, { "idempotency-key": "again-and-again" })).id).toBe(second.id);
+    const { data } = JobHistory.parse(await (await api(`/api/jobs/${second.id}/events`)).json());
+    expect(data.map(({ type }) => type)).toEqual(["complete"]);
+    expect((await api(`/api/jobs/${second.id}/output`)).status).toBe(302);
+    await expectProblem(await api(`/api/jobs/${first.id}`, { method: "DELETE" }), 409, "conflict");
+    const patched = await api(`/api/jobs/${second.id}`, {
+      method: "PATCH",
+      body: '{"acknowledged":true}',
+      headers: { "content-type": "application/json" },
+    });
+    expect(patched.status).toBe(200);
+    expect((await getJob(second.id)).status).toBe("complete");
+    for (const id of [second.id, first.id]) {
+      expect((await api(`/api/jobs/${id}`, { method: "DELETE" })).status).toBe(204);
+    }
+    const fresh = await create(request, 201);
+    expect(fresh.reused_from).toBeNull();
+    await api(`/api/jobs/${fresh.id}/cancel`, { method: "POST" });
+  });
+});
