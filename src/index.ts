@@ -6,6 +6,7 @@ import { sweep } from "./tasks/sweep.ts";
 import { reapUploads } from "./tasks/uploads.ts";
 
 export { ExportJob } from "./object/export-job.ts";
+export { ProjectStream } from "./object/project-stream.ts";
 
 async function inLog(during: string, work: Promise<number>): Promise<void> {
   try {

@@ -29,6 +29,9 @@ export async function openSocket(c: AppContext, row: ExportJobRow, { after, more
 }
 
 function requireAnswer(response: Response): Response {
+  if (response.status === 429) {
+    throw new AppError("rate_limited", { detail: "As many watch this job as may." });
+  }
   if (!response.webSocket && response.status !== 204) {
     throw new AppError("unavailable", { detail: "The job cannot be watched right now." });
   }

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type LabelChanges, Metadata, mergeLabels } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
 import { describeError } from "../core/errors.ts";
+import { eventTypeOf, toEvent } from "../core/events.ts";
 import { canReopen, isFinal, type JobSpec, type JobState } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
@@ -15,8 +16,9 @@ import { Engine } from "./engine.ts";
 import { Journal } from "./journal.ts";
 import { newOutputLink } from "./links.ts";
 import type { Ports } from "./ports.ts";
+import { ProjectRelay } from "./project-relay.ts";
 import { toProjection } from "./projection.ts";
-import { Watchers } from "./watchers.ts";
+import { maxWatchers, Watchers } from "./watchers.ts";
 
 /** What an owner changes of a job, in any of its states, if it still has one of the versions that they know. */
 export type Amendment = Readonly<{
@@ -33,6 +35,7 @@ export type AmendmentRefusal = "changed_meanwhile" | "too_many_labels";
 export class ExportJob extends DurableObject<Env> {
   readonly #settings: Settings;
   readonly #journal: Journal;
+  readonly #relay: ProjectRelay;
   readonly #watchers: Watchers;
   readonly #engine: Engine;
 
@@ -40,7 +43,8 @@ export class ExportJob extends DurableObject<Env> {
     super(context, env);
     this.#settings = getSettings(env);
     this.#journal = new Journal(context.storage);
-    this.#watchers = new Watchers(context, (event) => this.#decorate(event));
+    this.#relay = new ProjectRelay(env, context, () => this.#engine.job?.spec ?? null);
+    this.#watchers = new Watchers(context, this.#relay, (event) => this.#decorate(event));
     const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#watchers);
     this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
@@ -65,10 +69,14 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
   start(spec: JobSpec): JobProjection {
-    if (!this.#engine.job) {
+    const isNew = !this.#engine.job;
+    if (isNew) {
       this.#journal.create();
     }
     const job = this.#engine.start(spec);
+    if (isNew) {
+      this.#relay.tell(toEvent(job, eventTypeOf(job, "status")));
+    }
     this.#advance();
     return toProjection(job);
   }
@@ -179,6 +187,14 @@ export class ExportJob extends DurableObject<Env> {
     return true;
   }
 
+  /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
+  async follow(spec: JobSpec): Promise<JobEvent | null> {
+    this.start(spec);
+    const job = this.#jobOf(spec.tenantId);
+    this.#relay.follow();
+    return job && this.#decorate(toEvent(job, eventTypeOf(job, "status")));
+  }
+
   /** What was told to watchers after the event numbered `seq`. */
   history(tenantId: string, seq: number): JobEvent[] {
     return this.#jobOf(tenantId) ? this.#journal.listEvents(seq) : [];
@@ -198,6 +214,9 @@ export class ExportJob extends DurableObject<Env> {
     const isOver = after !== null && Number(after) >= job.lastSeq && isFinal(job.status);
     if (isOver && query.get("more") === "only") {
       return new Response(null, { status: 204 });
+    }
+    if (this.#watchers.count >= maxWatchers) {
+      return new Response(null, { status: 429 });
     }
     const missed = after === null ? null : this.#journal.listEvents(Number(after));
     const webSocket = await this.#watchers.accept(job, missed);

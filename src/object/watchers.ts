@@ -1,9 +1,16 @@
 import type { JobEvent } from "../contract/event.ts";
 import { eventTypeOf, toEvent } from "../core/events.ts";
 import { isFinal, type JobState } from "../core/job-state.ts";
+import type { ProjectRelay } from "./project-relay.ts";
 
 /** WebSocket close code for "the job is over, there is nothing more to come". */
 const normalClosure = 1000;
+
+/** At most four frames of progress a second. */
+const progressPauseMs = 250;
+
+/** More watchers of one job than any app has; each gets every frame. */
+export const maxWatchers = 1_000;
 
 /** Adds to an event what only a live stream carries: the signed link to a finished output. */
 export type Decorate = (event: JobEvent) => Promise<JobEvent>;
@@ -14,10 +21,15 @@ export type Decorate = (event: JobEvent) => Promise<JobEvent>;
  */
 export class Watchers {
   readonly #context: DurableObjectState;
+  readonly #relay: ProjectRelay;
   readonly #decorate: Decorate;
+  #progressAt = 0;
+  /** The newest progress that waits for its turn; older ones are not worth telling. */
+  #heldBack: { event: JobEvent; timer: number } | null = null;
 
-  constructor(context: DurableObjectState, decorate: Decorate) {
+  constructor(context: DurableObjectState, relay: ProjectRelay, decorate: Decorate) {
     this.#context = context;
+    this.#relay = relay;
     this.#decorate = decorate;
     // Answered by the runtime without waking the object.
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -33,7 +45,10 @@ export class Watchers {
    */
   async accept(job: JobState, missed: JobEvent[] | null): Promise<WebSocket> {
     const { 0: client, 1: server } = new WebSocketPair();
-    const frames = await Promise.all(greeting(job, missed).map(this.#decorate));
+    const greeted = greeting(job, missed);
+    // Only the link of a finished output takes a moment to sign. For a job that goes on nothing may come between its
+    // state and its place among the watchers, or an event would be lost to it.
+    const frames = isFinal(job.status) ? await Promise.all(greeted.map(this.#decorate)) : greeted;
     this.#context.acceptWebSocket(server);
     for (const frame of frames) {
       server.send(JSON.stringify(frame));
@@ -44,8 +59,15 @@ export class Watchers {
     return client;
   }
 
-  /** Tells every watcher; progress in the same turn, a finished output as soon as its link is signed. */
+  /** Tells every watcher: progress in its pace, a finished output as soon as its link is signed, the rest at once. */
   broadcast(event: JobEvent): void {
+    if (event.type === "progress") {
+      this.#sendInPace(event);
+      return;
+    }
+    // What was held back is older than this event, which tells its progress too.
+    clearTimeout(this.#heldBack?.timer ?? null);
+    this.#heldBack = null;
     if (event.type !== "complete") {
       this.#send(event);
       return;
@@ -55,7 +77,30 @@ export class Watchers {
     void decorated.then((frame) => this.#send(frame));
   }
 
+  /** The last one is never dropped: a timer of a quarter of a second brings it. */
+  #sendInPace(event: JobEvent): void {
+    const pauseMs = this.#progressAt + progressPauseMs - Date.now();
+    if (this.#heldBack) {
+      this.#heldBack.event = event;
+    } else if (pauseMs > 0 && (this.count > 0 || this.#relay.isWatched)) {
+      this.#heldBack = { event, timer: setTimeout(() => this.#release(), pauseMs) };
+    } else {
+      this.#progressAt = Date.now();
+      this.#send(event);
+    }
+  }
+
+  #release(): void {
+    const held = this.#heldBack;
+    this.#heldBack = null;
+    if (held) {
+      this.#progressAt = Date.now();
+      this.#send(held.event);
+    }
+  }
+
   #send(event: JobEvent): void {
+    this.#relay.tell(event);
     const frame = JSON.stringify(event);
     for (const socket of this.#context.getWebSockets()) {
       try {

@@ -14,6 +14,8 @@ export type JobFilter = Readonly<{
   userId?: string | undefined;
   type?: JobType | undefined;
   statuses?: readonly JobStatus[] | undefined;
+  /** Only jobs that ended after this timestamp. */
+  completedAfter?: string | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
   afterId?: string | undefined;
   beforeIds?: readonly string[];
@@ -104,7 +106,7 @@ function isRare(condition: SQL): SQL {
 
 /** What is tried on each row that the index leads to. */
 function triedConditions(filter: JobFilter): SQL[] {
-  const { projectId, projectIds, userId, type, statuses, metadata = {} } = filter;
+  const { projectId, projectIds, userId, type, statuses, completedAfter, metadata = {} } = filter;
   const both = projectId !== undefined && userId !== undefined;
   const conditions = [
     both && !isOnlyActive(filter) ? eq(exportJobs.projectId, projectId) : undefined,
@@ -112,6 +114,7 @@ function triedConditions(filter: JobFilter): SQL[] {
     projectIds === undefined ? undefined : inArray(exportJobs.projectId, [...projectIds]),
     type === undefined ? undefined : eq(exportJobs.type, type),
     statuses === undefined ? undefined : inArray(exportJobs.status, [...statuses]),
+    completedAfter === undefined ? undefined : gt(exportJobs.completedAt, completedAfter),
     ...Object.entries(metadata).map(([key, value]) => hasLabel(key, value)),
   ];
   return conditions.flatMap((condition) => condition ?? []);

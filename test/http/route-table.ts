@@ -94,6 +94,12 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
     ok: [409],
     elsewhere: hidden,
   },
+  "GET /api/projects/{project_id}/events": {
+    scope: "jobs:read",
+    send: () => ({ path: "/api/projects/7/events" }),
+    ok: [200],
+    elsewhere: { tenant: 200, user: 200, project: 404 },
+  },
   "POST /api/uploads": {
     scope: "uploads:write",
     send: () => ({

@@ -81,4 +81,5 @@ function commitPointOf(job: JobState): FaultPoint | null {
   return job.attempts.length === 0 ? "start.afterCommit" : null;
 }
 
+export { ProjectStream } from "../../src/object/project-stream.ts";
 export default worker;

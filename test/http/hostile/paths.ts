@@ -70,6 +70,10 @@ export function paths({ jobId }: Target): Hostile[] {
   const unknown = "01900000-0000-7000-8000-000000000000";
   const elsewhere: [string, string][] = [
     ["DELETE", `/api/jobs/${unknown}`],
+    ...["x", "-1", "1.5", "1e3", "%00", "9".repeat(17), "7%20OR%201=1"].map((project): [string, string] => [
+      "GET",
+      `/api/projects/${project}/events`,
+    ]),
     ["POST", `/api/jobs/${unknown}/retry`],
     ["POST", `/api/jobs/${jobId}%00/retry`],
     ["DELETE", `/api/uploads/${unknown}`],
