@@ -17,6 +17,8 @@ const generated = "src/worker-configuration.d.ts";
 const checks: [string, ...string[]][] = [
   ["bindings", "wrangler", "types", generated, "--include-runtime=false", "--strict-vars=false", "--check"],
   ["types of src", "tsc", "-p", "tsconfig.json"],
+  ["types of the client", "tsc", "-p", "src/client/tsconfig.json"],
+  ["types of the command line", "tsc", "-p", "src/cli/tsconfig.json"],
   ["types of local", "tsc", "-p", "local/tsconfig.json"],
   ["types of test", "tsc", "-p", "test/tsconfig.json"],
   ["types of the simulator", "tsc", "-p", "test/faults/tsconfig.json"],

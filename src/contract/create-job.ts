@@ -33,6 +33,8 @@ export const CreateJob = withTypedParams({
     }),
 }).meta({ id: "CreateJob" });
 export type CreateJob = z.infer<typeof CreateJob>;
+/** As a caller writes it: what has a default may be left out. */
+export type CreateJobInput = z.input<typeof CreateJob>;
 
 /** The answer to `POST /api/jobs`: the job, and a token with which a browser may watch and cancel it. */
 export const CreatedJob = Job.extend({

@@ -13,11 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { Api } from "../../local/api.ts";
 import { download, upload } from "../../local/render/transfer.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { finishRun, takeRun } from "./handler.ts";
 
 const megabyte = 1_000_000;
 const fileBytes = 300 * megabyte;
@@ -69,26 +68,6 @@ async function growthDuring(group: number, work: () => Promise<unknown>): Promis
   return Math.round(Math.max(...own.map((id, index) => memory(id) - (before[index] ?? 0))) / megabyte);
 }
 
-const Taken = z.object({ id: z.string(), input: HandlerInput });
-
-/** Takes the run, as a worker of the endpoint does. */
-async function takeRun({ endpointUrl, runpodApiKey }: Stack): Promise<z.infer<typeof Taken>> {
-  const headers = { authorization: `Bearer ${runpodApiKey}` };
-  const take = () => fetch(`${endpointUrl}/job-take/tester?gpu=none`, { headers });
-  let response = await take();
-  while (response.status !== 200) {
-    await sleep(50);
-    response = await take();
-  }
-  return Taken.parse(await response.json());
-}
-
-async function finishRun({ endpointUrl, runpodApiKey }: Stack, id: string, outputKey: string): Promise<void> {
-  const headers = { authorization: `Bearer ${runpodApiKey}` };
-  const body = JSON.stringify({ output: { output_video_key: outputKey } });
-  await fetch(`${endpointUrl}/job-done/tester/${id}`, { method: "POST", headers, body });
-}
-
 describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
   it("passes through upload, job and download unchanged, and the Worker holds little of it", async () => {
     dir = mkdtempSync(join(tmpdir(), "export-large-"));
@@ -108,13 +87,13 @@ describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
     const params = { clips: [{ start_time: 0, end_time: 1 }] };
     const { id } = await api.createJob({ project_id: 1, type: "annotate", input_video_key: key, params });
     const run = await takeRun(started);
-    const { input_url, output_url, output_headers, output_video_key } = run.input;
+    const { input_url, output_url, output_headers } = run.input;
     const [fetched, output] = [join(dir, "fetched.mp4"), join(dir, "export.mp4")];
     const signal = AbortSignal.timeout(100_000);
     // Not measured: the emulator of R2 reads an object of many parts into memory, behind the barest of Workers too.
     await download(input_url, fetched, signal);
     await measure("output", () => upload(fetched, output_url, output_headers, signal));
-    await finishRun(started, run.id, output_video_key);
+    await finishRun(started, run, null);
     while ((await api.getJob(id)).status !== "complete") {
       await sleep(100);
     }
