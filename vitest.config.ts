@@ -5,7 +5,8 @@ import { findPort } from "./local/processes.ts";
 // Each project in workerd has a RunPod endpoint of its own. Vite may load this file more than once; all copies must
 // speak of the same ports.
 process.env["RUNPOD_PORT_workers"] ??= String(await findPort());
-process.env["PEERS_PORT"] ??= String(await findPort());
+process.env["PEERS_PORT_workers"] ??= String(await findPort());
+process.env["PEERS_PORT_matrix"] ??= String(await findPort());
 process.env["RUNPOD_PORT_matrix"] ??= String(await findPort());
 
 /** Looked up by the names that wrangler.toml requires. */
@@ -31,7 +32,8 @@ const settings = {
   RATE_LIMIT: "off",
   ALLOWED_ORIGINS: "https://app.test,http://localhost:5173",
   JWT_SECRET: "a-shared-secret-of-32-characters-",
-  JWT_JWKS_URL: `http://127.0.0.1:${process.env["PEERS_PORT"]}/jwks.json`,
+  JWT_JWKS_URL: `http://127.0.0.1:${process.env["PEERS_PORT_workers"]}/jwks.json`,
+  DOH_URL: `http://127.0.0.1:${process.env["PEERS_PORT_workers"]}/dns`,
   JWT_ISSUER: "https://login.test",
   JWT_AUDIENCE: "exports",
 };
@@ -43,6 +45,9 @@ const matrixSettings = {
   STATUS_TIMEOUT_MS: 200,
   SWEEP_AFTER_MS: 1,
   OUTPUT_WINDOW_MS: 100,
+  /** Webhooks to a receiver on this machine. */
+  ALLOW_PRIVATE_TARGETS: "on",
+  PEERS_URL: `http://127.0.0.1:${process.env["PEERS_PORT_matrix"]}`,
 };
 
 export default defineConfig({
@@ -91,8 +96,8 @@ export default defineConfig({
         ],
         test: {
           name: "matrix",
-          include: ["test/matrix/**/*.test.ts"],
-          globalSetup: ["test/setup/runpod.ts"],
+          include: ["test/{matrix,webhooks}/**/*.test.ts"],
+          globalSetup: ["test/setup/runpod.ts", "test/setup/peers.ts"],
           setupFiles: ["test/setup/migrations.ts"],
           disableConsoleIntercept: true,
           silent: true,

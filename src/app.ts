@@ -17,6 +17,7 @@ import { limitCallers } from "./http/rate-limit.ts";
 import { requestContext } from "./http/request-context.ts";
 import { uploadRoutes } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
+import { webhookEndpointRoutes } from "./http/webhook-endpoints.ts";
 import { webhookRoutes } from "./http/webhooks.ts";
 
 /** The HTTP surface, as a table of contents. Every path that is not public by name needs a credential. */
@@ -37,6 +38,7 @@ app.route("/", uploadRoutes);
 app.route("/", usageRoutes);
 app.route("/", fileRoutes);
 app.route("/", webhookRoutes);
+app.route("/", webhookEndpointRoutes);
 app.route("/", healthRoutes);
 app.route("/", problemPages);
 app.get("/openapi.json", (c) => c.json(describeApi(app, c.get("settings"))));

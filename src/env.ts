@@ -71,6 +71,8 @@ const SettingsSchema = z.object({
   RETENTION_DAYS: z.coerce.number().int().min(1).optional(),
   LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
+  DOH_URL: z.url({ protocol: /^https?$/ }).default("https://cloudflare-dns.com/dns-query"),
+  ALLOW_PRIVATE_TARGETS: z.enum(["on", "off"]).default("off"),
   R2_S3_ENDPOINT: baseUrl.optional(),
   R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),
   R2_ACCESS_KEY_ID: text,
@@ -95,6 +97,9 @@ type Values = z.infer<typeof SettingsSchema>;
 /** How browser users' JWTs are checked: by a shared secret, by a published key set, or either. */
 export type JwtTrust = Readonly<{ secret: string | null; jwksUrl: string | null; issuer: string; audience: string }>;
 
+/** Where outgoing webhooks may go, and who says where a name leads (DNS over HTTPS, as JSON). */
+export type WebhookSettings = Readonly<{ dohUrl: string; allowPrivateTargets: boolean; ownHosts: readonly string[] }>;
+
 /** The Worker's settings, parsed. */
 export type Settings = Readonly<{
   /** Every link is built from this, never from a request's Host. No slash at its end. */
@@ -117,6 +122,7 @@ export type Settings = Readonly<{
   /** Finished jobs are removed after so many days; null to keep them. */
   retentionDays: number | null;
   isRateLimited: boolean;
+  webhooks: WebhookSettings;
   /** A job that D1 has not heard of for so long is woken by the sweep. Milliseconds. */
   sweepAfterMs: number;
   /** For the cost in usage reports; in whatever currency the operator thinks. */
@@ -201,6 +207,11 @@ function toSettings(values: Values): Settings {
     maxActiveJobs: values.MAX_ACTIVE_JOBS,
     maxStoredBytes: values.MAX_STORED_BYTES,
     retentionDays: values.RETENTION_DAYS ?? null,
+    webhooks: {
+      dohUrl: values.DOH_URL,
+      allowPrivateTargets: values.ALLOW_PRIVATE_TARGETS === "on",
+      ownHosts: [new URL(values.PUBLIC_BASE_URL).hostname],
+    },
     isRateLimited: values.RATE_LIMIT === "on",
     runpod: { baseUrl: values.RUNPOD_BASE_URL, apiKey: values.RUNPOD_API_KEY, runTimeoutMs, statusTimeoutMs },
     endpointId: values.RUNPOD_ENDPOINT_ID,

@@ -7,6 +7,7 @@ import { reapUploads } from "./tasks/uploads.ts";
 
 export { ExportJob } from "./object/export-job.ts";
 export { ProjectStream } from "./object/project-stream.ts";
+export { WebhookSender } from "./object/webhook-sender.ts";
 
 async function inLog(during: string, work: Promise<number>): Promise<void> {
   try {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Metadata, ObjectKey, ProjectId, UserId } from "./common.ts";
 import { Job } from "./job.ts";
 import { withTypedParams } from "./types/index.ts";
+import { WebhookEvents, WebhookUrl } from "./webhook.ts";
 
 /** The body of `POST /api/jobs`: `type` decides what `params` must be. */
 export const CreateJob = withTypedParams({
@@ -31,6 +32,8 @@ export const CreateJob = withTypedParams({
         "job that is doing it right now; `result` also takes the output of one that has done it. Only jobs created " +
         "with `join` or `result` are considered.",
     }),
+  webhook_url: WebhookUrl.optional().meta({ description: "Told of this job's changes of status, signed." }),
+  webhook_events: WebhookEvents.optional(),
 }).meta({ id: "CreateJob" });
 export type CreateJob = z.infer<typeof CreateJob>;
 /** As a caller writes it: what has a default may be left out. */
@@ -39,5 +42,9 @@ export type CreateJobInput = z.input<typeof CreateJob>;
 /** The answer to `POST /api/jobs`: the job, and a token with which a browser may watch and cancel it. */
 export const CreatedJob = Job.extend({
   client_token: z.string().meta({ description: "Reads and cancels this one job, for 15 minutes." }),
+  webhook_secret: z
+    .string()
+    .optional()
+    .meta({ description: "With a webhook_url: `whsec_…`, by which its messages are verified." }),
 }).meta({ id: "CreatedJob" });
 export type CreatedJob = z.infer<typeof CreatedJob>;

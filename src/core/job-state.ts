@@ -1,6 +1,7 @@
 import type { Metadata } from "../contract/common.ts";
 import { finalStatuses, type JobError, type JobErrorCode, type JobStatus } from "../contract/job.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
+import type { WebhookEventType } from "../contract/webhook.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -17,6 +18,8 @@ export type JobSpec = Readonly<{
   createdAt: number;
   /** The output of another job, which this one shows as its own; null for a job that does its own work. */
   reused: StoredOutput | null;
+  /** The job's own address for outgoing webhooks; null without one. */
+  webhook: Readonly<{ url: string; events: readonly WebhookEventType[] }> | null;
 }>;
 
 /** A verified output: seen in R2, non-empty. */
@@ -76,9 +79,10 @@ export type Attempt = Readonly<{
 
 /**
  * What is owed for an attempt and tried until it is done: `cancel` its run at RunPod (I8), `count_usage` in D1 (I10),
- * `delete_output` of one that lost.
+ * `delete_output` of one that lost. A `notify`, to whoever asked for webhooks, is owed for a version instead: its
+ * `attempt` is that version.
  */
-export type Duty = "cancel" | "count_usage" | "delete_output";
+export type Duty = "cancel" | "count_usage" | "delete_output" | "notify";
 export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; dueAt: number }>;
 
 /** How far D1's copy of the job has come. */
@@ -135,7 +139,8 @@ export function newJobState(spec: JobSpec): JobState {
   const { createdAt } = spec;
   const end = { startedAt: createdAt, completedAt: createdAt, settledAt: createdAt };
   const done = { status: "complete", stage: "done", progress: 100, output: spec.reused, nextAttemptAt: null } as const;
-  return { ...fresh, ...done, ...end };
+  const obligations: Obligation[] = [{ duty: "notify", attempt: fresh.version, tries: 0, dueAt: createdAt }];
+  return { ...fresh, ...done, ...end, obligations };
 }
 
 function newPendingState(spec: JobSpec): JobState {

@@ -103,6 +103,12 @@ function isStatusVisible(before: JobState, after: JobState): boolean {
   );
 }
 
+/** Of two notices that wait at once only the newer is worth sending. */
+function oweNotice({ status, obligations }: JobState, version: number, now: number): JobState["obligations"] {
+  const others = obligations.filter(({ duty }) => duty !== "notify");
+  return status === "pending" ? others : [...others, { duty: "notify", attempt: version, tries: 0, dueAt: now }];
+}
+
 function isAmended(before: JobState, after: JobState): boolean {
   return before.metadata !== after.metadata || before.acknowledgedAt !== after.acknowledgedAt;
 }
@@ -116,7 +122,15 @@ function publish(before: JobState, after: JobState, signal: Signal, now: number)
   const isReopened = isFinal(before.status) && !isFinal(after.status);
   const reopenedVersion = isReopened ? version : projection.reopenedVersion;
   const lastSeq = isOver ? before.lastSeq : version;
-  const job = { ...after, version, lastSeq, updatedAt: now, projection: { ...projection, reopenedVersion } };
+  const obligations = before.status !== after.status ? oweNotice(after, version, now) : after.obligations;
+  const job = {
+    ...after,
+    obligations,
+    version,
+    lastSeq,
+    updatedAt: now,
+    projection: { ...projection, reopenedVersion },
+  };
   const durable = !isLight(signal, before, after);
   if (isOver) {
     return { job, events: [], durable };

@@ -29,7 +29,12 @@ type Work = Readonly<{ at: number; action: Action }>;
 const idle: Work = { at: Infinity, action: { do: "rest" } };
 
 function dueWork(job: JobState, timers: Timers): Work[] {
-  const work = job.obligations.map(({ duty, attempt, dueAt }): Work => ({ at: dueAt, action: { do: duty, attempt } }));
+  const owed = job.obligations.map(({ duty, attempt, dueAt }): Work => ({ at: dueAt, action: { do: duty, attempt } }));
+  // While the job goes on, nothing waits for a notice; at its end one write to D1 waits for all that is owed.
+  const [first, last] = isFinal(job.status)
+    ? [owed, []]
+    : [owed.filter(isNoNotice), owed.filter((w) => !isNoNotice(w))];
+  const work = [...first];
   for (const attempt of job.attempts) {
     work.push({ at: deadlineOf(job, attempt, timers).at, action: { do: "clock" } });
     if (attempt.check && !isFinal(job.status)) {
@@ -40,8 +45,12 @@ function dueWork(job: JobState, timers: Timers): Work[] {
   if (job.nextAttemptAt !== null && !isFinal(job.status)) {
     work.push({ at: job.nextAttemptAt, action: { do: "submit" } });
   }
-  work.push(projectionWork(job, timers));
+  work.push(projectionWork(job, timers), ...last);
   return work;
+}
+
+function isNoNotice({ action }: Work): boolean {
+  return action.do !== "notify";
 }
 
 /** Lists are read from D1 and need no more than a rough figure; who watches one job asks its object. In percent. */

@@ -6,8 +6,10 @@ import { isInputKeyOf, uploadIdOf } from "../core/object-keys.ts";
 import { sha256Hex } from "../core/signing.ts";
 import { toTimestamp } from "../core/time.ts";
 import { newWatchToken } from "../core/tokens.ts";
+import { deriveWebhookSecret } from "../core/webhook-signing.ts";
 import { log } from "../log.ts";
 import { toJobSpec } from "../object/job-spec.ts";
+import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { findActiveTwin, findFinishedTwin, findJobByIdempotencyKey, insertJob } from "../store/jobs.ts";
 import type { ExportJobRow, NewExportJobRow } from "../store/schema.ts";
@@ -15,8 +17,8 @@ import { findUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
 import type { AppContext } from "./app-env.ts";
 import { jobObject, withLiveState } from "./job-object.ts";
-import { toJob } from "./job-view.ts";
 import { AppError } from "./problem.ts";
+import { requireTarget } from "./webhook-target.ts";
 
 type Creation = { row: ExportJobRow; readonly replayed: boolean };
 
@@ -24,6 +26,7 @@ type Creation = { row: ExportJobRow; readonly replayed: boolean };
 export async function createJob(c: AppContext, request: CreateJob): Promise<Creation> {
   const { tenantId } = c.get("caller");
   const userId = requireOwner(c, request);
+  requireTarget(c, "/webhook_url", request.webhook_url);
   const key = readIdempotencyKey(c);
   const requestHash = key === null ? null : await sha256Hex(JSON.stringify({ ...request, user_id: userId }));
   const db = openDatabase(c.env.DB);
@@ -138,6 +141,8 @@ function toRow(c: AppContext, request: CreateJob): NewExportJobRow {
     maxRetries: request.max_retries ?? c.get("settings").maxRetries,
     startWithinSeconds: request.start_within_seconds ?? null,
     maxRunSeconds: request.max_run_seconds ?? null,
+    webhookUrl: request.webhook_url ?? null,
+    webhookEvents: request.webhook_events ?? null,
     createdAt: now,
     updatedAt: now,
   };
@@ -159,5 +164,7 @@ export async function toCreatedJob(c: AppContext, row: ExportJobRow): Promise<Cr
   const now = Date.now();
   const watcher = { jobId: row.id, tenantId: row.tenantId };
   const clientToken = await newWatchToken(settings.signingKeys, watcher, now);
-  return { ...(await toJob(row, settings, now)), client_token: clientToken };
+  const job = { ...(await toJob(row, settings, now)), client_token: clientToken };
+  const [{ secret }] = settings.signingKeys;
+  return row.webhookUrl === null ? job : { ...job, webhook_secret: await deriveWebhookSecret(secret, row.id) };
 }

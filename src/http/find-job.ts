@@ -2,13 +2,13 @@ import { z } from "zod";
 import type { Job } from "../contract/job.ts";
 import { isId } from "../core/ids.ts";
 import { isFinal } from "../core/job-state.ts";
+import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext } from "./app-env.ts";
 import { requireSeen } from "./auth.ts";
 import { withLiveState } from "./job-object.ts";
-import { toJob } from "./job-view.ts";
 
 /** The job id in a path. Anything that is not an id names no job, and so is a 404 like any other. */
 export const JobPath = z.object({

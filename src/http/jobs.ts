@@ -45,6 +45,7 @@ const createJobRoute = createRoute({
       "validation_failed",
       "input_not_found",
       "idempotency_key_reused",
+      "webhook_target_forbidden",
       "quota_exceeded",
     ),
   },

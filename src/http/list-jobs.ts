@@ -3,10 +3,10 @@ import type { Caller } from "../core/access.ts";
 import { firstIdAt, isId } from "../core/ids.ts";
 import { isSignedBy, sign } from "../core/signing.ts";
 import type { Settings } from "../env.ts";
+import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobFilter, listJobs } from "../store/list-jobs.ts";
 import type { AppContext } from "./app-env.ts";
-import { toJob } from "./job-view.ts";
 import { AppError } from "./problem.ts";
 
 /** One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. */

@@ -11,9 +11,18 @@ import type { Journal } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 import { newRunRequest } from "./run-request.ts";
 import type { Watchers } from "./watchers.ts";
+import type { WebhookRelay } from "./webhook-relay.ts";
+
+/** Who hears of a job. */
+export type Listeners = Readonly<{ watchers: Watchers; webhooks: WebhookRelay }>;
 
 /** The engine's ports to the real world. */
-export function newCloudflarePorts(env: Env, settings: Settings, journal: Journal, watchers: Watchers): Ports {
+export function newCloudflarePorts(
+  env: Env,
+  settings: Settings,
+  journal: Journal,
+  { watchers, webhooks }: Listeners,
+): Ports {
   const { runpod, timers, endpointId } = settings;
   const db = openDatabase(env.DB);
   return {
@@ -32,6 +41,7 @@ export function newCloudflarePorts(env: Env, settings: Settings, journal: Journa
     project: (projection) => inTime(projectJob(db, projection), timers.statusTimeoutMs),
     countUsage: (row) => inTime(countUsage(db, row), timers.statusTimeoutMs),
     deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
+    notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
     broadcast: (event) => {
       logTransition(event);
       watchers.broadcast(event);

@@ -19,6 +19,8 @@ export function perform(effect: Effect, job: JobState, ports: Ports): Promise<Si
       return effect.step === "status" ? ask(job, effect.attempt, ports) : look(job, effect.attempt, ports);
     case "project":
       return project(job, effect.settled, ports);
+    case "notify":
+      return notify(job, effect.attempt, ports);
     default:
       return tryDuty(effect.do, job, effect.attempt, ports);
   }
@@ -66,14 +68,24 @@ async function look(job: JobState, number: number, ports: Ports): Promise<Signal
   }
 }
 
-async function tryDuty(duty: Duty, job: JobState, number: number, ports: Ports): Promise<Signal> {
+async function notify(job: JobState, version: number, ports: Ports): Promise<Signal> {
+  const done = await ports.notify(job).then(
+    () => true,
+    () => false,
+  );
+  return { kind: "duty_tried", duty: "notify", attempt: version, done };
+}
+
+type AttemptDuty = Exclude<Duty, "notify">;
+
+async function tryDuty(duty: AttemptDuty, job: JobState, number: number, ports: Ports): Promise<Signal> {
   const attempt = findAttempt(job, number);
   const done = attempt ? await duties[duty](job, attempt, ports).catch(() => false) : true;
   return { kind: "duty_tried", duty, attempt: number, done };
 }
 
 /** How each duty is done. @returns whether it is; a throw is a no */
-const duties: Readonly<Record<Duty, (job: JobState, attempt: Attempt, ports: Ports) => Promise<boolean>>> = {
+const duties: Readonly<Record<AttemptDuty, (job: JobState, attempt: Attempt, ports: Ports) => Promise<boolean>>> = {
   cancel: async (_job, attempt, ports) => {
     const run = runOf(attempt);
     return run ? ports.cancelRun(run.endpointId, run.runId) : true;

@@ -19,6 +19,7 @@ import type { Ports } from "./ports.ts";
 import { ProjectRelay } from "./project-relay.ts";
 import { toProjection } from "./projection.ts";
 import { maxWatchers, Watchers } from "./watchers.ts";
+import { WebhookRelay } from "./webhook-relay.ts";
 
 /** What an owner changes of a job, in any of its states, if it still has one of the versions that they know. */
 export type Amendment = Readonly<{
@@ -36,6 +37,7 @@ export class ExportJob extends DurableObject<Env> {
   readonly #settings: Settings;
   readonly #journal: Journal;
   readonly #relay: ProjectRelay;
+  readonly #webhooks: WebhookRelay;
   readonly #watchers: Watchers;
   readonly #engine: Engine;
 
@@ -45,7 +47,9 @@ export class ExportJob extends DurableObject<Env> {
     this.#journal = new Journal(context.storage);
     this.#relay = new ProjectRelay(env, context, () => this.#engine.job?.spec ?? null);
     this.#watchers = new Watchers(context, this.#relay, (event) => this.#decorate(event));
-    const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#watchers);
+    this.#webhooks = new WebhookRelay(env);
+    const listeners = { watchers: this.#watchers, webhooks: this.#webhooks };
+    const ports = newCloudflarePorts(env, this.#settings, this.#journal, listeners);
     this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
   }
@@ -103,6 +107,7 @@ export class ExportJob extends DurableObject<Env> {
     if (wasWanted) {
       this.#engine.apply({ kind: "progress", attempt, nonce, report });
       this.#advance();
+      this.#tellProgress();
     }
     return { cancel: !wasWanted };
   }
@@ -258,6 +263,13 @@ export class ExportJob extends DurableObject<Env> {
   #advance(): void {
     if (this.#engine.isDue()) {
       this.ctx.waitUntil(this.#engine.advance().catch((error: unknown) => logFailure("advance", error)));
+    }
+  }
+
+  #tellProgress(): void {
+    if (this.#engine.job) {
+      const telling = this.#webhooks.tellProgress(this.#engine.job);
+      this.ctx.waitUntil(telling.catch((error: unknown) => logFailure("webhooks", error)));
     }
   }
 

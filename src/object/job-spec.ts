@@ -1,3 +1,4 @@
+import { usualWebhookEvents } from "../contract/webhook.ts";
 import type { JobSpec, StoredOutput } from "../core/job-state.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 
@@ -16,6 +17,7 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
     maxRunMs: toMs(row.maxRunSeconds),
     createdAt: Date.parse(row.createdAt),
     reused: row.reusedFrom === null ? null : toStoredOutput(row),
+    webhook: row.webhookUrl === null ? null : { url: row.webhookUrl, events: row.webhookEvents ?? usualWebhookEvents },
   };
 }
 

@@ -31,6 +31,8 @@ export type Ports = Readonly<{
   countUsage(row: UsageRow): Promise<void>;
   /** @throws when R2 does not answer in time */
   deleteOutput(key: string): Promise<void>;
+  /** Tells of a change of status to those who asked for webhooks. @throws when that is not durable */
+  notify(job: JobState): Promise<void>;
   broadcast(event: JobEvent): void;
   isWatched(): boolean;
   /** Tells the operator of something that only they can mend. */

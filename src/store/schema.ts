@@ -5,6 +5,7 @@ import type { JobErrorCode, JobStatus } from "../contract/job.ts";
 import type { Scope } from "../contract/scope.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
 import type { UploadStatus, VideoContentType } from "../contract/upload.ts";
+import type { WebhookEventType } from "../contract/webhook.ts";
 
 /**
  * The table of migrations/0001_create_export_jobs.sql for drizzle's queries. The SQL file is the source (drizzle-kit
@@ -46,6 +47,8 @@ export const exportJobs = sqliteTable(
     acknowledgedAt: text("acknowledged_at"),
     fingerprint: text("fingerprint"),
     reusedFrom: text("reused_from"),
+    webhookUrl: text("webhook_url"),
+    webhookEvents: text("webhook_events", { mode: "json" }).$type<WebhookEventType[]>(),
   },
   (job) => [
     primaryKey({ columns: [job.tenantId, job.id] }),

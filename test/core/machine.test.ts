@@ -1,6 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { output, Play, report, timers } from "./play.ts";
 
+describe("a notice to those who asked for webhooks", () => {
+  it("is owed for each change of status, for the newest only, and until it is taken", () => {
+    const play = new Play().open().accept();
+    const owed = () => play.job.obligations.filter(({ duty }) => duty === "notify");
+    expect(owed()).toMatchObject([{ attempt: play.job.version, tries: 0 }]);
+    const [processing] = owed();
+    play.tell({ kind: "cancel_requested" });
+    expect(owed()).toMatchObject([{ attempt: play.job.version }]);
+    // The one that was under way meanwhile takes nothing off the newer one.
+    expect(play.tell({ kind: "duty_tried", duty: "notify", attempt: processing?.attempt ?? 0, done: true })).toBe(
+      false,
+    );
+    const [cancelled] = owed();
+    play.tell({ kind: "duty_tried", duty: "notify", attempt: cancelled?.attempt ?? 0, done: false });
+    expect(owed()).toMatchObject([{ tries: 1, attempt: cancelled?.attempt }]);
+    play.tell({ kind: "duty_tried", duty: "notify", attempt: cancelled?.attempt ?? 0, done: true });
+    expect(owed()).toEqual([]);
+  });
+});
+
 describe("the happy path", () => {
   it("asks for each step in turn and settles", () => {
     const play = new Play();

@@ -31,6 +31,7 @@ const spec: JobSpec = {
   maxRunMs: null,
   createdAt: 0,
   reused: null,
+  webhook: null,
 };
 
 export const report = { delayMs: null, executionMs: null };
@@ -63,8 +64,14 @@ export class Play {
     return this;
   }
 
+  /** What the job needs next; notices are sent on the way. */
   get action() {
-    return nextAction(this.job, this.now, timers);
+    let action = nextAction(this.job, this.now, timers);
+    while (action.do === "notify") {
+      this.tell({ kind: "duty_tried", duty: "notify", attempt: action.attempt, done: true });
+      action = nextAction(this.job, this.now, timers);
+    }
+    return action;
   }
 
   /** Goes to the instant that the job waits for. */

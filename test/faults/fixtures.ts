@@ -20,6 +20,7 @@ export function newSpec(createdAt: number, random: Random): JobSpec {
     maxRunMs: random.chance(0.1) ? random.between(5_000, 100_000) : null,
     createdAt,
     reused: null,
+    webhook: null,
   };
 }
 

@@ -182,6 +182,7 @@ export class World {
       findOutput: (key) => effect("R2 HEAD", () => this.r2.find(this.#toKey(key))),
       deleteOutput: (key) => effect("R2 DELETE", () => this.r2.delete(key)),
       project: (projection) => effect("D1 UPDATE", () => this.d1.project(projection)),
+      notify: () => effect("notify", async () => undefined),
       countUsage: (row) => effect("D1 usage", () => this.d1.count(row.attempt)),
       broadcast: (event) => this.#broadcast(event),
       isWatched: () => false,

@@ -122,6 +122,56 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
     ok: [409],
     elsewhere: hidden,
   },
+  "POST /api/webhook-endpoints": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints", body: { url: "https://hooks.example.org/x" } }),
+    ok: [201],
+    elsewhere: { tenant: 201, user: 403, project: 201 },
+  },
+  "GET /api/webhook-endpoints": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints" }),
+    ok: [200],
+    elsewhere: { ...own, user: 403 },
+  },
+  "GET /api/webhook-endpoints/{id}": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints/01900000-0000-7000-8000-000000000000" }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
+  "PATCH /api/webhook-endpoints/{id}": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints/01900000-0000-7000-8000-000000000000", body: { description: "x" } }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
+  "GET /api/webhook-endpoints/{id}/deliveries": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints/01900000-0000-7000-8000-000000000000/deliveries" }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
+  "POST /api/webhook-endpoints/{id}/recover": {
+    scope: "ops",
+    send: () => ({
+      path: "/api/webhook-endpoints/01900000-0000-7000-8000-000000000000/recover?since=2026-01-01T00:00:00.000Z",
+    }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
+  "POST /api/webhook-endpoints/deliveries/{id}/resend": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints/deliveries/01900000-0000-7000-8000-000000000000/resend" }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
+  "DELETE /api/webhook-endpoints/{id}": {
+    scope: "ops",
+    send: () => ({ path: "/api/webhook-endpoints/01900000-0000-7000-8000-000000000000" }),
+    ok: [404],
+    elsewhere: { tenant: 404, user: 403, project: 404 },
+  },
   "GET /api/usage": {
     scope: "usage:read",
     send: () => ({ path: "/api/usage" }),

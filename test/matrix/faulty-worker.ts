@@ -82,4 +82,5 @@ function commitPointOf(job: JobState): FaultPoint | null {
 }
 
 export { ProjectStream } from "../../src/object/project-stream.ts";
+export { WebhookSender } from "../../src/object/webhook-sender.ts";
 export default worker;

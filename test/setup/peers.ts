@@ -1,5 +1,5 @@
 import { createHmac, createSign, generateKeyPairSync, type KeyObject, sign as signBytes } from "node:crypto";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { newS3 } from "./s3.ts";
 
 const algorithms = {
@@ -41,9 +41,48 @@ function answerLogin(url: URL, body: string, response: ServerResponse): void {
   response.end(`${signed}.${signature.toString("base64url")}`);
 }
 
-/** Other services that the Worker talks to: an app's login with a key set, and an S3 endpoint. */
-export default async function setup(): Promise<() => void> {
+type Hook = { headers: IncomingHttpHeaders; body: string };
+
+/** A receiver of webhooks: keeps what comes to each path, and answers as the path's first word says. */
+function newReceiver() {
+  const received = new Map<string, Hook[]>();
+  return (request: IncomingMessage, url: URL, body: string, response: ServerResponse): void => {
+    const hooks = received.get(url.pathname) ?? [];
+    if (request.method === "GET") {
+      response.end(JSON.stringify(hooks));
+      return;
+    }
+    received.set(url.pathname, [...hooks, { headers: request.headers, body }]);
+    const [, , answer = ""] = url.pathname.split("/");
+    const [status = 200, headers = {}] = answers[answer]?.(hooks.length) ?? [];
+    response.writeHead(status, headers).end(body.repeat(20));
+  };
+}
+
+/** By how many came before. */
+const answers: Readonly<Record<string, (before: number) => [number, Record<string, string>?]>> = {
+  ok: () => [204],
+  gone: () => [410],
+  broken: () => [500],
+  late: (before) => (before === 0 ? [503, { "retry-after": "3600" }] : [200]),
+  moved: () => [307, { location: "/hooks/ok/elsewhere" }],
+};
+
+/** Where names lead, as DNS over HTTPS tells it. */
+function answerDns(url: URL, response: ServerResponse): void {
+  const [name, type] = [url.searchParams.get("name") ?? "", url.searchParams.get("type")];
+  const addresses: Record<string, string[]> = {
+    "inside.example.org": ["10.0.0.7"],
+    "both.example.org": ["93.184.215.14", "127.0.0.1"],
+  };
+  const data = type === "A" ? (addresses[name] ?? []) : [];
+  response.end(JSON.stringify({ Status: 0, Answer: data.map((address) => ({ name, type: 1, data: address })) }));
+}
+
+/** Other services that the Worker talks to: an app's login, an S3 endpoint, a receiver of webhooks, a resolver. */
+export default async function setup({ name }: { name: string }): Promise<() => void> {
   const s3 = newS3();
+  const receive = newReceiver();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -52,12 +91,16 @@ export default async function setup(): Promise<() => void> {
       const body = Buffer.concat(chunks);
       if (url.pathname.startsWith("/videos/")) {
         s3(request, url, body, response);
+      } else if (url.pathname.startsWith("/hooks/")) {
+        receive(request, url, body.toString(), response);
+      } else if (url.pathname === "/dns") {
+        answerDns(url, response);
       } else {
         answerLogin(url, body.toString(), response);
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(Number(process.env["PEERS_PORT"]), "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(Number(process.env[`PEERS_PORT_${name}`]), "127.0.0.1", resolve));
   return () => {
     server.closeAllConnections();
     server.close();

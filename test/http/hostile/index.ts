@@ -5,6 +5,7 @@ import { foreignInputs, wrongJobs, wrongUploads } from "./jobs.ts";
 import { methods, origins, paths } from "./paths.ts";
 import { wrongHeaders, wrongQueries } from "./queries.ts";
 import { ranges, wrongUrls } from "./urls.ts";
+import { wrongWebhooks } from "./webhooks.ts";
 
 /** Families of requests, each with the answer that it must get. */
 export async function hostileRequests(target: Target): Promise<Hostile[]> {
@@ -13,6 +14,7 @@ export async function hostileRequests(target: Target): Promise<Hostile[]> {
     ...wrongJobs(target),
     ...foreignInputs(target),
     ...wrongUploads(),
+    ...wrongWebhooks(),
     ...wrongQueries(),
     ...wrongHeaders(target),
     ...(await wrongCredentials(target)),

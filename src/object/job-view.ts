@@ -2,8 +2,8 @@ import type { Job, JobError, JobOutput } from "../contract/job.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import { retryable } from "../core/retry.ts";
 import type { Settings } from "../env.ts";
-import { newOutputLink } from "../object/links.ts";
 import type { ExportJobRow } from "../store/schema.ts";
+import { newOutputLink } from "./links.ts";
 
 /** A row as the API shows it. */
 export async function toJob(row: ExportJobRow, settings: Settings, now: number): Promise<Job> {

@@ -1,0 +1,3 @@
+-- The job's own address for outgoing webhooks, and what it is told.
+ALTER TABLE export_jobs ADD COLUMN webhook_url TEXT;
+ALTER TABLE export_jobs ADD COLUMN webhook_events TEXT;

@@ -1,0 +1,225 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { Webhook } from "standardwebhooks";
+import { describe, expect, it, vi } from "vitest";
+import { z } from "zod";
+import { WebhookDeliveryList, WebhookEndpoint, WebhookMessage } from "../../src/contract/webhook.ts";
+import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
+import { bearer, newKey } from "../setup/callers.ts";
+import { call, framingParams } from "../setup/job.ts";
+import { takeOwnRun } from "../setup/own-run.ts";
+
+const peers = String(Reflect.get(env, "PEERS_URL"));
+const Hooks = z.array(z.object({ headers: z.record(z.string(), z.string()), body: z.string() }));
+
+async function received(path: string) {
+  return Hooks.parse(await (await fetch(`${peers}/hooks/${path}`)).json());
+}
+
+/** A tenant of its own for each test, with its key. */
+async function newTenant() {
+  const tenantId = `t${crypto.randomUUID().slice(0, 8)}`;
+  const headers = { ...bearer(await newKey({ tenantId })), "content-type": "application/json" };
+  const ask = (method: string, path: string, body?: object) =>
+    call(path, body ? { method, headers, body: JSON.stringify(body) } : { method, headers });
+  const endpoint = async (path: string, events?: string[]) => {
+    const response = await ask("POST", "/api/webhook-endpoints", {
+      url: `${peers}/hooks/${path}`,
+      ...(events ? { events } : {}),
+    });
+    expect(response.status).toBe(201);
+    return WebhookEndpoint.parse(await response.json());
+  };
+  const deliveries = async (id: string) =>
+    WebhookDeliveryList.parse(await (await ask("GET", `/api/webhook-endpoints/${id}/deliveries`)).json()).data;
+  const create = async (extra: object = {}) => {
+    const key = `input/${tenantId}/u/a.mp4`;
+    await env.VIDEOS.put(key, "a video");
+    const body = { project_id: 1, type: "framing", input_video_key: key, params: framingParams, ...extra };
+    const response = await ask("POST", "/api/jobs", body);
+    expect(response.status).toBe(201);
+    return z.looseObject({ id: z.string(), webhook_secret: z.string().optional() }).parse(await response.json());
+  };
+  const cancel = (id: string) => ask("POST", `/api/jobs/${id}/cancel`);
+  /** Brings every waiting try forward, and runs the alarm that makes them. */
+  const hurry = async () => {
+    const sender = webhookSenderOf(env, tenantId);
+    await runInDurableObject(sender, (_, { storage }) => {
+      storage.sql.exec("UPDATE deliveries SET next_at = 1 WHERE next_at IS NOT NULL");
+    });
+    await runDurableObjectAlarm(sender);
+  };
+  return { tenantId, ask, endpoint, deliveries, create, cancel, hurry };
+}
+
+const until = <Value>(look: () => Promise<Value>, isSo: (value: Value) => boolean) =>
+  vi.waitFor(
+    async () => {
+      const value = await look();
+      if (!isSo(value)) {
+        throw new Error(`not yet: ${JSON.stringify(value).slice(0, 300)}`);
+      }
+      return value;
+    },
+    { timeout: 8_000, interval: 20 },
+  );
+
+describe("outgoing webhooks", () => {
+  it("tell an endpoint and a job's own address of its changes, signed, with the job", async () => {
+    const { endpoint, create, cancel, deliveries } = await newTenant();
+    const name = crypto.randomUUID();
+    const { id: endpointId, secret = "" } = await endpoint(`ok/${name}`);
+    const job = await create({ webhook_url: `${peers}/hooks/ok/own-${name}`, webhook_events: ["job.cancelled"] });
+    await until(
+      () => received(`ok/${name}`),
+      (hooks) => hooks.length >= 1,
+    );
+    await cancel(job.id);
+    const hooks = await until(
+      () => received(`ok/${name}`),
+      (all) => all.length >= 2,
+    );
+    const messages = hooks.map(({ headers, body }) => WebhookMessage.parse(new Webhook(secret).verify(body, headers)));
+    expect(messages.map(({ type }) => type).sort()).toEqual(["job.cancelled", "job.processing"]);
+    expect(messages.find(({ type }) => type === "job.cancelled")?.data).toMatchObject({
+      id: job.id,
+      status: "cancelled",
+    });
+    const [own] = await until(
+      () => received(`ok/own-${name}`),
+      (all) => all.length >= 1,
+    );
+    const message = new Webhook(job.webhook_secret ?? "").verify(own?.body ?? "", own?.headers ?? {});
+    expect(WebhookMessage.parse(message)).toMatchObject({ type: "job.cancelled", data: { id: job.id } });
+    const log = await until(
+      () => deliveries(endpointId),
+      (all) => all.every(({ status }) => status === "delivered"),
+    );
+    expect(log.map(({ tries }) => tries.map(({ status }) => status))).toEqual([[204], [204]]);
+  });
+
+  it("tell of progress at most once a second, and only who asked", async () => {
+    const { endpoint, create, cancel } = await newTenant();
+    const name = crypto.randomUUID();
+    await endpoint(`ok/${name}`, ["job.progress"]);
+    const { id } = await create();
+    const { input } = await takeOwnRun(id);
+    for (let progress = 1; progress <= 30; progress++) {
+      await call(input.progress_url, { method: "POST", body: JSON.stringify({ progress, stage: "rendering" }) });
+    }
+    const hooks = await until(
+      () => received(`ok/${name}`),
+      (all) => all.length >= 1,
+    );
+    expect(hooks.length).toBeLessThanOrEqual(2);
+    expect(WebhookMessage.parse(JSON.parse(hooks[0]?.body ?? "")).type).toBe("job.progress");
+    await cancel(id);
+  });
+
+  it("are sent again after a failure: the same message, when the receiver asked for it", async () => {
+    const { endpoint, create, cancel, deliveries, hurry } = await newTenant();
+    const name = crypto.randomUUID();
+    const { id, secret = "" } = await endpoint(`late/${name}`, ["job.cancelled"]);
+    const job = await create();
+    await cancel(job.id);
+    const [waiting] = await until(
+      () => deliveries(id),
+      ([first]) => first?.tries.length === 1,
+    );
+    expect(waiting).toMatchObject({ status: "pending", tries: [{ status: 503, error: "HTTP 503" }] });
+    expect(Date.parse(waiting?.next_try_at ?? "") - Date.now()).toBeGreaterThan(3_500_000);
+    await hurry();
+    const [delivered] = await until(
+      () => deliveries(id),
+      ([first]) => first?.status === "delivered",
+    );
+    expect(delivered?.tries.map(({ status }) => status)).toEqual([503, 200]);
+    const [first, second] = await received(`late/${name}`);
+    expect([second?.headers["webhook-id"], second?.body]).toEqual([first?.headers["webhook-id"], first?.body]);
+    expect(() => new Webhook(secret).verify(second?.body ?? "", second?.headers ?? {})).not.toThrow();
+  });
+
+  it("end after ten tries, and are recovered and resent on request", async () => {
+    const { endpoint, create, cancel, deliveries, hurry, ask } = await newTenant();
+    const { id } = await endpoint(`broken/${crypto.randomUUID()}`, ["job.cancelled"]);
+    const since = new Date().toISOString();
+    await cancel((await create()).id);
+    await until(
+      () => deliveries(id),
+      ([first]) => (first?.tries.length ?? 0) > 0,
+    );
+    for (let tries = 0; tries < 9; tries++) {
+      await hurry();
+    }
+    const [failed] = await deliveries(id);
+    expect(failed).toMatchObject({ status: "failed", next_try_at: null });
+    expect(failed?.tries).toHaveLength(10);
+    const recovered = await ask("POST", `/api/webhook-endpoints/${id}/recover?since=${since}`);
+    expect(await recovered.json()).toEqual({ recovered: 1 });
+    await hurry();
+    expect((await deliveries(id))[0]).toMatchObject({ status: "pending" });
+    const resent = await ask("POST", `/api/webhook-endpoints/deliveries/${failed?.id}/resend`);
+    expect(await resent.json()).toMatchObject({ id: failed?.id, status: "pending", tries: [] });
+  });
+
+  it("follow no redirect, and switch an endpoint off that says 410 or fails for five days", async () => {
+    const { endpoint, create, cancel, deliveries, ask, tenantId } = await newTenant();
+    const name = crypto.randomUUID();
+    const moved = await endpoint(`moved/${name}`, ["job.cancelled"]);
+    const gone = await endpoint(`gone/${name}`, ["job.cancelled"]);
+    const broken = await endpoint(`broken/${name}`, ["job.cancelled"]);
+    await runInDurableObject(webhookSenderOf(env, tenantId), (_, { storage }) => {
+      const since = Date.now() - 6 * 24 * 3_600_000;
+      storage.sql.exec(
+        "UPDATE endpoints SET value = json_set(value, '$.failingSince', ?) WHERE id = ?",
+        since,
+        broken.id,
+      );
+    });
+    await cancel((await create()).id);
+    const read = async (id: string) =>
+      WebhookEndpoint.parse(await (await ask("GET", `/api/webhook-endpoints/${id}`)).json());
+    await until(
+      () => read(gone.id),
+      ({ status }) => status === "disabled",
+    );
+    await until(
+      () => read(broken.id),
+      ({ status }) => status === "disabled",
+    );
+    expect((await read(gone.id)).disabled_reason).toBe("it answered 410");
+    expect((await read(broken.id)).disabled_reason).toBe("it failed for 5 days");
+    expect((await deliveries(gone.id))[0]).toMatchObject({ status: "failed", next_try_at: null });
+    const [first] = await until(
+      () => deliveries(moved.id),
+      ([sent]) => sent?.tries.length === 1,
+    );
+    expect(first?.tries[0]).toMatchObject({ status: 307, error: "HTTP 307" });
+    expect((await read(moved.id)).status).toBe("enabled");
+    expect(await received("ok/elsewhere")).toEqual([]);
+    const enabled = await ask("PATCH", `/api/webhook-endpoints/${gone.id}`, { status: "enabled" });
+    expect(await enabled.json()).toMatchObject({ status: "enabled", disabled_reason: null });
+    expect((await ask("DELETE", `/api/webhook-endpoints/${gone.id}`)).status).toBe(204);
+    expect((await ask("GET", `/api/webhook-endpoints/${gone.id}`)).status).toBe(404);
+  });
+
+  it("show a secret once, and sign by both while one replaces the other", async () => {
+    const { endpoint, create, cancel, ask } = await newTenant();
+    const name = crypto.randomUUID();
+    const { id, secret: old = "" } = await endpoint(`ok/${name}`, ["job.cancelled"]);
+    const rotated = WebhookEndpoint.parse(
+      await (await ask("PATCH", `/api/webhook-endpoints/${id}`, { rotate_secret: true })).json(),
+    );
+    expect(rotated.secret).not.toBe(old);
+    const list = await (await ask("GET", "/api/webhook-endpoints")).text();
+    expect([old, rotated.secret ?? ""].some((secret) => list.includes(secret))).toBe(false);
+    await cancel((await create()).id);
+    const [hook] = await until(
+      () => received(`ok/${name}`),
+      (all) => all.length === 1,
+    );
+    for (const secret of [old, rotated.secret ?? ""]) {
+      expect(() => new Webhook(secret).verify(hook?.body ?? "", hook?.headers ?? {})).not.toThrow();
+    }
+  });
+});
