@@ -77,9 +77,15 @@ export const Job = z
     reused_from: z.string().nullable(),
     acknowledged_at: Timestamp.nullable(),
     version: z.int().meta({ description: "Rises with every change that a reader can see." }),
-    queue_position: z.int().nullable(),
-    eta: Timestamp.nullable(),
-    eta_range: z.array(Timestamp).length(2).nullable(),
+    queue_position: z.int().nullable().meta({ description: "Jobs that wait before this one; null once it renders." }),
+    eta: Timestamp.nullable().meta({
+      description: "When it will be over, as others of its type went; null without ground.",
+    }),
+    eta_range: z
+      .array(Timestamp)
+      .length(2)
+      .nullable()
+      .meta({ description: "Earliest and latest: four of five jobs end between them." }),
     created_at: Timestamp,
     started_at: Timestamp.nullable(),
     completed_at: Timestamp.nullable(),

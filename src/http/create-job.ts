@@ -34,10 +34,10 @@ export async function createJob(c: AppContext, request: CreateJob): Promise<Crea
   if (earlier) {
     return replay(c, earlier, requestHash);
   }
-  await requireInput(c, request.input_video_key);
+  const inputSize = await requireInput(c, request.input_video_key);
   const { maxActiveJobs } = c.get("settings");
   const reuse = await readReuse(c, request, userId);
-  const row = { ...toRow(c, request), ...reuse, userId, idempotencyKey: key, requestHash };
+  const row = { ...toRow(c, request), ...reuse, userId, inputSize, idempotencyKey: key, requestHash };
   const inserted = await insertJob(db, row, maxActiveJobs);
   if (inserted) {
     return { row: await start(c, inserted), replayed: false };
@@ -109,13 +109,15 @@ function readIdempotencyKey(c: AppContext): string | null {
   return key ?? null;
 }
 
-async function requireInput(c: AppContext, key: string): Promise<void> {
+/** @returns its size in bytes @throws AppError `input_not_found` */
+async function requireInput(c: AppContext, key: string): Promise<number> {
   const { tenantId } = c.get("caller");
-  const isThere = isInputKeyOf(tenantId, key) && ((await findVideo(c.env.VIDEOS, key))?.size ?? 0) > 0;
-  if (!isThere || !(await mayUseInput(c, key))) {
+  const size = (isInputKeyOf(tenantId, key) && (await findVideo(c.env.VIDEOS, key))?.size) || 0;
+  if (size === 0 || !(await mayUseInput(c, key))) {
     const errors = [{ pointer: "/input_video_key", detail: "names no uploaded video" }];
     throw new AppError("input_not_found", { errors });
   }
+  return size;
 }
 
 /** Who is held to some projects, or is a user, works with uploads of their own only. */

@@ -8,6 +8,7 @@ import { findJob } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext } from "./app-env.ts";
 import { requireSeen } from "./auth.ts";
+import { forecast } from "./forecast.ts";
 import { withLiveState } from "./job-object.ts";
 
 /** The job id in a path. Anything that is not an id names no job, and so is a 404 like any other. */
@@ -29,8 +30,11 @@ export async function requireJob(c: AppContext, id: string): Promise<ExportJobRo
   return isFinal(row.status) ? row : withLiveState(c.env, row);
 }
 
-export function toJobNow(c: AppContext, row: ExportJobRow): Promise<Job> {
-  return toJob(row, c.get("settings"), Date.now());
+/** The job as the API shows it, with its outlook. */
+export async function toJobNow(c: AppContext, row: ExportJobRow): Promise<Job> {
+  const now = Date.now();
+  const [job, outlook] = await Promise.all([toJob(row, c.get("settings"), now), forecast(c.env, row, now)]);
+  return { ...job, ...outlook };
 }
 
 /** The entity tag of a job: its version. */

@@ -3,10 +3,10 @@ import type { Caller } from "../core/access.ts";
 import { firstIdAt, isId } from "../core/ids.ts";
 import { isSignedBy, sign } from "../core/signing.ts";
 import type { Settings } from "../env.ts";
-import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobFilter, listJobs } from "../store/list-jobs.ts";
 import type { AppContext } from "./app-env.ts";
+import { toJobNow } from "./find-job.ts";
 import { AppError } from "./problem.ts";
 
 /** One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. */
@@ -30,8 +30,7 @@ export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage>
   if (nextCursor !== null) {
     c.header("Link", `<${nextUrl(c, settings, nextCursor)}>; rel="next"`);
   }
-  const now = Date.now();
-  return { data: await Promise.all(shown.map((row) => toJob(row, settings, now))), next_cursor: nextCursor };
+  return { data: await Promise.all(shown.map((row) => toJobNow(c, row))), next_cursor: nextCursor };
 }
 
 type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;

@@ -1,3 +1,4 @@
+import { outputMsOf } from "../core/eta.ts";
 import { type Attempt, type Duty, findAttempt, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
 import type { Signal } from "../core/signals.ts";
@@ -118,6 +119,7 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
     gpuMs: Math.round(attempt.executionMs ?? report?.executionMs ?? 0),
     queueMs: Math.round(attempt.delayMs ?? report?.delayMs ?? 0),
     bytesIn: input?.size ?? 0,
+    outputMs: outputMsOf(spec.params),
     bytesOut: output?.key === attempt.outputKey ? output.size : 0,
   };
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, rowAsSelect } from "./database.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
@@ -134,6 +134,21 @@ export function listSilentJobs(db: Database, updatedBefore: string, afterId: str
     .where(and(isNull(exportJobs.settledAt), gt(exportJobs.id, afterId), lt(exportJobs.updatedAt, updatedBefore)))
     .orderBy(exportJobs.id)
     .limit(limit);
+}
+
+/** So many waiting jobs are counted; whoever is behind them waits long enough. */
+const maxCounted = 1_000;
+
+/** The ids of jobs that have shown no progress yet, oldest first: those that wait for a GPU of the endpoint. */
+export async function listWaitingIds(db: Database): Promise<string[]> {
+  const waits = inArray(exportJobs.stage, ["queued", "dispatching", "waiting_for_gpu"]);
+  const rows = await db
+    .select({ id: exportJobs.id })
+    .from(exportJobs)
+    .where(and(isNull(exportJobs.settledAt), waits, eq(exportJobs.progress, 0)))
+    .orderBy(exportJobs.id)
+    .limit(maxCounted);
+  return rows.map(({ id }) => id);
 }
 
 /** The tenant after `tenantId` in order, by one seek along the table's key; empty after the last. */

@@ -49,6 +49,7 @@ export const exportJobs = sqliteTable(
     reusedFrom: text("reused_from"),
     webhookUrl: text("webhook_url"),
     webhookEvents: text("webhook_events", { mode: "json" }).$type<WebhookEventType[]>(),
+    inputSize: integer("input_size"),
   },
   (job) => [
     primaryKey({ columns: [job.tenantId, job.id] }),
@@ -86,6 +87,7 @@ export const usage = sqliteTable(
     queueMs: integer("queue_ms").notNull(),
     bytesIn: integer("bytes_in").notNull(),
     bytesOut: integer("bytes_out").notNull(),
+    outputMs: integer("output_ms"),
   },
   (row) => [primaryKey({ columns: [row.tenantId, row.day, row.projectId, row.jobId, row.attempt] })],
 );

@@ -1,4 +1,6 @@
-import { and, eq, gte, inArray, lte, sql, sum } from "drizzle-orm";
+import { and, desc, eq, gt, gte, inArray, lte, sql, sum } from "drizzle-orm";
+import type { JobType } from "../contract/types/index.ts";
+import type { Sample } from "../core/eta.ts";
 import type { Database } from "./database.ts";
 import { type UsageRow, usage } from "./schema.ts";
 
@@ -40,4 +42,24 @@ export function sumUsage(db: Database, { tenantId, from, to, projectId, projectI
     .where(and(eq(usage.tenantId, tenantId), gte(usage.day, from), lte(usage.day, to), project, known))
     .groupBy(usage.day, usage.projectId)
     .orderBy(usage.day, usage.projectId);
+}
+
+/** So much of the history is looked at, for so many samples: what is older says little of tomorrow. */
+const maxRowsSeen = 500;
+const maxSamples = 50;
+
+/** What a tenant's last successful attempts of a type took, newest first. */
+export function listSamples(db: Database, tenantId: string, type: JobType): Promise<Sample[]> {
+  const recent = db
+    .select()
+    .from(usage)
+    .where(eq(usage.tenantId, tenantId))
+    .orderBy(desc(usage.day), desc(usage.projectId), desc(usage.jobId), desc(usage.attempt))
+    .limit(maxRowsSeen)
+    .as("usage");
+  return db
+    .select({ gpuMs: recent.gpuMs, queueMs: recent.queueMs, bytesIn: recent.bytesIn, outputMs: recent.outputMs })
+    .from(recent)
+    .where(and(eq(recent.type, type), eq(recent.outcome, "complete"), gt(recent.gpuMs, 0)))
+    .limit(maxSamples);
 }
