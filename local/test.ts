@@ -15,6 +15,8 @@ const generated = "src/worker-configuration.d.ts";
 
 /** Each check: what it shows, and the command. Quick ones first. */
 const checks: [string, ...string[]][] = [
+  ["types of the page", "tsc", "-p", "src/page/tsconfig.json"],
+  ["page", "vite", "build", "--config", "src/page/vite.config.ts"],
   ["bindings", "wrangler", "types", generated, "--include-runtime=false", "--strict-vars=false", "--check"],
   ["types of src", "tsc", "-p", "tsconfig.json"],
   ["types of the client", "tsc", "-p", "src/client/tsconfig.json"],

@@ -4,6 +4,7 @@ import type { JobEvent, JobHistory } from "../contract/event.ts";
 import type { Job } from "../contract/job.ts";
 import type { JobPage } from "../contract/list-jobs.ts";
 import type { OutputLink, Upload } from "../contract/upload.ts";
+import type { UsageReport } from "../contract/usage.ts";
 import { JobFailedError } from "./errors.ts";
 import { type ClientOptions, type RequestOptions, Transport } from "./transport.ts";
 import { type UploadOptions, uploadFile } from "./upload.ts";
@@ -147,6 +148,12 @@ export class ExportJobs {
   ): Promise<Job> {
     const { id } = await this.create(request, options);
     return this.result(id, options);
+  }
+
+  /** What each project used per day, in the last 30 days unless told otherwise. */
+  usage({ from, to, signal }: RequestOptions & { from?: string; to?: string } = {}): Promise<UsageReport> {
+    const query = new URLSearchParams({ ...(from ? { from } : {}), ...(to ? { to } : {}) });
+    return this.#transport.json(`/api/usage?${query}`, { signal });
   }
 
   /** A signed link to the finished video, good for an hour. */

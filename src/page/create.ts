@@ -1,0 +1,98 @@
+import type { CreateJobInput, ExportJobs } from "../client/index.ts";
+import { ExportJobsError } from "../client/index.ts";
+import { choice, field, h, messageOf } from "./dom.ts";
+import { newParamsEditor } from "./params-editor.ts";
+import { readProject } from "./session.ts";
+
+function explain(error: unknown): string {
+  const details =
+    error instanceof ExportJobsError ? error.errors.map(({ pointer, detail }) => `${pointer} ${detail}`) : [];
+  return [messageOf(error), ...details].join("\n");
+}
+
+/** Drop a video, say what is to become of it, see it on the video, and begin. */
+export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortSignal): void {
+  let file: File | null = null;
+  const video = h("video", {
+    controls: true,
+    muted: true,
+    playsinline: true,
+    "aria-label": "The chosen video",
+    hidden: true,
+  });
+  const stage = h("div", { class: "stage" }, video);
+  const picker = h("input", { type: "file", accept: "video/*" });
+  const drop = h("div", { class: "drop" }, field("Drop a video here, or choose one", picker));
+  const type = choice(
+    [
+      ["framing", "framing: follow with a crop"],
+      ["overlay", "overlay: highlight a player"],
+      ["annotate", "annotate: cut clips"],
+    ],
+    "framing",
+  );
+  const bar = h("progress", { max: 100, value: 0, "aria-label": "Upload", hidden: true });
+  const said = h("p", { role: "alert", class: "bad", style: "white-space: pre-line" });
+  const button = h("button", { class: "primary", disabled: true }, "Export");
+  const editor = newParamsEditor(video, stage);
+
+  const choose = (chosen: File | undefined) => {
+    if (chosen) {
+      file = chosen;
+      video.src = URL.createObjectURL(chosen);
+      video.hidden = false;
+      button.disabled = false;
+    }
+  };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (!file) {
+      return;
+    }
+    button.disabled = true;
+    bar.hidden = false;
+    said.textContent = "";
+    try {
+      const project_id = readProject();
+      const onProgress = (sent: number, total: number) => {
+        bar.value = (sent / total) * 100;
+      };
+      const { input_video_key } = await client.upload(file, { projectId: project_id, onProgress, signal });
+      const request: CreateJobInput = {
+        project_id,
+        input_video_key,
+        metadata: { name: file.name.slice(0, 200) },
+        ...editor.read(),
+      };
+      const { id } = await client.create(request, { signal });
+      location.assign(`#/job/${id}`);
+    } catch (error) {
+      said.textContent = explain(error);
+      button.disabled = false;
+    }
+  };
+  picker.addEventListener("change", () => choose(picker.files?.[0]));
+  type.addEventListener("change", () => editor.show(type.value));
+  drop.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    choose(event.dataTransfer?.files[0]);
+  });
+  const form = h(
+    "form",
+    { onsubmit: submit },
+    drop,
+    h("div", { class: "row" }, field("What to make", type)),
+    stage,
+    editor.element,
+    h("div", { class: "row" }, button, bar),
+    said,
+  );
+  main.append(h("h2", {}, `New export in project ${readProject()}`), form);
+  editor.show(type.value);
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { type Stack, startStack } from "../../local/stack.ts";
+import { makeTestVideo } from "../../local/test-video.ts";
+
+const executablePath = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
+const isThere = existsSync(executablePath);
+if (!isThere) {
+  process.stderr.write(
+    `The page is NOT tested: there is no Chromium at ${executablePath} (CHROMIUM_PATH names another).\n`,
+  );
+}
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const screenshots = process.env["SCREENSHOTS"];
+
+describe.skipIf(!isThere)("the page", () => {
+  let stack: Stack;
+  let browser: Browser;
+  let page: Page;
+  let dir = "";
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), "export-page-"));
+    stack = await startStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 300 } });
+    await makeTestVideo(join(dir, "match.mp4"), 2);
+    browser = await chromium.launch({ executablePath, args: flags });
+    page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await stack?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** No serious finding of axe in what is shown, in the light and in the dark, and a picture of it where asked for. */
+  async function look(name: string): Promise<void> {
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(axe);
+      const { violations } = z
+        .object({ violations: z.array(z.looseObject({ id: z.string(), impact: z.string().nullable() })) })
+        .parse(await page.evaluate("axe.run()"));
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      expect(serious.map(({ id, nodes }) => ({ name, colorScheme, id, nodes }))).toEqual([]);
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    if (screenshots) {
+      mkdirSync(screenshots, { recursive: true });
+      await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+    }
+  }
+
+  it("asks for a key, refuses a wrong one, and takes the right one", async () => {
+    await page.goto(stack.url);
+    await page.getByLabel("API key or token").fill("ej_nobody_0123456789abcdef");
+    await page.keyboard.press("Enter");
+    await page.getByText("Send a valid credential").waitFor();
+    // The browser itself reports an answer of 401.
+    expect(complaints.splice(0).every((text) => text.includes("401"))).toBe(true);
+    await look("sign-in");
+    await page.getByLabel("API key or token").fill(stack.apiKey);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("No jobs here yet.").waitFor();
+    await look("no-jobs");
+  });
+
+  it("takes a video, shows the crop on it, exports it, and plays the result", async () => {
+    await page.getByRole("link", { name: "New export" }).click();
+    await page.locator("input[type=file]").setInputFiles(join(dir, "match.mp4"));
+    await page.locator(".box:not([hidden])").waitFor();
+    await page.getByLabel("x (px)").fill("100");
+    const box = await page.locator(".box").boundingBox();
+    const video = await page.locator(".stage video").boundingBox();
+    const pixels = await page
+      .locator(".stage video")
+      .evaluate((element) => ("videoWidth" in element ? Number(element.videoWidth) : 0));
+    expect(Math.abs((box?.x ?? 0) - (video?.x ?? 0) - (100 * (video?.width ?? 0)) / pixels)).toBeLessThan(3);
+    await look("new-export");
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    await page.getByRole("heading", { name: /framing · complete/ }).waitFor({ timeout: 60_000 });
+    const player = page.getByLabel("The finished video");
+    await player.waitFor();
+    await expect.poll(() => player.evaluate((element) => ("videoWidth" in element ? element.videoWidth : 0))).toBe(720);
+    await page.getByRole("link", { name: /Download/ }).waitFor();
+    await page.getByRole("cell", { name: "waiting_for_gpu" }).first().waitFor();
+    await look("job");
+    await page.getByRole("button", { name: "Mark as seen" }).click();
+    await page.getByRole("button", { name: "Mark as new" }).waitFor();
+  });
+
+  it("lists jobs live, by status, and survives a reload", async () => {
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.locator(".jobs li").first().waitFor();
+    await page.reload();
+    await page.locator(".jobs li").first().waitFor();
+    const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" };
+    const { data } = z
+      .object({ data: z.array(z.looseObject({ input_video_key: z.string() })) })
+      .parse(await (await fetch(`${stack.url}/api/jobs`, { headers })).json());
+    const params = { clips: Array.from({ length: 60 }, () => ({ start_time: 0, end_time: 2 })) };
+    const body = JSON.stringify({ project_id: 1, type: "annotate", input_video_key: data[0]?.input_video_key, params });
+    const created = z
+      .object({ id: z.string() })
+      .parse(await (await fetch(`${stack.url}/api/jobs`, { method: "POST", headers, body })).json());
+    const row = page.locator(`li[data-id="${created.id}"]`);
+    await row.locator("progress").waitFor();
+    await look("jobs");
+    await row.getByRole("link").click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("heading", { name: /cancelled/ }).waitFor();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByLabel("Status").selectOption("cancelled");
+    await page.getByText("No jobs here yet.").waitFor();
+    await page.getByLabel("Status").selectOption("all");
+    await page.locator(".jobs li").first().waitFor();
+  });
+
+  it("shows usage as a chart and a table", async () => {
+    await page.getByRole("link", { name: "Usage" }).click();
+    await page.getByRole("img", { name: "GPU seconds per day" }).waitFor();
+    await look("usage");
+  });
+
+  it("says that the connection is lost, and when it is back", async () => {
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.locator(".jobs li").first().waitFor();
+    await page.context().setOffline(true);
+    await page.getByLabel("Status").selectOption("active");
+    await page.getByText("The connection is lost").waitFor({ timeout: 20_000 });
+    await page.context().setOffline(false);
+    await page.getByText("The connection is lost").waitFor({ state: "hidden", timeout: 20_000 });
+    expect(complaints.splice(0).every((text) => text.includes("ERR_INTERNET_DISCONNECTED"))).toBe(true);
+  });
+
+  it("has an API reference that needs nothing from elsewhere", async () => {
+    const foreign: string[] = [];
+    page.on(
+      "request",
+      (request) =>
+        !request.url().startsWith(stack.url) && !/^(data|blob):/.test(request.url()) && foreign.push(request.url()),
+    );
+    await page.goto(`${stack.url}/docs`);
+    await page.getByText("Create an export job").first().waitFor();
+    if (screenshots) {
+      await page.screenshot({ path: join(screenshots, "docs.png") });
+    }
+    expect(foreign).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+});
