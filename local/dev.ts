@@ -44,8 +44,8 @@ function readSettings(pairs: readonly string[]): Record<string, string> {
 
 function describe({ url, endpointUrl, apiKey, runpodApiKey }: Stack): string {
   return `
-The service        ${url}
-API description    ${url}/openapi.json
+The service        ${url}  (open it in a browser)
+API reference      ${url}/docs
 RunPod endpoint    ${endpointUrl}  (key ${runpodApiKey})
 API key            ${apiKey}
 

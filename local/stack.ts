@@ -38,6 +38,9 @@ export type Stack = {
   stop(): Promise<void>;
 };
 
+/** Webhooks may go to a receiver on this machine. */
+const usualSettings = { ALLOW_PRIVATE_TARGETS: "on" };
+
 /** The whole service on this machine: the Worker in wrangler's local runtime, and a RunPod endpoint beside it. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(options.dataDir, { recursive: true });
@@ -49,7 +52,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const endpointUrl = `http://127.0.0.1:${endpointPort}/v2`;
   const endpoint = startEndpointProcess(options, endpointPort, secrets.RUNPOD_API_KEY);
   const links = { PUBLIC_BASE_URL: url, RUNPOD_BASE_URL: endpointUrl, RUNPOD_ENDPOINT_ID: endpointId };
-  const startWorker = () => startWorkerProcess(options, workerPort, secrets, { ...options.settings, ...links });
+  const startWorker = () =>
+    startWorkerProcess(options, workerPort, secrets, { ...usualSettings, ...options.settings, ...links });
   const workerReady = () => worker.ready(`${url}/readyz`, 60_000);
   let worker = startWorker();
   let stopping: Promise<unknown> | null = null;

@@ -80,7 +80,9 @@ async function submit(context: Context): Outcome {
   const params = readParams(requireText(values.params, "--params"));
   const input_video_key = await upload(context);
   const user = values.user === undefined ? {} : { user_id: values.user };
-  const job = await exports.create(parse(CreateJob, "submit", { project_id, type, input_video_key, params, ...user }));
+  const job = await exports.jobs.create(
+    parse(CreateJob, "submit", { project_id, type, input_video_key, params, ...user }),
+  );
   if (values.watch) {
     return follow(context, job.id);
   }
@@ -94,7 +96,7 @@ async function list({ exports, values }: Context): Outcome {
   const filter = z.enum([...JobStatus.options, "active"]);
   const status = values.status === undefined ? {} : { status: parse(filter, "--status", values.status) };
   let count = 0;
-  for await (const job of exports.list({ ...project, ...status, pageSize: Math.min(100, limit) })) {
+  for await (const job of exports.jobs.list({ ...project, ...status, pageSize: Math.min(100, limit) })) {
     printJob(job, values);
     count += 1;
     if (count >= limit) {
@@ -107,7 +109,7 @@ async function list({ exports, values }: Context): Outcome {
 async function download({ exports, values, target }: Context): Outcome {
   const id = requireText(target, "A job");
   const path = values.output ?? `${id}.mp4`;
-  const response = await exports.download(id);
+  const response = await exports.output.download(id);
   const total = Number(response.headers.get("content-length"));
   const line = new StatusLine(process.stderr);
   let got = 0;
@@ -143,9 +145,9 @@ const onJob = (act: (exports: ExportJobs, id: string) => Promise<Job>) => async 
 const commands: Readonly<Record<string, (context: Context) => Outcome>> = {
   submit,
   watch: (context) => follow(context, requireText(context.target, "A job")),
-  get: onJob((exports, id) => exports.get(id)),
-  cancel: onJob((exports, id) => exports.cancel(id)),
-  retry: onJob((exports, id) => exports.retry(id)),
+  get: onJob((exports, id) => exports.jobs.get(id)),
+  cancel: onJob((exports, id) => exports.jobs.cancel(id)),
+  retry: onJob((exports, id) => exports.jobs.retry(id)),
   list,
   download,
   tail,

@@ -60,7 +60,7 @@ export function useExports(
     const abort = new AbortController();
     const follow = async () => {
       const jobs: Job[] = [];
-      for await (const job of client.list({ projectId, pageSize: limit, signal: abort.signal })) {
+      for await (const job of client.jobs.list({ projectId, pageSize: limit, signal: abort.signal })) {
         jobs.push(job);
         if (jobs.length === limit) {
           break;

@@ -34,7 +34,17 @@ export const CreateJob = withTypedParams({
     }),
   webhook_url: WebhookUrl.optional().meta({ description: "Told of this job's changes of status, signed." }),
   webhook_events: WebhookEvents.optional(),
-}).meta({ id: "CreateJob" });
+}).meta({
+  id: "CreateJob",
+  examples: [
+    {
+      project_id: 7,
+      type: "annotate",
+      input_video_key: "input/default/01990000-0000-7000-8000-000000000000/match.mp4",
+      params: { clips: [{ start_time: 12.5, end_time: 20 }] },
+    },
+  ],
+});
 export type CreateJob = z.infer<typeof CreateJob>;
 /** As a caller writes it: what has a default may be left out. */
 export type CreateJobInput = z.input<typeof CreateJob>;

@@ -30,7 +30,10 @@ export const CreateUpload = z
     size: z.int().min(1).meta({ description: "Bytes, exactly as they will be sent." }),
     project_id: ProjectId,
   })
-  .meta({ id: "CreateUpload" });
+  .meta({
+    id: "CreateUpload",
+    examples: [{ filename: "match.mp4", content_type: "video/mp4", size: 48_000_000, project_id: 7 }],
+  });
 export type CreateUpload = z.infer<typeof CreateUpload>;
 
 const PartNumber = z.int().min(1).max(10_000);

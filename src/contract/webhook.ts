@@ -25,7 +25,7 @@ export const CreateWebhookEndpoint = z
     events: WebhookEvents.default([...usualWebhookEvents]),
     description: z.string().max(200).default(""),
   })
-  .meta({ id: "CreateWebhookEndpoint" });
+  .meta({ id: "CreateWebhookEndpoint", examples: [{ url: "https://app.example.com/hooks/exports" }] });
 export type CreateWebhookEndpoint = z.infer<typeof CreateWebhookEndpoint>;
 
 export const UpdateWebhookEndpoint = z

@@ -1,10 +1,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { StoredObject, StoredPart } from "../contract/upload.ts";
+import { WebhookEventType, WebhookMessage } from "../contract/webhook.ts";
 import { filesPath } from "../core/signed-url.ts";
 import type { Settings } from "../env.ts";
 import type { AppEnv } from "./app-env.ts";
-import { jsonAnswer, problemAnswers } from "./openapi.ts";
+import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
 
 const keyPath = z.object({ key: z.string().meta({ param: { name: "key", in: "path" } }) });
 
@@ -58,6 +59,31 @@ function registerSignedUrls({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
   });
 }
 
+/** What the service POSTs to others, as OpenAPI 3.1 describes it. */
+function registerMessages({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
+  for (const type of WebhookEventType.options) {
+    openAPIRegistry.registerWebhook({
+      method: "post",
+      path: type,
+      operationId: type.replace(/\.(\w)/, (_, letter: string) => letter.toUpperCase()),
+      tags: ["webhooks"],
+      summary: `A message to an endpoint: ${type}`,
+      security: [],
+      request: { headers: messageHeaders, body: jsonBody(WebhookMessage) },
+      responses: {
+        200: { description: "Any 2xx takes the message; 410 switches the endpoint off; all else is tried again." },
+        410: { description: "The endpoint wants no more." },
+      },
+    });
+  }
+}
+
+const messageHeaders = z.object({
+  "webhook-id": z.string().meta({ description: "The same in each try." }),
+  "webhook-timestamp": z.string().meta({ description: "Seconds since 1970." }),
+  "webhook-signature": z.string().meta({ description: "`v1,<base64>`, one per valid secret, parted by spaces." }),
+});
+
 const registered = new WeakSet<object>();
 
 /** The OpenAPI 3.1 document of the app, from the schemas that validate its requests. */
@@ -66,6 +92,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>, { publicBaseUrl }: Setting
   if (!registered.has(app)) {
     registered.add(app);
     registerSignedUrls(app);
+    registerMessages(app);
     const bearer = { type: "http", scheme: "bearer" } as const;
     openAPIRegistry.registerComponent("securitySchemes", "apiKey", { ...bearer, description: "ej_<keyid>_<secret>" });
     openAPIRegistry.registerComponent("securitySchemes", "userToken", {

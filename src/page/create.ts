@@ -64,7 +64,7 @@ export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortS
         metadata: { name: file.name.slice(0, 200) },
         ...editor.read(),
       };
-      const { id } = await client.create(request, { signal });
+      const { id } = await client.jobs.create(request, { signal });
       location.assign(`#/job/${id}`);
     } catch (error) {
       said.textContent = explain(error);

@@ -42,6 +42,10 @@ export function formatTime(iso: string | null): string {
   return iso === null ? "–" : new Date(iso).toLocaleString();
 }
 
+export function formatBytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** How long until an instant, in words. */
 export function formatEta(iso: string | null): string {
   if (iso === null) {

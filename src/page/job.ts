@@ -1,5 +1,5 @@
 import type { ExportJobs, Job, JobEvent } from "../client/index.ts";
-import { formatEta, formatTime, h, inPlainWords, messageOf } from "./dom.ts";
+import { formatBytes, formatEta, formatTime, h, inPlainWords, messageOf } from "./dom.ts";
 
 const isOver = ({ status }: Job) => !["pending", "processing"].includes(status);
 
@@ -32,7 +32,7 @@ function toResult({ output, id }: Job): HTMLElement | null {
     playsinline: true,
     "aria-label": "The finished video",
   });
-  const size = `${(output.size / 1_000_000).toFixed(1)} MB`;
+  const size = formatBytes(output.size);
   return h(
     "div",
     { class: "result" },
@@ -89,7 +89,7 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
       text,
     );
   const draw = async () => {
-    const job = await client.get(id, { signal });
+    const job = await client.jobs.get(id, { signal });
     title.textContent = `${job.type} · ${job.status}`;
     params.textContent = JSON.stringify({ params: job.params, metadata: job.metadata }, null, 2);
     state.replaceChildren(toState(job));
@@ -98,21 +98,21 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
     }
     shownVersion = job.version;
     actions.replaceChildren(...toActions(job));
-    timeline.replaceChildren(toTimeline(await client.history(id, { signal })));
+    timeline.replaceChildren(toTimeline(await client.jobs.history(id, { signal })));
   };
   const toActions = (job: Job) => {
     if (!isOver(job)) {
-      return [act("Cancel", () => client.cancel(id))];
+      return [act("Cancel", () => client.jobs.cancel(id))];
     }
-    const retry = job.status === "complete" ? [] : [act("Try again", () => client.retry(id))];
+    const retry = job.status === "complete" ? [] : [act("Try again", () => client.jobs.retry(id))];
     const seen = act(
       job.acknowledged_at ? "Mark as new" : "Mark as seen",
-      () => client.amend(id, { acknowledged: !job.acknowledged_at }),
+      () => client.jobs.amend(id, { acknowledged: !job.acknowledged_at }),
       draw,
     );
     const remove = act(
       "Delete",
-      () => client.delete(id),
+      () => client.jobs.delete(id),
       () => location.assign("#/jobs"),
     );
     return [...retry, seen, remove];

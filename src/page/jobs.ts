@@ -22,6 +22,7 @@ function toRow(job: Job): HTMLLIElement {
     h(
       "span",
       {},
+      toThumbnail(job),
       h("a", { href: `#/job/${id}` }, type),
       h("br"),
       h("small", { class: "quiet" }, formatTime(created_at)),
@@ -35,6 +36,12 @@ function toRow(job: Job): HTMLLIElement {
       h("small", { class: "quiet" }, isOver ? "" : formatEta(eta)),
     ),
   );
+}
+
+/** The first picture of a finished video; the link beside it says what it is. */
+function toThumbnail({ output }: Job): HTMLElement | null {
+  const still = { preload: "metadata", muted: true, playsinline: true, tabindex: -1, "aria-hidden": "true" };
+  return output && h("video", { class: "thumb", src: `${output.url}#t=0.1`, ...still });
 }
 
 /** A job with what an event tells of it. */
@@ -99,7 +106,7 @@ function toFilter(status: string, type: string): Filter {
 }
 
 async function fill(client: ExportJobs, options: ListOptions, jobs: Map<string, Job>): Promise<void> {
-  for await (const job of client.list(options)) {
+  for await (const job of client.jobs.list(options)) {
     jobs.set(job.id, job);
     if (jobs.size >= shownJobs) {
       return;
@@ -120,7 +127,7 @@ async function follow(
     const isOver = event.type !== "status" && event.type !== "progress";
     // What an event does not tell, like the ETA of a job that just began, the job does.
     const isAskedFor = !known || isOver || known.stage !== event.stage;
-    const job = isAskedFor ? await client.get(event.job_id, { signal }) : withEvent(known, event);
+    const job = isAskedFor ? await client.jobs.get(event.job_id, { signal }) : withEvent(known, event);
     const isActive = job.status === "pending" || job.status === "processing";
     const fits = wanted.status === "all" || wanted.status === job.status || (wanted.status === "active" && isActive);
     if (fits && (wanted.type === "all" || wanted.type === job.type)) {

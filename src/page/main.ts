@@ -34,7 +34,7 @@ function showSignIn(): void {
   const submit = async (event: Event) => {
     event.preventDefault();
     try {
-      for await (const _job of newClient(input.value.trim()).list({ pageSize: 1 })) {
+      for await (const _job of newClient(input.value.trim()).jobs.list({ pageSize: 1 })) {
         break;
       }
       signIn(input.value.trim());

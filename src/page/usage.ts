@@ -1,6 +1,6 @@
 import type { ExportJobs } from "../client/index.ts";
 import type { UsageReport } from "../contract/usage.ts";
-import { h, messageOf } from "./dom.ts";
+import { formatBytes, h, messageOf } from "./dom.ts";
 
 const svgNamespace = "http://www.w3.org/2000/svg";
 const [width, height, foot] = [720, 180, 20];
@@ -32,7 +32,7 @@ function toDays({ data }: UsageReport): Day[] {
 function toChart(days: readonly Day[]): SVGElement {
   const chart = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "GPU seconds per day" });
   const most = Math.max(1, ...days.map(({ gpuSeconds }) => gpuSeconds));
-  const step = width / Math.max(7, days.length);
+  const step = width / Math.max(14, days.length);
   for (const [index, { day, gpuSeconds }] of days.entries()) {
     const tall = ((height - foot - 14) * gpuSeconds) / most;
     const x = index * step;
@@ -46,13 +46,9 @@ function toChart(days: readonly Day[]): SVGElement {
 }
 
 function toTable(days: readonly Day[]): HTMLElement {
-  const head = ["Day", "Jobs", "GPU seconds", "MB made"].map((text) => h("th", { scope: "col" }, text));
+  const head = ["Day", "Jobs", "GPU seconds", "Made"].map((text) => h("th", { scope: "col" }, text));
   const rows = days.map(({ day, jobs, gpuSeconds, bytes }) =>
-    h(
-      "tr",
-      {},
-      ...[day, String(jobs), gpuSeconds.toFixed(1), (bytes / 1e6).toFixed(1)].map((text) => h("td", {}, text)),
-    ),
+    h("tr", {}, ...[day, String(jobs), gpuSeconds.toFixed(1), formatBytes(bytes)].map((text) => h("td", {}, text))),
   );
   return h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
 }

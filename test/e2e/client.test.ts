@@ -58,19 +58,21 @@ describe("the client", () => {
     const job = await running;
     expect(job).toMatchObject({ status: "complete", progress: 100 });
     expect(events.at(-1)).toMatchObject({ type: "complete", job_id: job.id });
-    expect(await (await exports.download(job.id)).text()).toBe("a rendered video");
-    expect((await exports.history(job.id)).at(-1)?.type).toBe("complete");
-    expect((await exports.amend(job.id, { acknowledged: true, metadata: { seen: 1 } })).acknowledged_at).not.toBeNull();
-    await exports.delete(job.id);
-    await expect(exports.get(job.id)).rejects.toMatchObject({ code: "not_found", status: 404 });
+    expect(await (await exports.output.download(job.id)).text()).toBe("a rendered video");
+    expect((await exports.jobs.history(job.id)).at(-1)?.type).toBe("complete");
+    expect(
+      (await exports.jobs.amend(job.id, { acknowledged: true, metadata: { seen: 1 } })).acknowledged_at,
+    ).not.toBeNull();
+    await exports.jobs.delete(job.id);
+    await expect(exports.jobs.get(job.id)).rejects.toMatchObject({ code: "not_found", status: 404 });
   });
 
   it("lists page by page, filtered", async () => {
     const made = await Promise.all(
-      Array.from({ length: 5 }, () => exports.create({ ...annotate(key), project_id: 2, metadata: { round: 1 } })),
+      Array.from({ length: 5 }, () => exports.jobs.create({ ...annotate(key), project_id: 2, metadata: { round: 1 } })),
     );
     const ids: string[] = [];
-    for await (const { id } of exports.list({
+    for await (const { id } of exports.jobs.list({
       projectId: 2,
       status: "active",
       metadata: { round: "1" },
@@ -80,17 +82,17 @@ describe("the client", () => {
     }
     expect(ids.toSorted()).toEqual(made.map(({ id }) => id).toSorted());
     for (const { id } of made) {
-      expect((await exports.cancel(id)).status).toBe("cancelled");
+      expect((await exports.jobs.cancel(id)).status).toBe("cancelled");
     }
   });
 
   it("tells what is wrong in words and by code, and a failed job from a failed request", async () => {
     const bad = { ...annotate(key), params: { clips: [] } };
-    const refused = await exports.create(bad).catch((error: unknown) => error);
+    const refused = await exports.jobs.create(bad).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(ExportJobsError);
     expect(refused).toMatchObject({ code: "validation_failed", errors: [{ pointer: "/params/clips" }] });
     const stranger = new ExportJobs({ url: stack.url, token: async () => "ej_nobody_0123456789abcdef" });
-    await expect(stranger.get("x")).rejects.toMatchObject({ code: "unauthenticated" });
+    await expect(stranger.jobs.get("x")).rejects.toMatchObject({ code: "unauthenticated" });
     const running = exports.run(annotate(key));
     const failing = takeRun(stack).then((run) => finishRun(stack, run, null, { error: "invalid_params: too short" }));
     await expect(running).rejects.toBeInstanceOf(JobFailedError);
@@ -98,7 +100,7 @@ describe("the client", () => {
   });
 
   it("stops when it is told to", async () => {
-    const { id } = await exports.create(annotate(key));
+    const { id } = await exports.jobs.create(annotate(key));
     const abort = new AbortController();
     const watching = (async () => {
       for await (const event of exports.watch(id, { signal: abort.signal })) {
@@ -106,7 +108,7 @@ describe("the client", () => {
       }
     })();
     await expect(watching).rejects.toThrow(`enough of ${id}`);
-    await exports.cancel(id);
+    await exports.jobs.cancel(id);
   });
 
   it("goes on by long poll where no stream comes through", async () => {
@@ -115,7 +117,7 @@ describe("the client", () => {
         ? Promise.reject(new TypeError("a proxy in between"))
         : fetch(input, init)) as typeof fetch;
     const behind = new ExportJobs({ url: stack.url, token: stack.apiKey, fetch: noStreams });
-    const { id } = await behind.create(annotate(key));
+    const { id } = await behind.jobs.create(annotate(key));
     const types: string[] = [];
     const watching = (async () => {
       for await (const { type } of behind.watch(id)) {
@@ -148,7 +150,7 @@ describe("a watch over a line that breaks", () => {
   it("loses nothing and doubles nothing in 200 cuts", async () => {
     const proxy = await startCuttingProxy(stack.url, new Random(5), 120);
     const watcher = new ExportJobs({ url: proxy.url, token: stack.apiKey });
-    const jobs = await Promise.all(Array.from({ length: 10 }, () => exports.create(annotate(key))));
+    const jobs = await Promise.all(Array.from({ length: 10 }, () => exports.jobs.create(annotate(key))));
     const seen = new Map(jobs.map(({ id }) => [id, [] as JobEvent[]]));
     const watching = jobs.map(async ({ id }) => {
       for await (const event of watcher.watch(id)) {
@@ -169,7 +171,7 @@ describe("a watch over a line that breaks", () => {
       const seqs = events.map(({ seq }) => seq);
       expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
       expect(events.at(-1)).toMatchObject({ type: "complete", progress: 100 });
-      const logged = (await exports.history(id)).filter(({ seq }) => seq > (seqs[0] ?? 0));
+      const logged = (await exports.jobs.history(id)).filter(({ seq }) => seq > (seqs[0] ?? 0));
       expect(logged.filter(({ seq }) => !seqs.includes(seq))).toEqual([]);
     }
   }, 120_000);
@@ -186,7 +188,7 @@ describe("a watch over a line that breaks", () => {
     })().catch(() => undefined);
     const ids: string[] = [];
     for (let count = 0; count < 6; count++) {
-      const { id } = await exports.create({ ...annotate(key), project_id: 77 });
+      const { id } = await exports.jobs.create({ ...annotate(key), project_id: 77 });
       ids.push(id);
       await render(["a", "b"]);
       await sleep(200);
