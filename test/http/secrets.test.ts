@@ -168,7 +168,8 @@ describe("rate limits", () => {
     expect(first.headers.get("ratelimit-policy")).toBe('"api";q=12000;w=60');
     expect(first.headers.get("ratelimit")).toMatch(/^"api";r=11999;t=\d+$/);
     const second = await limited("/api/jobs/x", bearer(busy));
-    expect(second.headers.get("ratelimit")).toMatch(/^"api";r=11998;t=\d+$/);
+    // A new window may have begun between the two.
+    expect(second.headers.get("ratelimit")).toMatch(/^"api";r=1199[89];t=\d+$/);
     const other = await limited("/api/jobs/x", bearer(calm));
     expect(other.headers.get("ratelimit")).toMatch(/r=11999/);
   });
@@ -176,7 +177,8 @@ describe("rate limits", () => {
   it("hold an address that goes on guessing keys", async () => {
     const guess = () => limited("/api/jobs", { ...bearer("ej_x_AAAAAAAAAAAAAAAA"), "cf-connecting-ip": "203.0.113.9" });
     let last = await guess();
-    for (let count = 0; count < 1300 && last.status === 401; count++) {
+    // More than two windows hold, should the first end on the way.
+    for (let count = 0; count < 2500 && last.status === 401; count++) {
       last = await guess();
     }
     expect(last.status).toBe(429);
@@ -185,5 +187,5 @@ describe("rate limits", () => {
     expect(await last.json()).toMatchObject({ code: "rate_limited" });
     const elsewhere = await limited("/api/jobs", { "cf-connecting-ip": "203.0.113.10" });
     expect(elsewhere.status).toBe(401);
-  });
+  }, 60_000);
 });
