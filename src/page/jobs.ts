@@ -1,4 +1,4 @@
-import type { ExportJobs, Job, JobEvent, ListOptions } from "../client/index.ts";
+import { type ExportJobs, ExportJobsError, type Job, type JobEvent, type ListOptions } from "../client/index.ts";
 import { choice, field, formatEta, formatTime, h, inPlainWords, messageOf, numberInput } from "./dom.ts";
 import { chooseProject, readProject } from "./session.ts";
 
@@ -114,6 +114,18 @@ async function fill(client: ExportJobs, options: ListOptions, jobs: Map<string, 
   }
 }
 
+/** Null for a job that was removed meanwhile. */
+async function findJob(client: ExportJobs, id: string, signal: AbortSignal): Promise<Job | null> {
+  try {
+    return await client.jobs.get(id, { signal });
+  } catch (error) {
+    if (error instanceof ExportJobsError && error.status === 404) {
+      return null;
+    }
+    throw error;
+  }
+}
+
 async function follow(
   client: ExportJobs,
   projectId: number,
@@ -127,7 +139,12 @@ async function follow(
     const isOver = event.type !== "status" && event.type !== "progress";
     // What an event does not tell, like the ETA of a job that just began, the job does.
     const isAskedFor = !known || isOver || known.stage !== event.stage;
-    const job = isAskedFor ? await client.jobs.get(event.job_id, { signal }) : withEvent(known, event);
+    const job = isAskedFor ? await findJob(client, event.job_id, signal) : withEvent(known, event);
+    if (!job) {
+      jobs.delete(event.job_id);
+      draw();
+      continue;
+    }
     const isActive = job.status === "pending" || job.status === "processing";
     const fits = wanted.status === "all" || wanted.status === job.status || (wanted.status === "active" && isActive);
     if (fits && (wanted.type === "all" || wanted.type === job.type)) {
