@@ -93,7 +93,9 @@ describe("GET /api/projects/:project_id/events", () => {
     const theirs = await createJob({ project_id: 504, user_id: "noah" });
     const user = await watchProject(504, bearer(await newJwt({ sub: "mia" })));
     const rival = await watchProject(504, bearer(await newKey({ tenantId: "rival" })));
-    for (const { id } of [mine, theirs]) {
+    // A job that begins now is told of to all who watch the project.
+    const later = await createJob({ project_id: 504, user_id: "noah" });
+    for (const { id } of [later, theirs, mine]) {
       await api(`/api/jobs/${id}/cancel`, { method: "POST" });
     }
     await until(() => user.told.some(({ type }) => type === "cancelled"));
