@@ -56,7 +56,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{client,contract,core,runpod,local,docs,faults}/**/*.test.ts"],
+          include: ["test/{contract,core,runpod,local,docs,faults}/**/*.test.ts"],
           testTimeout: 60_000,
         },
       },
