@@ -1,12 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Api } from "../local/api.ts";
+import { listRuntimes, memoryOf } from "../local/memory.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import type { CreatedJob } from "../src/contract/create-job.ts";
 import { JobEvent } from "../src/contract/event.ts";
 import { takeRun } from "../test/e2e/handler.ts";
+import { quantile } from "./statistics.ts";
 
 const help = `From progress posted to frame received: a thousand watchers of one job beside one, in interleaved rounds.
 
@@ -34,23 +36,8 @@ async function watch(job: CreatedJob): Promise<Watcher> {
   return { socket, frames };
 }
 
-/** Resident memory of the Worker's runtime, in bytes. Linux only. */
-function memoryOf(group: number): number {
-  const read = (path: string) => {
-    try {
-      return readFileSync(`/proc/${path}`, "utf8");
-    } catch {
-      return "";
-    }
-  };
-  const own = readdirSync("/proc").filter((id) => {
-    const [, , pgrp] = read(`${id}/stat`)
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return Number(pgrp) === group && read(`${id}/comm`).startsWith("workerd");
-  });
-  const sizes = own.map((id) => Number(/VmRSS:\s+(\d+)/.exec(read(`${id}/status`))?.[1] ?? 0) * 1024);
-  return sizes.reduce((sum, size) => sum + size, 0);
+function memoryOfGroup(group: number): number {
+  return listRuntimes(group).reduce((sum, id) => sum + memoryOf(id, "VmRSS"), 0);
 }
 
 /** The milliseconds from each update of progress to each watcher's frame; a frame that did not come is an error. */
@@ -58,13 +45,13 @@ async function measure(stack: Stack, api: Api, key: string, count: number) {
   const params = { highlight_regions: [], effect_type: "blur" };
   const job = await api.createJob({ type: "overlay", params, project_id: 1, input_video_key: key });
   const { input } = await takeRun(stack);
-  const before = memoryOf(stack.workerGroup());
+  const before = memoryOfGroup(stack.workerGroup());
   const watchers: Watcher[] = [];
   while (watchers.length < count) {
     const batch = Array.from({ length: Math.min(50, count - watchers.length) }, () => watch(job));
     watchers.push(...(await Promise.all(batch)));
   }
-  const memory = (memoryOf(stack.workerGroup()) - before) / count;
+  const memory = (memoryOfGroup(stack.workerGroup()) - before) / count;
   const times: number[] = [];
   let missing = 0;
   for (let progress = 1; progress <= updates; progress++) {
@@ -82,11 +69,6 @@ async function measure(stack: Stack, api: Api, key: string, count: number) {
   }
   await api.cancelJob(job.id);
   return { times, missing, memory };
-}
-
-function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 async function main(count: number): Promise<void> {

@@ -7,6 +7,7 @@ import { type Stack, startStack } from "../local/stack.ts";
 import type { CreatedJob } from "../src/contract/create-job.ts";
 import { JobEvent } from "../src/contract/event.ts";
 import { HandlerInput } from "../src/contract/handler.ts";
+import { quantile } from "./statistics.ts";
 
 const help = `How long RunPod's webhook takes to become the watcher's complete frame, on this machine.
 
@@ -51,11 +52,6 @@ async function time(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
   return performance.now() - started;
-}
-
-function quantile(values: number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
 function print(name: string, values: number[], base: number[]): void {

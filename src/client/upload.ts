@@ -114,8 +114,11 @@ async function begin(transport: Transport, file: Named, options: UploadOptions, 
 /** Uploads a file, in parts when it is large; a large one that was begun before goes on where it was. */
 export async function uploadFile(transport: Transport, file: Named, options: UploadOptions): Promise<Upload> {
   const { storage = browserStorage(), signal, onProgress, projectId } = options;
+  // A blob without a name is like any other of its size: another's parts must not get mixed with its own.
+  const isKnown = file.name !== undefined && file.lastModified !== undefined;
+  const memory = isKnown ? (storage ?? null) : null;
   const key = ["export-jobs", projectId, file.name, file.size, file.lastModified].join(":");
-  const upload = await begin(transport, file, options, key);
+  const upload = await begin(transport, file, { ...options, storage: memory }, key);
   const { url, parts = [], part_size: partSize = file.size, uploaded_parts: there = [], complete_url } = upload;
   const sent = new Map<number, number>();
   const note = (number: number, bytes: number) => {
@@ -143,7 +146,7 @@ export async function uploadFile(transport: Transport, file: Named, options: Upl
   if (upload.status === "pending" && complete_url) {
     await transport.send(complete_url, { method: "POST", isSafe: true, signal });
   }
-  storage?.removeItem(key);
+  memory?.removeItem(key);
   onProgress?.(file.size, file.size);
   return { ...upload, status: "complete" };
 }

@@ -211,6 +211,12 @@ export function findAttempt(job: JobState, number: number): Attempt | undefined 
   return job.attempts[number - 1];
 }
 
+/** Whether an attempt's work is still wanted: the job goes on, and this is the attempt that it goes on with (I5). */
+export function isWanted(job: JobState | null, { attempt, nonce }: { attempt: number; nonce: string }): boolean {
+  const current = job?.attempts.at(-1);
+  return Boolean(job && !isFinal(job.status) && current?.number === attempt && current.nonce === nonce);
+}
+
 /** Final, projected work done, no run left that could cost a GPU: only such a job sleeps without an alarm (I8, I11). */
 export function isSettleable(job: JobState): boolean {
   return isFinal(job.status) && job.obligations.length === 0 && job.attempts.every(({ phase }) => phase === "closed");

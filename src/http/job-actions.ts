@@ -2,8 +2,8 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { AmendJob } from "../contract/amend-job.ts";
 import { Job } from "../contract/job.ts";
-import type { AmendmentRefusal } from "../object/export-job.ts";
-import { toJobSpec } from "../object/job-spec.ts";
+import type { AmendmentRefusal } from "../core/amendment.ts";
+import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import type { AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
 import { etagOf, JobPath, requireRow, toJobNow } from "./find-job.ts";
@@ -75,6 +75,7 @@ const deleteJobRoute = createRoute({
 });
 
 const refusals: Readonly<Record<AmendmentRefusal, () => AppError>> = {
+  gone: () => new AppError("not_found"),
   changed_meanwhile: () => new AppError("precondition_failed", { detail: "The job has another version by now." }),
   too_many_labels: () => {
     const errors = [{ pointer: "/metadata", detail: "makes more than 50 labels" }];
@@ -87,7 +88,10 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
     const row = await requireRow(c, c.req.valid("param").id);
     const { metadata: labels = null, acknowledged = null } = c.req.valid("json");
     const change = { labels, acknowledged, knownVersions: readIfMatch(c.req.header("if-match")) };
-    const amended = await jobObject(c.env, row.id).amend(toJobSpec(row), change, row.metadata);
+    const amended = await jobObject(c.env, row.id).amend(toJobSpec(row), change, {
+      isNew: mayBegin(row),
+      metadata: row.metadata,
+    });
     if (typeof amended === "string") {
       throw refusals[amended]();
     }

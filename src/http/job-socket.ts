@@ -1,5 +1,5 @@
 import { JobEvent } from "../contract/event.ts";
-import { toJobSpec } from "../object/job-spec.ts";
+import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext } from "./app-env.ts";
 import { jobObject } from "./job-object.ts";
@@ -21,7 +21,7 @@ export async function openSocket(c: AppContext, row: ExportJobRow, { after, more
   const url = `https://export-job/watch?${query.toString()}`;
   const connect = () => jobObject(c.env, row.id).fetch(url, { headers: { upgrade: "websocket" } });
   const response = await connect();
-  if (response.status !== 404 || row.status !== "pending") {
+  if (response.status !== 404 || !mayBegin(row)) {
     return requireAnswer(response);
   }
   await jobObject(c.env, row.id).start(toJobSpec(row));

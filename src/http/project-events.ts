@@ -5,7 +5,7 @@ import type { JobEvent } from "../contract/event.ts";
 import { activeStatuses } from "../contract/job.ts";
 import { type Caller, callerUser, mayUseProject } from "../core/access.ts";
 import { toTimestamp } from "../core/time.ts";
-import { toJobSpec } from "../object/job-spec.ts";
+import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { projectStreamOf } from "../object/project-stream.ts";
 import { openDatabase } from "../store/database.ts";
 import { listJobs } from "../store/list-jobs.ts";
@@ -70,7 +70,7 @@ async function listGreeted(c: AppContext, projectId: number): Promise<ExportJobR
 
 async function greet(c: AppContext, projectId: number): Promise<JobEvent[]> {
   const rows = await listGreeted(c, projectId);
-  const events = await Promise.all(rows.map((row) => jobObject(c.env, row.id).follow(toJobSpec(row))));
+  const events = await Promise.all(rows.map((row) => jobObject(c.env, row.id).follow(toJobSpec(row), mayBegin(row))));
   return events.flatMap((event) => event ?? []);
 }
 

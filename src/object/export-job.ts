@@ -1,9 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import { type LabelChanges, Metadata, mergeLabels } from "../contract/common.ts";
+import type { Metadata } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
+import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendment.ts";
 import { describeError } from "../core/errors.ts";
 import { eventTypeOf, toEvent } from "../core/events.ts";
-import { canReopen, isFinal, type JobSpec, type JobState } from "../core/job-state.ts";
+import { canReopen, isFinal, isWanted, type JobSpec, type JobState } from "../core/job-state.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
@@ -18,16 +19,8 @@ import { newOutputLink } from "./links.ts";
 import type { Ports } from "./ports.ts";
 import { ProjectRelay } from "./project-relay.ts";
 import { toProjection } from "./projection.ts";
-import { maxWatchers, Watchers } from "./watchers.ts";
+import { closeBack, Watchers } from "./watchers.ts";
 import { WebhookRelay } from "./webhook-relay.ts";
-
-/** What an owner changes of a job, in any of its states, if it still has one of the versions that they know. */
-export type Amendment = Readonly<{
-  labels: LabelChanges | null;
-  acknowledged: boolean | null;
-  knownVersions: readonly number[] | null;
-}>;
-export type AmendmentRefusal = "changed_meanwhile" | "too_many_labels";
 
 /**
  * One export job: the single writer of its state. This class only joins the engine to Cloudflare's events; every
@@ -47,7 +40,7 @@ export class ExportJob extends DurableObject<Env> {
     this.#journal = new Journal(context.storage);
     this.#relay = new ProjectRelay(env, context, () => this.#engine.job?.spec ?? null);
     this.#watchers = new Watchers(context, this.#relay, (event) => this.#decorate(event));
-    this.#webhooks = new WebhookRelay(env);
+    this.#webhooks = new WebhookRelay(env, context);
     const listeners = { watchers: this.#watchers, webhooks: this.#webhooks };
     const ports = newCloudflarePorts(env, this.#settings, this.#journal, listeners);
     this.#engine = new Engine(this.adaptPorts(ports));
@@ -102,14 +95,14 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** The handler's progress; `cancel` tells it that nobody wants its work any more. */
-  progress({ attempt, nonce }: AttemptRef, report: ProgressReport): { cancel: boolean } {
-    const wasWanted = this.#isWanted(attempt, nonce);
-    if (wasWanted) {
-      this.#engine.apply({ kind: "progress", attempt, nonce, report });
-      this.#advance();
-      this.#tellProgress();
+  progress(ref: AttemptRef, report: ProgressReport): { cancel: boolean } {
+    if (!isWanted(this.#engine.job, ref)) {
+      return { cancel: true };
     }
-    return { cancel: !wasWanted };
+    this.#engine.apply({ kind: "progress", attempt: ref.attempt, nonce: ref.nonce, report });
+    this.#advance();
+    this.#webhooks.tellProgress(this.#engine.job);
+    return { cancel: false };
   }
 
   /** Ends the job for its user. @returns the job as it is then, whether or not it was this call that ended it */
@@ -123,24 +116,22 @@ export class ExportJob extends DurableObject<Env> {
 
   /**
    * Changes what belongs to the owner; a job that never started is begun first.
-   * @param change what is to be; null for what stays
-   * @param original the labels that the job was created with
+   * @param row whether the job may be begun, and the labels that it was created with
    */
-  async amend(spec: JobSpec, change: Amendment, original: Metadata): Promise<JobProjection | AmendmentRefusal> {
-    this.start(spec);
-    const job = this.#jobOf(spec.tenantId);
-    if (!job || (change.knownVersions && !change.knownVersions.includes(job.version))) {
-      return "changed_meanwhile";
+  async amend(
+    spec: JobSpec,
+    change: Amendment,
+    row: { isNew: boolean; metadata: Metadata },
+  ): Promise<JobProjection | AmendmentRefusal> {
+    const signal = toAmended(this.#begin(spec, row.isNew), change, row.metadata);
+    if (typeof signal === "string") {
+      return signal;
     }
-    const metadata = change.labels && mergeLabels(job.metadata ?? original, change.labels);
-    if (metadata && !Metadata.safeParse(metadata).success) {
-      return "too_many_labels";
-    }
-    this.#engine.apply({ kind: "amended", metadata, acknowledged: change.acknowledged });
+    this.#engine.apply(signal);
     // A read of a final job asks D1 alone.
     await this.#engine.project();
     this.#advance();
-    return this.#engine.job ? toProjection(this.#engine.job) : "changed_meanwhile";
+    return this.read(spec.tenantId) ?? "gone";
   }
 
   /** Starts another try of a job that failed or was cancelled. @returns null when it did neither */
@@ -164,9 +155,7 @@ export class ExportJob extends DurableObject<Env> {
    * @param row what D1 has: whether it is still to be begun, and its version, which is behind ours after a lost write
    */
   async wake(spec: JobSpec, row: { isNew: boolean; version: number }): Promise<void> {
-    if (row.isNew) {
-      this.start(spec);
-    }
+    this.#begin(spec, row.isNew);
     this.#engine.apply({ kind: "d1_seen", version: row.version });
     await this.#engine.advance();
   }
@@ -193,9 +182,8 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
-  async follow(spec: JobSpec): Promise<JobEvent | null> {
-    this.start(spec);
-    const job = this.#jobOf(spec.tenantId);
+  async follow(spec: JobSpec, isNew: boolean): Promise<JobEvent | null> {
+    const job = this.#begin(spec, isNew);
     this.#relay.follow();
     return job && this.#decorate(toEvent(job, eventTypeOf(job, "status")));
   }
@@ -205,32 +193,17 @@ export class ExportJob extends DurableObject<Env> {
     return this.#jobOf(tenantId) ? this.#journal.listEvents(seq) : [];
   }
 
-  /**
-   * Only for WebSocket upgrades, which RPC cannot carry; `?after=` is the last event the watcher saw. 204 when that was
-   * the last of all and the watcher asked with `?more=only`.
-   */
+  /** Only for WebSocket upgrades, which RPC cannot carry. */
   override async fetch(request: Request): Promise<Response> {
     const query = new URL(request.url).searchParams;
     const job = this.#jobOf(query.get("tenant") ?? "");
-    if (!job) {
-      return new Response(null, { status: 404 });
-    }
-    const after = query.get("after");
-    const isOver = after !== null && Number(after) >= job.lastSeq && isFinal(job.status);
-    if (isOver && query.get("more") === "only") {
-      return new Response(null, { status: 204 });
-    }
-    if (this.#watchers.count >= maxWatchers) {
-      return new Response(null, { status: 429 });
-    }
-    const missed = after === null ? null : this.#journal.listEvents(Number(after));
-    const webSocket = await this.#watchers.accept(job, missed);
-    return new Response(null, { status: 101, webSocket });
+    return job
+      ? this.#watchers.answer(job, query, (after) => this.#journal.listEvents(after))
+      : new Response(null, { status: 404 });
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-    // 1005 and 1006 only report that no code came; they must not be sent.
-    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    closeBack(socket, code);
   }
 
   /** Must not throw: the runtime gives up on an alarm after six failures. So it sets the next one first. */
@@ -248,28 +221,22 @@ export class ExportJob extends DurableObject<Env> {
     }
   }
 
+  #begin(spec: JobSpec, isNew: boolean): JobState | null {
+    if (isNew) {
+      this.start(spec);
+    }
+    return this.#jobOf(spec.tenantId);
+  }
+
   #jobOf(tenantId: string): JobState | null {
     const { job } = this.#engine;
     return job?.spec.tenantId === tenantId ? job : null;
-  }
-
-  #isWanted(attempt: number, nonce: string): boolean {
-    const { job } = this.#engine;
-    const current = job?.attempts.at(-1);
-    return Boolean(job && !isFinal(job.status) && current?.number === attempt && current.nonce === nonce);
   }
 
   /** Works on behind the answer. If the object dies meanwhile, the alarm saved with the last state takes over. */
   #advance(): void {
     if (this.#engine.isDue()) {
       this.ctx.waitUntil(this.#engine.advance().catch((error: unknown) => logFailure("advance", error)));
-    }
-  }
-
-  #tellProgress(): void {
-    if (this.#engine.job) {
-      const telling = this.#webhooks.tellProgress(this.#engine.job);
-      this.ctx.waitUntil(telling.catch((error: unknown) => logFailure("webhooks", error)));
     }
   }
 

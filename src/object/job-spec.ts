@@ -2,6 +2,14 @@ import { usualWebhookEvents } from "../contract/webhook.ts";
 import type { JobSpec, StoredOutput } from "../core/job-state.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 
+/**
+ * Whether a row may begin its job in an object that holds none: one that has got further has an object, and if that is
+ * gone, the job was just removed and must not come back.
+ */
+export function mayBegin({ status, reusedFrom }: ExportJobRow): boolean {
+  return status === "pending" || reusedFrom !== null;
+}
+
 /** What a job's object needs of its row: enough to begin the job from the row alone. */
 export function toJobSpec(row: ExportJobRow): JobSpec {
   return {

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { JobEvent } from "../contract/event.ts";
-import { maxWatchers } from "./watchers.ts";
+import { closeBack, maxWatchers } from "./watchers.ts";
 
 /** An event on its way to those who watch a project, with the user who may see it. */
 export type ProjectEvent = Readonly<{ user_id: string | null; event: JobEvent }>;
@@ -36,7 +36,6 @@ export class ProjectStream extends DurableObject<Env> {
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
-    // 1005 and 1006 only report that no code came; they must not be sent.
-    socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    closeBack(socket, code);
   }
 }

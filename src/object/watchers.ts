@@ -40,6 +40,23 @@ export class Watchers {
   }
 
   /**
+   * The answer to a watcher. `after` in its query is the last event that it saw: 204 when that was the last of all and it
+   * asked with `more=only`; 429 when it is one too many.
+   */
+  async answer(job: JobState, query: URLSearchParams, listEvents: (after: number) => JobEvent[]): Promise<Response> {
+    const after = query.get("after");
+    const isOver = after !== null && Number(after) >= job.lastSeq && isFinal(job.status);
+    if (isOver && query.get("more") === "only") {
+      return new Response(null, { status: 204 });
+    }
+    if (this.count >= maxWatchers) {
+      return new Response(null, { status: 429 });
+    }
+    const webSocket = await this.accept(job, after === null ? null : listEvents(Number(after)));
+    return new Response(null, { status: 101, webSocket });
+  }
+
+  /**
    * Takes in a watcher: what it missed after the event it saw last, or the job as it is now.
    * @param missed the logged events after the last one seen; null for a new watcher
    */
@@ -113,6 +130,11 @@ export class Watchers {
       }
     }
   }
+}
+
+/** Answers a watcher's goodbye. 1005 and 1006 only report that no code came; they must not be sent. */
+export function closeBack(socket: WebSocket, code: number): void {
+  socket.close(code === 1005 || code === 1006 ? normalClosure : code);
 }
 
 /** The first frames of a watcher: always the state, and for a job that is over its final event too (I16). */

@@ -16,11 +16,13 @@ const typesByStatus: Readonly<Partial<Record<JobState["status"], WebhookEventTyp
 /** A job's way to those who asked for webhooks. */
 export class WebhookRelay {
   readonly #env: Env;
+  readonly #context: DurableObjectState;
   #wantsProgress = false;
   #progressAt = 0;
 
-  constructor(env: Env) {
+  constructor(env: Env, context: DurableObjectState) {
     this.#env = env;
+    this.#context = context;
   }
 
   /** Tells of the job's status, and learns who wants to hear of progress. @throws when that is not durable */
@@ -32,11 +34,11 @@ export class WebhookRelay {
   }
 
   /** Behind the progress that it tells of; a message that gets lost is followed by the next. */
-  async tellProgress(job: JobState): Promise<void> {
+  tellProgress(job: JobState | null): void {
     const now = Date.now();
-    if (this.#wantsProgress && now - this.#progressAt >= progressPauseMs) {
+    if (job && this.#wantsProgress && now - this.#progressAt >= progressPauseMs) {
       this.#progressAt = now;
-      this.#wantsProgress = await this.#publish("job.progress", job);
+      this.#context.waitUntil(this.#publish("job.progress", job).catch(() => undefined));
     }
   }
 

@@ -2,7 +2,7 @@ import { describeError } from "../core/errors.ts";
 import { toTimestamp } from "../core/time.ts";
 import { getSettings } from "../env.ts";
 import { log } from "../log.ts";
-import { toJobSpec } from "../object/job-spec.ts";
+import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { openDatabase } from "../store/database.ts";
 import { listSilentJobs } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
@@ -39,8 +39,7 @@ export async function sweep(env: Env, now: number, { pageSize, maxPages } = usua
 /** One job that cannot be woken must not keep the others asleep; the next sweep comes back to it. */
 async function wake(env: Env, row: ExportJobRow): Promise<void> {
   try {
-    // A row of a later state has an object; if that is gone, the job was just removed and must not begin anew.
-    const isNew = row.status === "pending";
+    const isNew = mayBegin(row);
     await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(row.id)).wake(toJobSpec(row), { isNew, version: row.version });
   } catch (error) {
     log("warn", "failure", { during: "sweep", job_id: row.id, message: describeError(error) });

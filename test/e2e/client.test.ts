@@ -99,6 +99,30 @@ describe("the client", () => {
     await failing;
   });
 
+  it("goes on with a large upload where it was broken off, and mixes no two files", async () => {
+    const size = 96_000_000;
+    const file = new File([new Uint8Array(size).fill(7)], "large.mp4", { type: "video/mp4", lastModified: 1 });
+    const kept = new Map<string, string>();
+    const storage = {
+      getItem: (name: string) => kept.get(name) ?? null,
+      setItem: (name: string, value: string) => void kept.set(name, value),
+      removeItem: (name: string) => void kept.delete(name),
+    };
+    const abort = new AbortController();
+    const onProgress = (sent: number) => sent > 0 && abort.abort(new Error("the tab was closed"));
+    const broken = exports.upload(file, { projectId: 1, storage, signal: abort.signal, onProgress });
+    await expect(broken).rejects.toThrow("the tab was closed");
+    const [begun] = kept.values();
+    const steps: number[] = [];
+    const upload = await exports.upload(file, { projectId: 1, storage, onProgress: (sent) => steps.push(sent) });
+    expect(upload).toMatchObject({ id: begun, status: "complete", size });
+    expect(steps[0]).toBeGreaterThan(0);
+    expect([steps.at(-1), kept.size]).toEqual([size, 0]);
+    const nameless = new Blob(["a video"], { type: "video/mp4" });
+    const remembering = { ...storage, setItem: () => expect.unreachable("a blob without a name was remembered") };
+    await exports.upload(nameless, { projectId: 1, storage: remembering });
+  });
+
   it("stops when it is told to", async () => {
     const { id } = await exports.jobs.create(annotate(key));
     const abort = new AbortController();

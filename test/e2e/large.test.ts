@@ -1,19 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  createReadStream,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { createReadStream, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { Api } from "../../local/api.ts";
+import { listRuntimes, memoryOf } from "../../local/memory.ts";
 import { download, upload } from "../../local/render/transfer.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
 import { finishRun, takeRun } from "./handler.ts";
@@ -44,23 +36,10 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function readProc(path: string): string {
-  try {
-    return readFileSync(`/proc/${path}`, "utf8");
-  } catch {
-    return "";
-  }
-}
-
 /** How much the resident memory of a group's workerd processes grows at its peak during some work, in megabytes. */
 async function growthDuring(group: number, work: () => Promise<unknown>): Promise<number> {
-  const own = readdirSync("/proc").filter((id) => {
-    const [, , pgrp] = readProc(`${id}/stat`)
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return /^\d+$/.test(id) && Number(pgrp) === group && readProc(`${id}/comm`).startsWith("workerd");
-  });
-  const memory = (id: string) => Number(/VmHWM:\s+(\d+)/.exec(readProc(`${id}/status`))?.[1]) * 1024;
+  const own = listRuntimes(group);
+  const memory = (id: string) => memoryOf(id, "VmHWM");
   // "5" sets a process's peak back to what it holds now (proc(5), clear_refs).
   own.map((id) => writeFileSync(`/proc/${id}/clear_refs`, "5"));
   const before = own.map(memory);

@@ -82,6 +82,22 @@ describe.skipIf(!isThere)("the page", () => {
     await look("no-jobs");
   });
 
+  it("works by keyboard alone", async () => {
+    const focused = () => page.evaluate("document.activeElement?.textContent");
+    await page.reload();
+    for (let presses = 0; presses < 20 && (await focused()) !== "New export"; presses++) {
+      await page.keyboard.press("Shift+Tab");
+    }
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: /New export in project/ }).waitFor();
+    for (let presses = 0; presses < 20 && !(await focused())?.toString().startsWith("framing"); presses++) {
+      await page.keyboard.press("Tab");
+    }
+    await page.keyboard.press("ArrowDown");
+    await page.getByRole("group", { name: "Highlighted region" }).waitFor();
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+  });
+
   it("takes a video, shows the crop on it, exports it, and plays the result", async () => {
     await page.getByRole("link", { name: "New export" }).click();
     await page.locator("input[type=file]").setInputFiles(join(dir, "match.mp4"));

@@ -56,6 +56,27 @@ async function finish(id: string): Promise<void> {
   await waitForJob(id, ({ status }) => status === "complete");
 }
 
+describe("watchers of one job", () => {
+  it("are a thousand at most: one more is a 429, until one leaves", async () => {
+    const { id } = await createJob();
+    const watch = () => api(`/api/jobs/${id}/ws`, { headers: { upgrade: "websocket" } });
+    const sockets: WebSocket[] = [];
+    while (sockets.length < 1_000) {
+      const { webSocket } = await watch();
+      webSocket?.accept();
+      sockets.push(...(webSocket ? [webSocket] : []));
+    }
+    await expectProblem(await watch(), 429, "rate_limited");
+    sockets.pop()?.close(1000);
+    let status = 429;
+    while (status === 429) {
+      status = (await watch()).status;
+    }
+    expect(status).toBe(101);
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  }, 60_000);
+});
+
 describe("GET /api/jobs/:id/events as a stream", () => {
   it("begins with the state, tells every change once and ends after the final event", async () => {
     const { id } = await createJob();

@@ -227,6 +227,14 @@ describe("the sweep", () => {
       .bind(...Object.values({ ...row, settled_at: null }))
       .run();
     await sweep(env, later());
+    // Nor do those who read the row a moment before it went.
+    const path = `/api/jobs/${id}`;
+    const patch = { method: "PATCH", body: '{"acknowledged":true}', headers: { "content-type": "application/json" } };
+    await expectProblem(await api(path, patch), 404, "not_found");
+    const headers = { "last-event-id": `${Date.now()}.${id}.1` };
+    const stream = await api("/api/projects/7/events", { headers });
+    await scheduler.wait(50);
+    await stream.body?.cancel();
     expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read(tenantId)).toBeNull();
   });
 });

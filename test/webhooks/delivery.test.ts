@@ -6,7 +6,7 @@ import { z } from "zod";
 import { WebhookDeliveryList, WebhookEndpoint, WebhookMessage } from "../../src/contract/webhook.ts";
 import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
 import { bearer, newKey } from "../setup/callers.ts";
-import { call, framingParams } from "../setup/job.ts";
+import { call, finishRun, framingParams, writeOutput } from "../setup/job.ts";
 import { takeOwnRun } from "../setup/own-run.ts";
 
 const peers = String(Reflect.get(env, "PEERS_URL"));
@@ -96,6 +96,28 @@ describe("outgoing webhooks", () => {
       (all) => all.every(({ status }) => status === "delivered"),
     );
     expect(log.map(({ tries }) => tries.map(({ status }) => status))).toEqual([[204], [204]]);
+  });
+
+  it("tell of a job that is complete, with its output, and of one that failed, with its error", async () => {
+    const { endpoint, create } = await newTenant();
+    const name = crypto.randomUUID();
+    await endpoint(`ok/${name}`, ["job.complete", "job.error"]);
+    const messages = async () =>
+      (await received(`ok/${name}`)).map(({ body }) => WebhookMessage.parse(JSON.parse(body)));
+    const good = await create();
+    const run = await takeOwnRun(good.id);
+    await writeOutput({ ...run, webhook: "" });
+    await finishRun({ ...run, webhook: "" }, { output: {} });
+    const [complete] = await until(messages, (all) => all.length === 1);
+    expect(complete).toMatchObject({
+      type: "job.complete",
+      data: { id: good.id, progress: 100, output: { size: 16 } },
+    });
+    const bad = await create();
+    await finishRun({ ...(await takeOwnRun(bad.id)), webhook: "" }, { error: "invalid_params: too short" });
+    const all = await until(messages, (some) => some.length === 2);
+    const failed = all.find(({ data }) => data.id === bad.id);
+    expect(failed).toMatchObject({ type: "job.error", data: { status: "error", error: { code: "invalid_params" } } });
   });
 
   it("tell of progress at most once a second, and only who asked", async () => {
