@@ -45,6 +45,7 @@ const matrixSettings = {
   STATUS_TIMEOUT_MS: 200,
   SWEEP_AFTER_MS: 1,
   OUTPUT_WINDOW_MS: 100,
+  PROGRESS_FLUSH_MS: 50,
   /** Webhooks to a receiver on this machine. */
   ALLOW_PRIVATE_TARGETS: "on",
   PEERS_URL: `http://127.0.0.1:${process.env["PEERS_PORT_matrix"]}`,

@@ -33,7 +33,19 @@ export async function renderHandler(input: unknown, { signal }: RunTools): Promi
 
 async function work(job: HandlerInput, workDir: string, stop: AbortSignal): Promise<Record<string, unknown>> {
   const reporter = new ProgressReporter(job.progress_url);
-  const signal = AbortSignal.any([stop, reporter.cancelled]);
+  try {
+    return await renderAndUpload(job, workDir, reporter, AbortSignal.any([stop, reporter.cancelled]));
+  } finally {
+    reporter.close();
+  }
+}
+
+async function renderAndUpload(
+  job: HandlerInput,
+  workDir: string,
+  reporter: ProgressReporter,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   const inputFile = "input";
   reporter.report({ progress: 0, stage: "downloading" });
   await download(job.input_url, join(workDir, inputFile), signal);

@@ -1,22 +1,25 @@
-import { z } from "zod";
+import { ProgressAnswer, type ProgressUpdate } from "../../src/contract/handler.ts";
 
 const everyMs = 250;
-const Answer = z.object({ cancel: z.boolean() });
-
-type Update = { progress: number; stage: string; message?: string };
+/** The service's word that there is nothing more to tell (1000), or that another connection took over (4000). */
+const lastCloses: ReadonlySet<number> = new Set([1000, 4000]);
 
 /**
- * Tells the service how far a render is, by its `progress_url`. Lost updates do not matter: the next one says more.
- * The service's answer may say that nobody wants the work any more; then `cancelled` fires.
+ * Tells the service how far a render is, over one WebSocket to its `progress_url`. Lost updates do not matter: the next
+ * one says more, and connects anew. When the service says that nobody wants the work any more, `cancelled` fires.
  */
 export class ProgressReporter {
   readonly #url: string;
   readonly #cancel = new AbortController();
+  #socket: WebSocket | null = null;
+  #latest: ProgressUpdate | null = null;
   #lastAt = 0;
-  #lastStage = "";
+  #lastStage: string | undefined;
+  #isOver = false;
 
+  /** @param url the `progress_url` of the handler's input */
   constructor(url: string) {
-    this.#url = url;
+    this.#url = url.replace(/^http/, "ws");
   }
 
   get cancelled(): AbortSignal {
@@ -24,23 +27,44 @@ export class ProgressReporter {
   }
 
   /** Sends an update, unless one of the same stage has just been sent. */
-  report(update: Update): void {
+  report(update: ProgressUpdate): void {
     const now = Date.now();
-    if (update.stage === this.#lastStage && now - this.#lastAt < everyMs) {
+    if (this.#isOver || (update.stage === this.#lastStage && now - this.#lastAt < everyMs)) {
       return;
     }
     this.#lastAt = now;
     this.#lastStage = update.stage;
-    void this.#post(update).catch(() => {});
+    this.#latest = update;
+    this.#socket ??= this.#connect();
+    this.#flush(this.#socket);
   }
 
-  async #post(update: Update): Promise<void> {
-    const response = await fetch(this.#url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(update),
+  /** The work is done, or given up. */
+  close(): void {
+    this.#isOver = true;
+    this.#socket?.close();
+  }
+
+  #flush(socket: WebSocket): void {
+    if (this.#latest && socket.readyState === WebSocket.OPEN) {
+      socket.send(JSON.stringify(this.#latest));
+      this.#latest = null;
+    }
+  }
+
+  #connect(): WebSocket {
+    const socket = new WebSocket(this.#url);
+    socket.addEventListener("open", () => (this.#isOver ? socket.close() : this.#flush(socket)));
+    socket.addEventListener("message", ({ data }) => this.#listen(String(data)));
+    socket.addEventListener("close", ({ code }) => {
+      this.#socket = null;
+      this.#isOver ||= lastCloses.has(code);
     });
-    const answer = Answer.safeParse(await response.json());
+    return socket;
+  }
+
+  #listen(text: string): void {
+    const answer = ProgressAnswer.safeParse(JSON.parse(text));
     if (answer.success && answer.data.cancel) {
       this.#cancel.abort(new Error("The job was cancelled."));
     }

@@ -1,4 +1,6 @@
 import { JobEvent } from "../contract/event.ts";
+import type { AttemptRef } from "../core/tokens.ts";
+import { handlerPath } from "../object/handler-sockets.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext } from "./app-env.ts";
@@ -26,6 +28,13 @@ export async function openSocket(c: AppContext, row: ExportJobRow, { after, more
   }
   await jobObject(c.env, row.id).start(toJobSpec(row));
   return requireAnswer(await connect());
+}
+
+/** A socket of an attempt's handler into its job's object. */
+export function openHandlerSocket(c: AppContext, { jobId, attempt, nonce }: AttemptRef): Promise<Response> {
+  const query = new URLSearchParams({ attempt: String(attempt), nonce });
+  const url = `https://export-job${handlerPath}?${query.toString()}`;
+  return jobObject(c.env, jobId).fetch(url, { headers: { upgrade: "websocket" } });
 }
 
 function requireAnswer(response: Response): Response {

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { type FieldError, type Problem, type ProblemCode, problems } from "../contract/problem.ts";
+import { type FieldError, type ProblemCode, problems } from "../contract/problem.ts";
 import { describeError } from "../core/errors.ts";
+import { newProblem } from "../core/problem.ts";
 import { SettingsError } from "../env.ts";
 import { log } from "../log.ts";
 import { isDatabaseError } from "../store/database.ts";
@@ -42,17 +43,9 @@ function isObjectAway(error: unknown): boolean {
 }
 
 function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, headers }: Details): Response {
-  const { status, title, meaning } = problems[code];
+  const body = newProblem(problemBase(c), code, c.get("requestId"), { detail, errors });
+  const { status } = body;
   c.set("problemCode", code);
-  const body: Problem = {
-    type: `${problemBase(c)}/problems/${code}`,
-    title,
-    status,
-    detail: detail ?? meaning,
-    code,
-    request_id: c.get("requestId"),
-    ...(errors ? { errors } : {}),
-  };
   const retryAfter: Record<string, string> =
     status === 503 || status === 429 ? { "retry-after": retryAfterSeconds } : {};
   return new Response(JSON.stringify(body), {

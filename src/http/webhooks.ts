@@ -7,6 +7,7 @@ import { RunId, toProgressReport } from "../runpod/words.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { handlerJson } from "./body.ts";
 import { jobObject } from "./job-object.ts";
+import { openHandlerSocket } from "./job-socket.ts";
 import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
 import { AppError } from "./problem.ts";
 import { validationHook } from "./validation.ts";
@@ -46,6 +47,22 @@ const progressRoute = createRoute({
   },
 });
 
+const progressSocketRoute = createRoute({
+  method: "get",
+  path: "/webhooks/runpod/{token}/progress",
+  operationId: "reportProgressBySocket",
+  tags: ["runpod"],
+  summary: "A handler's progress by WebSocket",
+  description:
+    "One connection per attempt instead of a request per update. Each text message is a ProgressUpdate; one that is taken " +
+    "has no answer, one that is not is answered with a Problem. `ping` is answered with `pong`. When the work is not " +
+    'wanted any more comes `{"cancel": true}`, and the close with 1000. A newer connection of the same attempt closes ' +
+    "the older one with 4000.",
+  security: [],
+  request: { params: TokenPath },
+  responses: { 101: { description: "The WebSocket." }, ...problemAnswers("malformed_request", "not_found") },
+});
+
 /** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found` */
 async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef> {
   const attempt = await readAttemptToken(c.get("settings").signingKeys, token);
@@ -78,4 +95,12 @@ webhookRoutes.openapi(progressRoute, async (c) => {
   const attempt = await requireAttempt(c, c.req.valid("param").token);
   const report = toProgressReport(c.req.valid("json"));
   return c.json(await jobObject(c.env, attempt.jobId).progress(attempt, report), 200);
+});
+
+webhookRoutes.openapi(progressSocketRoute, async (c) => {
+  const attempt = await requireAttempt(c, c.req.valid("param").token);
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new AppError("malformed_request", { detail: "Connect with a WebSocket client, or POST." });
+  }
+  return openHandlerSocket(c, attempt);
 });

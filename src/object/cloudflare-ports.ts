@@ -7,6 +7,8 @@ import { openDatabase } from "../store/database.ts";
 import { projectJob } from "../store/jobs.ts";
 import { countUsage } from "../store/usage.ts";
 import { deleteVideo, findOutput } from "../store/videos.ts";
+import type { HandlerSockets } from "./handler-sockets.ts";
+import type { IdleCheckpoint } from "./idle-checkpoint.ts";
 import type { Journal } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 import { newRunRequest } from "./run-request.ts";
@@ -14,14 +16,19 @@ import type { Watchers } from "./watchers.ts";
 import type { WebhookRelay } from "./webhook-relay.ts";
 
 /** Who hears of a job. */
-export type Listeners = Readonly<{ watchers: Watchers; webhooks: WebhookRelay }>;
+export type Listeners = Readonly<{
+  watchers: Watchers;
+  handlers: HandlerSockets;
+  webhooks: WebhookRelay;
+  checkpoint: IdleCheckpoint;
+}>;
 
 /** The engine's ports to the real world. */
 export function newCloudflarePorts(
   env: Env,
   settings: Settings,
   journal: Journal,
-  { watchers, webhooks }: Listeners,
+  { watchers, handlers, webhooks, checkpoint }: Listeners,
 ): Ports {
   const { runpod, timers, endpointId } = settings;
   const db = openDatabase(env.DB);
@@ -43,8 +50,13 @@ export function newCloudflarePorts(
     deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
     notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
     broadcast: (event) => {
-      logTransition(event);
       watchers.broadcast(event);
+      if (event.type === "progress") {
+        checkpoint.touch();
+      } else {
+        logTransition(event);
+        handlers.follow(event);
+      }
     },
     isWatched: () => watchers.count > 0,
     warn: (message) => log("warn", "warning", { message }),
@@ -52,10 +64,8 @@ export function newCloudflarePorts(
 }
 
 /** Progress is no transition: a line per update would cost more than the update. */
-function logTransition({ type, job_id, attempt, status, stage, seq }: JobEvent): void {
-  if (type !== "progress") {
-    log("info", "transition", { job_id, attempt, job_status: status, stage, version: seq });
-  }
+function logTransition({ job_id, attempt, status, stage, seq }: JobEvent): void {
+  log("info", "transition", { job_id, attempt, job_status: status, stage, version: seq });
 }
 
 /** D1 and R2 can stall for a minute: the engine goes on without them and comes back. */

@@ -62,6 +62,13 @@ export class Engine {
     return true;
   }
 
+  /** Writes down what only memory knows. */
+  checkpoint(): void {
+    if (this.#job && this.#job.version > this.#savedVersion) {
+      this.#save(this.#job, { events: [] });
+    }
+  }
+
   /** The alarm that the storage holds, as found after a restart or set by someone else. */
   alarmIsAt(wakesAt: number | null): void {
     this.#wakesAt = wakesAt;

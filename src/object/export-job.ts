@@ -10,15 +10,17 @@ import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
 import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
-import { deleteJob, isReused, type JobProjection, unsettleJob } from "../store/jobs.ts";
-import { deleteVideo } from "../store/videos.ts";
+import { type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
+import { type AttemptKey, HandlerSockets, handlerPath, toAttemptKey } from "./handler-sockets.ts";
+import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { Journal } from "./journal.ts";
 import { newOutputLink } from "./links.ts";
 import type { Ports } from "./ports.ts";
 import { ProjectRelay } from "./project-relay.ts";
 import { toProjection } from "./projection.ts";
+import { removeJob } from "./removal.ts";
 import { closeBack, Watchers } from "./watchers.ts";
 import { WebhookRelay } from "./webhook-relay.ts";
 
@@ -32,6 +34,7 @@ export class ExportJob extends DurableObject<Env> {
   readonly #relay: ProjectRelay;
   readonly #webhooks: WebhookRelay;
   readonly #watchers: Watchers;
+  readonly #handlers: HandlerSockets;
   readonly #engine: Engine;
 
   constructor(context: DurableObjectState, env: Env) {
@@ -41,8 +44,13 @@ export class ExportJob extends DurableObject<Env> {
     this.#relay = new ProjectRelay(env, context, () => this.#engine.job?.spec ?? null);
     this.#watchers = new Watchers(context, this.#relay, (event) => this.#decorate(event));
     this.#webhooks = new WebhookRelay(env, context);
-    const listeners = { watchers: this.#watchers, webhooks: this.#webhooks };
-    const ports = newCloudflarePorts(env, this.#settings, this.#journal, listeners);
+    this.#handlers = new HandlerSockets(context, this.#settings.publicBaseUrl);
+    const ports = newCloudflarePorts(env, this.#settings, this.#journal, {
+      watchers: this.#watchers,
+      handlers: this.#handlers,
+      webhooks: this.#webhooks,
+      checkpoint: new IdleCheckpoint(this.#settings.timers.progressFlushMs, () => this.#checkpoint()),
+    });
     this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
   }
@@ -95,7 +103,7 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** The handler's progress; `cancel` tells it that nobody wants its work any more. */
-  progress(ref: AttemptRef, report: ProgressReport): { cancel: boolean } {
+  progress(ref: AttemptKey, report: ProgressReport): { cancel: boolean } {
     if (!isWanted(this.#engine.job, ref)) {
       return { cancel: true };
     }
@@ -170,11 +178,9 @@ export class ExportJob extends DurableObject<Env> {
     if (!job || !isFinal(job.status) || job.obligations.some(({ duty }) => duty === "cancel")) {
       return false;
     }
-    if (await isReused(openDatabase(this.env.DB), job.spec)) {
+    if (!(await removeJob(this.env, job))) {
       return false;
     }
-    await Promise.all(job.attempts.map(({ outputKey }) => deleteVideo(this.env.VIDEOS, outputKey)));
-    await deleteJob(openDatabase(this.env.DB), job.spec);
     this.#engine.forget();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -195,11 +201,20 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Only for WebSocket upgrades, which RPC cannot carry. */
   override async fetch(request: Request): Promise<Response> {
-    const query = new URL(request.url).searchParams;
+    const { pathname, searchParams: query } = new URL(request.url);
+    if (pathname === handlerPath) {
+      const ref = toAttemptKey(query);
+      return this.#handlers.accept(ref, isWanted(this.#engine.job, ref));
+    }
     const job = this.#jobOf(query.get("tenant") ?? "");
     return job
       ? this.#watchers.answer(job, query, (after) => this.#journal.listEvents(after))
       : new Response(null, { status: 404 });
+  }
+
+  /** Only handlers have something to say. */
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    this.#handlers.receive(socket, message, (ref, report) => this.progress(ref, report));
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -218,6 +233,14 @@ export class ExportJob extends DurableObject<Env> {
       await this.#engine.advance();
     } catch (error) {
       logFailure("alarm", error);
+    }
+  }
+
+  #checkpoint(): void {
+    try {
+      this.#engine.checkpoint();
+    } catch (error) {
+      logFailure("checkpoint", error);
     }
   }
 

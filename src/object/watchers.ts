@@ -3,8 +3,11 @@ import { eventTypeOf, toEvent } from "../core/events.ts";
 import { isFinal, type JobState } from "../core/job-state.ts";
 import type { ProjectRelay } from "./project-relay.ts";
 
+/** Tells the sockets of watchers from those of handlers. */
+const watcherTag = "watcher";
+
 /** WebSocket close code for "the job is over, there is nothing more to come". */
-const normalClosure = 1000;
+export const normalClosure = 1000;
 
 /** At most four frames of progress a second. */
 const progressPauseMs = 250;
@@ -36,7 +39,7 @@ export class Watchers {
   }
 
   get count(): number {
-    return this.#context.getWebSockets().length;
+    return this.#context.getWebSockets(watcherTag).length;
   }
 
   /**
@@ -66,7 +69,7 @@ export class Watchers {
     // Only the link of a finished output takes a moment to sign. For a job that goes on nothing may come between its
     // state and its place among the watchers, or an event would be lost to it.
     const frames = isFinal(job.status) ? await Promise.all(greeted.map(this.#decorate)) : greeted;
-    this.#context.acceptWebSocket(server);
+    this.#context.acceptWebSocket(server, [watcherTag]);
     for (const frame of frames) {
       server.send(JSON.stringify(frame));
     }
@@ -119,7 +122,7 @@ export class Watchers {
   #send(event: JobEvent): void {
     this.#relay.tell(event);
     const frame = JSON.stringify(event);
-    for (const socket of this.#context.getWebSockets()) {
+    for (const socket of this.#context.getWebSockets(watcherTag)) {
       try {
         socket.send(frame);
         if (isFinal(event.status)) {

@@ -1,13 +1,17 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { JobEvent } from "../../src/contract/event.ts";
+import { Problem } from "../../src/contract/problem.ts";
 import {
   api,
   call,
   completeRun,
   createJob,
   expectProblem,
+  finishRun,
+  openSocket,
   readVideo,
   ring,
+  type TakenRun,
   takeRun,
   waitForJob,
 } from "../setup/job.ts";
@@ -27,23 +31,6 @@ function parseEvents(text: string): { id: number; event: string; data: JobEvent 
       event: /^event: (.*)$/m.exec(frame)?.[1] ?? "",
       data: JobEvent.parse(JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? "")),
     }));
-}
-
-async function openSocket(path: string) {
-  const response = await call(path, { headers: { upgrade: "websocket" } });
-  const socket = response.webSocket;
-  if (!socket) {
-    throw new Error(`no socket: ${response.status}`);
-  }
-  const messages: string[] = [];
-  const closed = new Promise<number>((resolve) => {
-    socket.addEventListener("close", ({ code }) => resolve(code));
-  });
-  socket.addEventListener("message", ({ data }) => {
-    messages.push(String(data));
-  });
-  socket.accept();
-  return { socket, messages, closed };
 }
 
 async function finish(id: string): Promise<void> {
@@ -158,5 +145,96 @@ describe("GET /api/jobs/:id/ws", () => {
       headers: { upgrade: "websocket" },
     });
     await expectProblem(foreign, 404, "not_found");
+  });
+});
+
+describe("progress over a WebSocket", () => {
+  const socketOf = ({ input }: TakenRun) => openSocket(input.progress_url);
+
+  it("is taken like a POST's: monotone, unanswered, and ended with the word that the job is over", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const { socket, messages, closed } = await socketOf(run);
+    for (const update of [{ progress: 20.4, stage: "rendering", message: "frame 1\nof 5" }, { progress: 10 }]) {
+      socket.send(JSON.stringify(update));
+    }
+    socket.send("ping");
+    await vi.waitFor(() => expect(messages).toEqual(["pong"]));
+    const job = await waitForJob(id, ({ progress }) => progress === 20);
+    expect(job).toMatchObject({ stage: "rendering", message: "frame 1 of 5" });
+    await completeRun(run);
+    await ring(run);
+    expect(await closed).toBe(1000);
+    expect(messages).toEqual(["pong", '{"cancel":true}']);
+    const late = await socketOf(run);
+    expect([await late.closed, late.messages]).toEqual([1000, ['{"cancel":true}']]);
+  });
+
+  it("tells a cancel at once, and is no watcher: it gets no frames, and a watcher's words are no progress", async () => {
+    const job = await createJob();
+    const run = await takeRun(job.id);
+    const [handler, watcher] = [
+      await socketOf(run),
+      await openSocket(`/api/jobs/${job.id}/ws?token=${job.client_token}`),
+    ];
+    watcher.socket.send('{"progress": 90}');
+    handler.socket.send('{"progress": 30}');
+    await waitForJob(job.id, ({ progress }) => progress === 30);
+    await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+    expect([await handler.closed, handler.messages]).toEqual([1000, ['{"cancel":true}']]);
+    expect(watcher.messages.map((text) => JobEvent.parse(JSON.parse(text)).progress)).not.toContain(90);
+  });
+
+  it("answers what it cannot take with a problem, and takes the next", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const { socket, messages, closed } = await socketOf(run);
+    const refused = ["{", '{"progress": 101}', '{"__proto__": 1, "progress": 1}', new Uint8Array([1])];
+    for (const message of refused) {
+      socket.send(message);
+    }
+    await vi.waitFor(() => expect(messages).toHaveLength(refused.length));
+    const problems = messages.map((text) => Problem.parse(JSON.parse(text)));
+    const [malformed, invalid] = ["malformed_request", "validation_failed"];
+    expect(problems.map(({ code }) => code)).toEqual([malformed, invalid, invalid, malformed]);
+    expect(problems[1]?.errors?.[0]?.pointer).toBe("/progress");
+    socket.send('{"progress": 50, "frame": 7}');
+    await waitForJob(id, ({ progress }) => progress === 50);
+    socket.send(JSON.stringify({ progress: 60, message: "x".repeat(65_536) }));
+    expect(await closed).toBe(1009);
+    expect(Problem.parse(JSON.parse(messages.at(-1) ?? "")).code).toBe("payload_too_large");
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  });
+
+  it("has one connection per attempt: the newest", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const older = await socketOf(run);
+    const newer = await socketOf(run);
+    expect(await older.closed).toBe(4000);
+    newer.socket.send('{"progress": 40}');
+    await waitForJob(id, ({ progress }) => progress === 40);
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+    expect(await newer.closed).toBe(1000);
+  });
+
+  it("ends for the attempt that another one follows (I5)", async () => {
+    const { id } = await createJob();
+    const run = await takeRun(id);
+    const { closed, messages } = await socketOf(run);
+    await finishRun(run, { error: "out of memory" });
+    await ring(run);
+    expect([await closed, messages]).toEqual([1000, ['{"cancel":true}']]);
+    await waitForJob(id, ({ attempt }) => attempt === 2);
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  });
+
+  it("is refused without an upgrade, and with a token that is not ours", async () => {
+    const { id } = await createJob();
+    const { input } = await takeRun(id);
+    await expectProblem(await call(input.progress_url), 400, "malformed_request");
+    const forged = input.progress_url.replace(/.\/progress$/, "_/progress");
+    await expectProblem(await call(forged, { headers: { upgrade: "websocket" } }), 404, "not_found");
+    await api(`/api/jobs/${id}/cancel`, { method: "POST" });
   });
 });

@@ -188,6 +188,12 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
     send: ({ token }) => ({ path: `/webhooks/runpod/${token}/progress`, body: { progress: 0 } }),
     ok: [200],
   },
+  "GET /webhooks/runpod/{token}/progress": {
+    scope: null,
+    send: ({ token }) => ({ path: `/webhooks/runpod/${token}/progress` }),
+    // Without an upgrade.
+    ok: [400],
+  },
   "GET /files/{key}": { scope: null, send: ({ inputKey }) => ({ path: `/files/${inputKey}` }), ok: [403] },
   "PUT /files/{key}": { scope: null, send: ({ inputKey }) => ({ path: `/files/${inputKey}` }), ok: [403] },
   "POST /files/{key}": { scope: null, send: ({ inputKey }) => ({ path: `/files/${inputKey}` }), ok: [403] },

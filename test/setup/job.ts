@@ -84,6 +84,24 @@ export function waitForJob(id: string, isReached: (job: Job) => boolean): Promis
   );
 }
 
+/** A WebSocket to the service, with what came over it. */
+export async function openSocket(path: string) {
+  const response = await call(path, { headers: { upgrade: "websocket" } });
+  const socket = response.webSocket;
+  if (!socket) {
+    throw new Error(`no socket: ${response.status}`);
+  }
+  const messages: string[] = [];
+  const closed = new Promise<number>((resolve) => {
+    socket.addEventListener("close", ({ code }) => resolve(code));
+  });
+  socket.addEventListener("message", ({ data }) => {
+    messages.push(String(data));
+  });
+  socket.accept();
+  return { socket, messages, closed };
+}
+
 /** A run as its worker sees it. */
 export type TakenRun = { id: string; input: HandlerInput; webhook: string };
 

@@ -154,5 +154,15 @@ export function wrongTokens({ token, jobId }: Target): Hostile[] {
       status: 404,
       code: "not_found",
     },
+    {
+      name: `progress by socket ${show(bad)}`,
+      anonymous: true,
+      method: "GET",
+      path: `/webhooks/runpod/${bad}/progress`,
+      headers: { upgrade: "websocket" },
+      // The path of "." is another one.
+      status: bad === "." ? 405 : 404,
+      code: bad === "." ? "method_not_allowed" : "not_found",
+    },
   ]);
 }

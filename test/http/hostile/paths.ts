@@ -105,7 +105,7 @@ export function methods({ jobId }: Target): Hostile[] {
     ["DELETE", "/openapi.json"],
     ["POST", "/problems/internal"],
     ["GET", "/webhooks/runpod/x"],
-    ["GET", "/webhooks/runpod/x/progress"],
+    ["PUT", "/webhooks/runpod/x/progress"],
     ["OPTIONS", "/api/jobs"],
     ["PURGE", "/api/jobs"],
     ["PROPFIND", "/api/jobs"],

@@ -1,0 +1,149 @@
+import { z } from "zod";
+import type { JobEvent } from "../contract/event.ts";
+import { type ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
+import type { ProblemCode } from "../contract/problem.ts";
+import { toFieldErrors } from "../core/field-errors.ts";
+import { newId } from "../core/ids.ts";
+import { isFinal } from "../core/job-state.ts";
+import { findUnfit } from "../core/json-limits.ts";
+import { newProblem, type ProblemDetails } from "../core/problem.ts";
+import type { ProgressReport } from "../core/signals.ts";
+import { toProgressReport } from "../runpod/words.ts";
+import { normalClosure } from "./watchers.ts";
+
+/** Where a job's object takes handlers' sockets; every other path is a watcher's. */
+export const handlerPath = "/progress";
+
+/** Tells the sockets of handlers from those of watchers. */
+const handlerTag = "handler";
+
+/** As much as the POST takes, in characters. */
+const maxMessageLength = 65_536;
+
+/** RFC 6455, 7.4.1: a message that is too big to process. */
+const tooBig = 1009;
+/** Of the range for applications (RFC 6455, 7.4.2): a newer connection of the same attempt took over. */
+const replaced = 4000;
+
+const AttemptKey = z.object({ attempt: z.coerce.number(), nonce: z.string() });
+/** Whom a socket speaks for, within its job. */
+export type AttemptKey = z.infer<typeof AttemptKey>;
+
+type TakeProgress = (ref: AttemptKey, report: ProgressReport) => ProgressAnswer;
+type Fault = ProblemDetails & Readonly<{ code: ProblemCode }>;
+
+/**
+ * The sockets by which handlers tell their progress: one per attempt, hibernating like the watchers', so that a handler
+ * that is silent for minutes keeps no object in memory.
+ */
+export class HandlerSockets {
+  readonly #context: DurableObjectState;
+  readonly #publicBaseUrl: string;
+
+  constructor(context: DurableObjectState, publicBaseUrl: string) {
+    this.#context = context;
+    this.#publicBaseUrl = publicBaseUrl;
+  }
+
+  /** The answer to a handler that connects. The newest connection of an attempt is the one that counts. */
+  accept(ref: AttemptKey, isWanted: boolean): Response {
+    const { 0: client, 1: server } = new WebSocketPair();
+    for (const other of this.#sockets()) {
+      if (refOf(other)?.attempt === ref.attempt) {
+        other.close(replaced, "replaced");
+      }
+    }
+    this.#context.acceptWebSocket(server, [handlerTag]);
+    server.serializeAttachment(ref);
+    if (!isWanted) {
+      dismiss(server);
+    }
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /**
+   * A message of a handler is its progress; a watcher's says nothing. What cannot be taken is answered with a problem,
+   * and the next one may be better.
+   */
+  receive(socket: WebSocket, message: string | ArrayBuffer, take: TakeProgress): void {
+    const ref = refOf(socket);
+    if (!ref) {
+      return;
+    }
+    const update = readUpdate(message);
+    if ("code" in update) {
+      this.#refuse(socket, update);
+    } else if (take(ref, toProgressReport(update)).cancel) {
+      dismiss(socket);
+    }
+  }
+
+  #refuse(socket: WebSocket, { code, ...details }: Fault): void {
+    socket.send(JSON.stringify(newProblem(this.#publicBaseUrl, code, newId(), details)));
+    if (code === "payload_too_large") {
+      socket.close(tooBig, "too large");
+    }
+  }
+
+  /** After this event some handlers' work may be wanted no more. */
+  follow({ status, attempt }: JobEvent): void {
+    const over = isFinal(status);
+    for (const socket of this.#sockets()) {
+      if (over || refOf(socket)?.attempt !== attempt) {
+        dismiss(socket);
+      }
+    }
+  }
+
+  #sockets(): WebSocket[] {
+    return this.#context.getWebSockets(handlerTag);
+  }
+}
+
+/** The attempt that the edge names, once it has checked the token. */
+export function toAttemptKey(query: URLSearchParams): AttemptKey {
+  return AttemptKey.parse(Object.fromEntries(query));
+}
+
+/** Tells a handler that nobody wants its work any more. */
+function dismiss(socket: WebSocket): void {
+  const answer: ProgressAnswer = { cancel: true };
+  try {
+    socket.send(JSON.stringify(answer));
+    socket.close(normalClosure, "over");
+  } catch {
+    // The handler has gone; the runtime drops its socket.
+  }
+}
+
+function refOf(socket: WebSocket): AttemptKey | null {
+  const attachment = AttemptKey.safeParse(socket.deserializeAttachment());
+  return attachment.success ? attachment.data : null;
+}
+
+function readUpdate(message: string | ArrayBuffer): ProgressUpdate | Fault {
+  if (typeof message !== "string") {
+    return { code: "malformed_request", detail: "Send one JSON object per text message." };
+  }
+  if (message.length > maxMessageLength) {
+    return { code: "payload_too_large", detail: `A message may have ${maxMessageLength} characters at most.` };
+  }
+  const value = parseJson(message);
+  if (value === undefined) {
+    return { code: "malformed_request", detail: "The message is not valid JSON." };
+  }
+  const unfit = findUnfit(value);
+  if (unfit) {
+    return { code: "validation_failed", errors: [unfit] };
+  }
+  const update = ProgressUpdate.safeParse(value);
+  return update.success ? update.data : { code: "validation_failed", errors: toFieldErrors(update.error.issues, "") };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
