@@ -8,7 +8,6 @@ import { projectJob } from "../store/jobs.ts";
 import { countUsage } from "../store/usage.ts";
 import { deleteVideo, findOutput } from "../store/videos.ts";
 import type { HandlerSockets } from "./handler-sockets.ts";
-import type { IdleCheckpoint } from "./idle-checkpoint.ts";
 import type { Journal } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 import { newRunRequest } from "./run-request.ts";
@@ -16,19 +15,14 @@ import type { Watchers } from "./watchers.ts";
 import type { WebhookRelay } from "./webhook-relay.ts";
 
 /** Who hears of a job. */
-export type Listeners = Readonly<{
-  watchers: Watchers;
-  handlers: HandlerSockets;
-  webhooks: WebhookRelay;
-  checkpoint: IdleCheckpoint;
-}>;
+export type Listeners = Readonly<{ watchers: Watchers; handlers: HandlerSockets; webhooks: WebhookRelay }>;
 
 /** The engine's ports to the real world. */
 export function newCloudflarePorts(
   env: Env,
   settings: Settings,
   journal: Journal,
-  { watchers, handlers, webhooks, checkpoint }: Listeners,
+  { watchers, handlers, webhooks }: Listeners,
 ): Ports {
   const { runpod, timers, endpointId } = settings;
   const db = openDatabase(env.DB);
@@ -37,7 +31,11 @@ export function newCloudflarePorts(
     timers,
     endpointId,
     newNonce,
-    load: () => journal.load(),
+    load: () => {
+      const job = journal.load();
+      return job && { job: handlers.restore(job), savedVersion: job.version };
+    },
+    keep: (job) => handlers.keep(job),
     save: (job, events, wake) => journal.save(job, events, wake),
     wake: (wake) => journal.wake(wake),
     submitRun: async (job, attempt) =>
@@ -51,9 +49,7 @@ export function newCloudflarePorts(
     notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
     broadcast: (event) => {
       watchers.broadcast(event);
-      if (event.type === "progress") {
-        checkpoint.touch();
-      } else {
+      if (event.type !== "progress") {
         logTransition(event);
         handlers.follow(event);
       }

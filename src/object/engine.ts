@@ -21,16 +21,16 @@ const maxStepsPerRun = 200;
 export class Engine {
   readonly #ports: Ports;
   readonly #rules: Rules;
-  #job: JobState | null;
-  #savedVersion: number;
+  #job: JobState | null = null;
+  #savedVersion = 0;
+  #savedAt = 0;
   #wakesAt: number | null = null;
   #running: Promise<void> | null = null;
 
   constructor(ports: Ports, rules: Rules = { transition, nextAction }) {
     this.#ports = ports;
     this.#rules = rules;
-    this.#job = ports.load();
-    this.#savedVersion = this.#job?.version ?? 0;
+    this.#load();
   }
 
   get job(): JobState | null {
@@ -54,7 +54,7 @@ export class Engine {
     if (!change) {
       return false;
     }
-    if (change.durable || change.job.version - this.#savedVersion >= reservedVersions) {
+    if (change.durable || !this.#canWait(change)) {
       this.#save(change.job, change);
     }
     this.#job = change.job;
@@ -62,7 +62,19 @@ export class Engine {
     return true;
   }
 
-  /** Writes down what only memory knows. */
+  /**
+   * Whether progress may go unsaved. An object that falls silent soon leaves memory: so unless its figure is kept, it is
+   * saved once in a while.
+   */
+  #canWait({ job, events }: Change): boolean {
+    if (job.version - this.#savedVersion >= reservedVersions) {
+      return false;
+    }
+    const { now, timers, keep } = this.#ports;
+    return events.length === 0 || keep(job) || now() - this.#savedAt < timers.progressFlushMs;
+  }
+
+  /** Saves the progress that was only kept. */
   checkpoint(): void {
     if (this.#job && this.#job.version > this.#savedVersion) {
       this.#save(this.#job, { events: [] });
@@ -150,13 +162,20 @@ export class Engine {
       this.#ports.save(job, events, wake);
     } catch (error) {
       // Nobody knows on which side of the commit it broke: what was saved is the truth.
-      this.#job = this.#ports.load();
-      this.#wakesAt = null;
+      this.#load();
       throw error;
     }
     this.#noteWake(wake);
     this.#job = job;
     this.#savedVersion = job.version;
+    this.#savedAt = this.#ports.now();
+  }
+
+  #load(): void {
+    const saved = this.#ports.load();
+    this.#job = saved?.job ?? null;
+    this.#savedVersion = saved?.savedVersion ?? 0;
+    this.#wakesAt = null;
   }
 
   #wake(action: Action): void {

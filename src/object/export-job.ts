@@ -14,7 +14,6 @@ import { type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
 import { type AttemptKey, HandlerSockets, handlerPath, toAttemptKey } from "./handler-sockets.ts";
-import { IdleCheckpoint } from "./idle-checkpoint.ts";
 import { Journal } from "./journal.ts";
 import { newOutputLink } from "./links.ts";
 import type { Ports } from "./ports.ts";
@@ -49,7 +48,6 @@ export class ExportJob extends DurableObject<Env> {
       watchers: this.#watchers,
       handlers: this.#handlers,
       webhooks: this.#webhooks,
-      checkpoint: new IdleCheckpoint(this.#settings.timers.progressFlushMs, () => this.#checkpoint()),
     });
     this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
@@ -218,6 +216,9 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    if (this.#handlers.isHandler(socket)) {
+      this.#engine.checkpoint();
+    }
     closeBack(socket, code);
   }
 
@@ -233,14 +234,6 @@ export class ExportJob extends DurableObject<Env> {
       await this.#engine.advance();
     } catch (error) {
       logFailure("alarm", error);
-    }
-  }
-
-  #checkpoint(): void {
-    try {
-      this.#engine.checkpoint();
-    } catch (error) {
-      logFailure("checkpoint", error);
     }
   }
 

@@ -4,7 +4,7 @@ import { type ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
 import type { ProblemCode } from "../contract/problem.ts";
 import { toFieldErrors } from "../core/field-errors.ts";
 import { newId } from "../core/ids.ts";
-import { isFinal } from "../core/job-state.ts";
+import { isFinal, type JobState, type KeptProgress, toKeptProgress, withKeptProgress } from "../core/job-state.ts";
 import { findUnfit } from "../core/json-limits.ts";
 import { newProblem, type ProblemDetails } from "../core/problem.ts";
 import type { ProgressReport } from "../core/signals.ts";
@@ -29,6 +29,9 @@ const AttemptKey = z.object({ attempt: z.coerce.number(), nonce: z.string() });
 /** Whom a socket speaks for, within its job. */
 export type AttemptKey = z.infer<typeof AttemptKey>;
 
+/** What the runtime holds of a socket while the object sleeps. */
+type Attachment = AttemptKey & { kept?: KeptProgress };
+
 type TakeProgress = (ref: AttemptKey, report: ProgressReport) => ProgressAnswer;
 type Fault = ProblemDetails & Readonly<{ code: ProblemCode }>;
 
@@ -48,13 +51,10 @@ export class HandlerSockets {
   /** The answer to a handler that connects. The newest connection of an attempt is the one that counts. */
   accept(ref: AttemptKey, isWanted: boolean): Response {
     const { 0: client, 1: server } = new WebSocketPair();
-    for (const other of this.#sockets()) {
-      if (refOf(other)?.attempt === ref.attempt) {
-        other.close(replaced, "replaced");
-      }
-    }
+    const other = this.#find(ref.attempt);
+    other?.socket.close(replaced, "replaced");
     this.#context.acceptWebSocket(server, [handlerTag]);
-    server.serializeAttachment(ref);
+    server.serializeAttachment({ ...other?.attachment, ...ref } satisfies Attachment);
     if (!isWanted) {
       dismiss(server);
     }
@@ -66,7 +66,7 @@ export class HandlerSockets {
    * and the next one may be better.
    */
   receive(socket: WebSocket, message: string | ArrayBuffer, take: TakeProgress): void {
-    const ref = refOf(socket);
+    const ref = attachmentOf(socket);
     if (!ref) {
       return;
     }
@@ -89,10 +89,44 @@ export class HandlerSockets {
   follow({ status, attempt }: JobEvent): void {
     const over = isFinal(status);
     for (const socket of this.#sockets()) {
-      if (over || refOf(socket)?.attempt !== attempt) {
+      if (over || attachmentOf(socket)?.attempt !== attempt) {
         dismiss(socket);
       }
     }
+  }
+
+  /**
+   * Leaves the newest progress with the socket of its attempt: the runtime keeps that while the object sleeps, and it
+   * costs no row. Sockets and what they keep end with a crash; then the journal's word counts.
+   */
+  keep(job: JobState): boolean {
+    const { socket, attachment } = this.#find(job.attempts.length) ?? {};
+    if (!socket || !attachment) {
+      return false;
+    }
+    socket.serializeAttachment({ ...attachment, kept: toKeptProgress(job) } satisfies Attachment);
+    return true;
+  }
+
+  /** Whether a socket that closes is a handler's: what it keeps is lost with it. */
+  isHandler(socket: WebSocket): boolean {
+    return attachmentOf(socket) !== null;
+  }
+
+  /** The job with the progress that was kept while the object slept. */
+  restore(job: JobState): JobState {
+    const kept = this.#find(job.attempts.length)?.attachment.kept;
+    return kept ? withKeptProgress(job, kept) : job;
+  }
+
+  #find(attempt: number): { socket: WebSocket; attachment: Attachment } | null {
+    for (const socket of this.#sockets()) {
+      const attachment = attachmentOf(socket);
+      if (attachment?.attempt === attempt && socket.readyState === WebSocket.OPEN) {
+        return { socket, attachment };
+      }
+    }
+    return null;
   }
 
   #sockets(): WebSocket[] {
@@ -116,9 +150,10 @@ function dismiss(socket: WebSocket): void {
   }
 }
 
-function refOf(socket: WebSocket): AttemptKey | null {
-  const attachment = AttemptKey.safeParse(socket.deserializeAttachment());
-  return attachment.success ? attachment.data : null;
+/** Only {@link HandlerSockets} attaches anything, and only to handlers' sockets. */
+function attachmentOf(socket: WebSocket): Attachment | null {
+  const attachment: Attachment | null = socket.deserializeAttachment();
+  return attachment;
 }
 
 function readUpdate(message: string | ArrayBuffer): ProgressUpdate | Fault {

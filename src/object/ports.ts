@@ -14,8 +14,10 @@ export type Ports = Readonly<{
   /** The RunPod endpoint that new attempts go to. */
   endpointId: string;
   newNonce(): string;
-  /** The job as it was last saved. */
-  load(): JobState | null;
+  /** The job as it was last saved, with what was kept since. */
+  load(): { job: JobState; savedVersion: number } | null;
+  /** Keeps progress, unsaved, where a sleep of the object does not reach it. @returns false where there is no such place */
+  keep(job: JobState): boolean;
   save(job: JobState, events: readonly JobEvent[], wake: Wake): void;
   wake(wake: Wake): void;
   submitRun(job: JobState, attempt: Attempt): Promise<RunOutcome>;

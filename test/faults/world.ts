@@ -172,8 +172,10 @@ export class World {
       newNonce: () => `nonce-${random.between(1, 1e9)}`,
       load: () => {
         const { job } = this;
-        return job && { ...job, versionFloor: job.version + reservedVersions };
+        const { version = 0 } = job ?? {};
+        return job && { job: { ...job, versionFloor: version + reservedVersions }, savedVersion: version };
       },
+      keep: () => false,
       save: (job, events, wake) => this.#save(job, events, wake),
       wake: (wake) => this.#wake(wake),
       submitRun: (_job, attempt) => effect("POST /run", () => this.runpod.submit(this.#toOrder(attempt))),

@@ -1,0 +1,49 @@
+import { Hono } from "hono";
+import type { BenchEnv } from "./env.ts";
+
+async function submit(env: BenchEnv, id: string, input: object): Promise<string> {
+  const response = await fetch(`${env.RUNPOD_BASE_URL}/${env.RUNPOD_ENDPOINT_ID}/run`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${env.RUNPOD_API_KEY}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      input: { ...input, job_id: id, progress_url: `${env.PUBLIC_BASE_URL}/plain/jobs/${id}/progress` },
+    }),
+  });
+  const run: { id: string } = await response.json();
+  return run.id;
+}
+
+type NewJob = { project_id: number; type: string; input_video_key: string; params: unknown };
+
+/** The plain design: a row of D1 per job, and every word about it written there at once. */
+export const plain = new Hono<{ Bindings: BenchEnv }>()
+  .post("/plain/jobs", async (c) => {
+    const job: NewJob = await c.req.json();
+    const id = crypto.randomUUID();
+    const { DB } = c.env;
+    await DB.prepare("INSERT INTO plain_jobs (id, project_id, type, input_video_key, params) VALUES (?, ?, ?, ?, ?)")
+      .bind(id, job.project_id, job.type, job.input_video_key, JSON.stringify(job.params))
+      .run();
+    c.executionCtx.waitUntil(
+      submit(c.env, id, job).then((runId) =>
+        DB.prepare("UPDATE plain_jobs SET status = 'processing', runpod_job_id = ?, started_at = ? WHERE id = ?")
+          .bind(runId, new Date().toISOString(), id)
+          .run(),
+      ),
+    );
+    return c.json({ id, status: "pending" }, 201);
+  })
+  .post("/plain/jobs/:id/progress", async (c) => {
+    const { progress }: { progress: number } = await c.req.json();
+    await c.env.DB.prepare("UPDATE plain_jobs SET progress = ? WHERE id = ?").bind(progress, c.req.param("id")).run();
+    return c.json({ cancel: false });
+  })
+  .post("/plain/jobs/:id/webhook", async (c) => {
+    const { output }: { output: { output_video_key: string } } = await c.req.json();
+    const update = "UPDATE plain_jobs SET status = 'complete', output_video_key = ?, completed_at = ? WHERE id = ?";
+    await c.env.DB.prepare(update).bind(output.output_video_key, new Date().toISOString(), c.req.param("id")).run();
+    return c.json({ received: true });
+  })
+  .get("/plain/jobs/:id", async (c) =>
+    c.json(await c.env.DB.prepare("SELECT * FROM plain_jobs WHERE id = ?").bind(c.req.param("id")).first()),
+  );
