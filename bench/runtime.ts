@@ -7,8 +7,8 @@ import { readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { memoryOf } from "../local/memory.ts";
 import { findPort } from "../local/processes.ts";
-import { type Endpoint, startEndpoint } from "../local/runpod/server.ts";
 import { wrangler } from "../local/stack.ts";
+import { BenchEndpoint } from "./endpoint.ts";
 import { flowSchema, plainSchema } from "./worker/schemas.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -21,13 +21,19 @@ export const secrets = {
 };
 
 /** The settings of every figure: limits and logs off, and no timer of RunPod's world comes into play. */
-const settings = { RATE_LIMIT: "off", LOG_LEVEL: "error", ALLOW_PRIVATE_TARGETS: "on", MAX_ACTIVE_JOBS: 1_000_000 };
+const settings = {
+  RATE_LIMIT: "off",
+  LOG_LEVEL: "error",
+  MAX_ACTIVE_JOBS: 1_000_000,
+  POLL_MIN_MS: 600_000,
+  POLL_MAX_MS: 600_000,
+};
 
 /** The service's bundle and its baselines in one workerd, reached without a proxy; D1, R2 and objects on disk. */
 export type Runtime = {
   url: string;
   port: number;
-  endpoint: Endpoint;
+  endpoint: BenchEndpoint;
   db: Awaited<ReturnType<Miniflare["getD1Database"]>>;
   bucket: Awaited<ReturnType<Miniflare["getR2Bucket"]>>;
   /** The ids of its workerd processes. */
@@ -59,9 +65,9 @@ function isRuntime(id: string): boolean {
 export async function startRuntime(more: Record<string, string | number> = {}): Promise<Runtime> {
   const dir = mkdtempSync(join(tmpdir(), "export-bench-"));
   const scriptPath = bundle(join(dir, "bundle"));
-  const [port, runpodPort] = [await findPort(), await findPort()];
+  const port = await findPort();
   const url = `http://127.0.0.1:${port}`;
-  const endpoint = await startEndpoint({ port: runpodPort, endpointId, apiKey: secrets.RUNPOD_API_KEY });
+  const endpoint = await BenchEndpoint.start();
   const links = { PUBLIC_BASE_URL: url, RUNPOD_BASE_URL: endpoint.url, RUNPOD_ENDPOINT_ID: endpointId };
   const object = (className: string) => ({ className, useSQLite: true });
   const before = new Set(readdirSync("/proc"));
@@ -96,7 +102,8 @@ export async function startRuntime(more: Record<string, string | number> = {}): 
     bucket: await miniflare.getR2Bucket("VIDEOS"),
     processes: readdirSync("/proc").filter((id) => !before.has(id) && isRuntime(id)),
     stop: async () => {
-      await Promise.all([miniflare.dispose(), endpoint.close()]);
+      await miniflare.dispose();
+      endpoint.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -25,6 +25,8 @@ export const app = new OpenAPIHono<AppEnv>();
 
 app.onError(toProblemResponse);
 app.use("*", requestContext);
+// Their URLs carry the credential, and no browser calls them.
+app.route("/", webhookRoutes);
 app.use("*", crossOrigin);
 app.use("*", authenticate);
 app.use("*", limitCallers);
@@ -37,7 +39,6 @@ app.route("/", outputRoutes);
 app.route("/", uploadRoutes);
 app.route("/", usageRoutes);
 app.route("/", fileRoutes);
-app.route("/", webhookRoutes);
 app.route("/", webhookEndpointRoutes);
 app.route("/", healthRoutes);
 app.route("/", problemPages);

@@ -1,7 +1,7 @@
 import type { JobEvent } from "../contract/event.ts";
 import { oweCancels, oweUsage } from "./attempts.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
-import { allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
+import { type Attempt, allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
 import { amended, cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
 import { outputAbsent, outputFound, outputUnknown } from "./output-signals.ts";
 import {
@@ -143,13 +143,26 @@ const lightKinds: ReadonlySet<Signal["kind"]> = new Set(["progress", "run_report
 
 /** Progress and polls that move nothing but figures may be lost in a crash: the next one repairs it. */
 function isLight(signal: Signal, before: JobState, after: JobState): boolean {
-  return lightKinds.has(signal.kind) && before.status === after.status && anchor(before) === anchor(after);
+  return lightKinds.has(signal.kind) && before.status === after.status && isSameAnchor(before, after);
 }
 
-function anchor(job: JobState): string {
-  return JSON.stringify([
-    job.nextAttemptAt,
-    job.pendingError,
-    job.attempts.map(({ phase, runId, claim, hinted, runningSince }) => [phase, runId, claim, hinted, runningSince]),
-  ]);
+/** Whether nothing changed that a crash must not take back. */
+function isSameAnchor(before: JobState, after: JobState): boolean {
+  return (
+    before.nextAttemptAt === after.nextAttemptAt &&
+    before.pendingError === after.pendingError &&
+    before.attempts.length === after.attempts.length &&
+    before.attempts.every((attempt, index) => isSameAttempt(attempt, after.attempts[index]))
+  );
+}
+
+function isSameAttempt(before: Attempt, after: Attempt | undefined): boolean {
+  return (
+    before === after ||
+    (before.phase === after?.phase &&
+      before.runId === after.runId &&
+      before.claim === after.claim &&
+      before.hinted === after.hinted &&
+      before.runningSince === after.runningSince)
+  );
 }

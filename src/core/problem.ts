@@ -1,6 +1,6 @@
 import { type FieldError, type Problem, type ProblemCode, problems } from "../contract/problem.ts";
 
-export type ProblemDetails = Readonly<{ detail?: string | undefined; errors?: FieldError[] | undefined }>;
+export type ProblemDetails = { detail?: string | undefined; errors?: FieldError[] | undefined };
 
 /**
  * An error as every answer and every frame tells it (RFC 9457).

@@ -10,8 +10,24 @@ export async function newAttemptToken(keys: SigningKeys, { jobId, attempt, nonce
   return `${payload}.${await sign(keys, "attempt", payload)}`;
 }
 
+/** A handler comes many times with the same token: what was found genuine once stays so as long as the keys do. */
+const genuineTokens = new WeakMap<SigningKeys, Map<string, AttemptRef>>();
+const maxGenuineTokens = 1_000;
+
 /** @returns null when the token is not one of ours */
 export async function readAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
+  const known = genuineTokens.get(keys) ?? new Map<string, AttemptRef>();
+  genuineTokens.set(keys, known);
+  const ref = known.get(token) ?? (await verifyAttemptToken(keys, token));
+  if (ref && !known.has(token)) {
+    const [oldest] = known.size < maxGenuineTokens ? [] : known.keys();
+    known.delete(oldest ?? "");
+    known.set(token, ref);
+  }
+  return ref;
+}
+
+async function verifyAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
   const parts = token.split(".");
   const [jobId, number, nonce, ...signature] = parts;
   if (parts.length !== 5 || jobId === undefined || nonce === undefined || !isId(jobId)) {

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { type FieldError, type ProblemCode, problems } from "../contract/problem.ts";
+import { type ProblemCode, problems } from "../contract/problem.ts";
 import { describeError } from "../core/errors.ts";
-import { newProblem } from "../core/problem.ts";
+import { newProblem, type ProblemDetails } from "../core/problem.ts";
 import { SettingsError } from "../env.ts";
 import { log } from "../log.ts";
 import { isDatabaseError } from "../store/database.ts";
 import type { AppContext } from "./app-env.ts";
 
-type Details = { detail?: string; errors?: FieldError[]; headers?: Record<string, string> };
+type Details = ProblemDetails & { headers?: Record<string, string> };
 
 /** A request that cannot go on; becomes a problem+json answer. `detail` is for the caller's eyes. */
 export class AppError extends Error {

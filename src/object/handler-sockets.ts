@@ -1,12 +1,10 @@
 import { z } from "zod";
 import type { JobEvent } from "../contract/event.ts";
-import { type ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
-import type { ProblemCode } from "../contract/problem.ts";
-import { toFieldErrors } from "../core/field-errors.ts";
+import type { ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
 import { newId } from "../core/ids.ts";
 import { isFinal, type JobState, type KeptProgress, toKeptProgress, withKeptProgress } from "../core/job-state.ts";
-import { findUnfit } from "../core/json-limits.ts";
-import { newProblem, type ProblemDetails } from "../core/problem.ts";
+import { newProblem } from "../core/problem.ts";
+import { maxUpdateLength, readProgressUpdate, type UpdateFault } from "../core/progress-update.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import { toProgressReport } from "../runpod/words.ts";
 import { normalClosure } from "./watchers.ts";
@@ -16,9 +14,6 @@ export const handlerPath = "/progress";
 
 /** Tells the sockets of handlers from those of watchers. */
 const handlerTag = "handler";
-
-/** As much as the POST takes, in characters. */
-const maxMessageLength = 65_536;
 
 /** RFC 6455, 7.4.1: a message that is too big to process. */
 const tooBig = 1009;
@@ -33,7 +28,6 @@ export type AttemptKey = z.infer<typeof AttemptKey>;
 type Attachment = AttemptKey & { kept?: KeptProgress };
 
 type TakeProgress = (ref: AttemptKey, report: ProgressReport) => ProgressAnswer;
-type Fault = ProblemDetails & Readonly<{ code: ProblemCode }>;
 
 /**
  * The sockets by which handlers tell their progress: one per attempt, hibernating like the watchers', so that a handler
@@ -78,7 +72,7 @@ export class HandlerSockets {
     }
   }
 
-  #refuse(socket: WebSocket, { code, ...details }: Fault): void {
+  #refuse(socket: WebSocket, { code, ...details }: UpdateFault): void {
     socket.send(JSON.stringify(newProblem(this.#publicBaseUrl, code, newId(), details)));
     if (code === "payload_too_large") {
       socket.close(tooBig, "too large");
@@ -156,29 +150,12 @@ function attachmentOf(socket: WebSocket): Attachment | null {
   return attachment;
 }
 
-function readUpdate(message: string | ArrayBuffer): ProgressUpdate | Fault {
+function readUpdate(message: string | ArrayBuffer): ProgressUpdate | UpdateFault {
   if (typeof message !== "string") {
     return { code: "malformed_request", detail: "Send one JSON object per text message." };
   }
-  if (message.length > maxMessageLength) {
-    return { code: "payload_too_large", detail: `A message may have ${maxMessageLength} characters at most.` };
+  if (message.length > maxUpdateLength) {
+    return { code: "payload_too_large", detail: `A message may have ${maxUpdateLength} characters at most.` };
   }
-  const value = parseJson(message);
-  if (value === undefined) {
-    return { code: "malformed_request", detail: "The message is not valid JSON." };
-  }
-  const unfit = findUnfit(value);
-  if (unfit) {
-    return { code: "validation_failed", errors: [unfit] };
-  }
-  const update = ProgressUpdate.safeParse(value);
-  return update.success ? update.data : { code: "validation_failed", errors: toFieldErrors(update.error.issues, "") };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return readProgressUpdate(message);
 }

@@ -121,8 +121,9 @@ export class Watchers {
 
   #send(event: JobEvent): void {
     this.#relay.tell(event);
-    const frame = JSON.stringify(event);
-    for (const socket of this.#context.getWebSockets(watcherTag)) {
+    const sockets = this.#context.getWebSockets(watcherTag);
+    const frame = sockets.length === 0 ? "" : JSON.stringify(event);
+    for (const socket of sockets) {
       try {
         socket.send(frame);
         if (isFinal(event.status)) {

@@ -1,0 +1,91 @@
+import type { Run } from "./endpoint.ts";
+import { Connection, toRequest } from "./http.ts";
+import { type Runtime, secrets } from "./runtime.ts";
+
+export const authorization = { authorization: `Bearer ${secrets.BOOTSTRAP_API_KEY}` };
+export const inputKey = "input/default/01990000-0000-7000-8000-000000000000/match.mp4";
+
+/** A usual job: an animated crop with five keyframes. */
+export const newJob = {
+  project_id: 7,
+  type: "framing",
+  input_video_key: inputKey,
+  params: {
+    crop_keyframes: Array.from({ length: 5 }, (_, time) => ({ time, x: 40 * time, y: 0, width: 608, height: 1080 })),
+  },
+};
+
+/** An update that changes what a reader sees, whatever came before it. */
+export function updateOf(frame: number): string {
+  return JSON.stringify({ progress: 50, stage: "rendering", message: `frame ${frame} of 1000000` });
+}
+
+/** Jobs of the service, made and moved along for a bench. */
+export class BenchJobs {
+  readonly #runtime: Runtime;
+  readonly #connection: Connection;
+
+  private constructor(runtime: Runtime, connection: Connection) {
+    this.#runtime = runtime;
+    this.#connection = connection;
+  }
+
+  static async open(runtime: Runtime): Promise<BenchJobs> {
+    await runtime.bucket.put(inputKey, "a video");
+    return new BenchJobs(runtime, await Connection.open(runtime.port));
+  }
+
+  /** @throws Error on any answer but a good one */
+  async call(
+    method: string,
+    path: string,
+    body: string | null = null,
+    headers: Record<string, string> = authorization,
+  ) {
+    const { status, body: text } = await this.#connection.send(toRequest(method, path, headers, body));
+    if (status >= 300) {
+      throw new Error(`${method} ${path}: ${status} ${text}`);
+    }
+    return text === "" ? null : JSON.parse(text);
+  }
+
+  /** A job whose run was taken by a worker, and has begun to render. */
+  async begin(): Promise<Run> {
+    const { id } = await this.call("POST", "/api/jobs", JSON.stringify(newJob));
+    const run = await this.#runtime.endpoint.take(id);
+    await this.call("POST", pathOf(run.input.progress_url), updateOf(0), {});
+    return run;
+  }
+
+  async beginMany(count: number): Promise<Run[]> {
+    const runs: Run[] = [];
+    while (runs.length < count) {
+      runs.push(await this.begin());
+    }
+    return runs;
+  }
+
+  /** Its output is there and RunPod says that it is done; nobody has told the service. */
+  async render(run: Run): Promise<void> {
+    await this.#runtime.bucket.put(run.input.output_video_key ?? "", "a rendered video");
+    this.#runtime.endpoint.finish(run);
+  }
+
+  async complete(run: Run): Promise<void> {
+    await this.render(run);
+    await this.call("POST", pathOf(run.webhook ?? ""), JSON.stringify({ id: run.id }), {});
+    await this.call("GET", `/api/jobs/${run.input.job_id}?wait=10&version=1000000`);
+  }
+
+  async cancel({ input }: Run): Promise<void> {
+    await this.call("POST", `/api/jobs/${input.job_id}/cancel`);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+export function pathOf(url: string): string {
+  return new URL(url).pathname;
+}
