@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { AppEnv } from "./http/app-env.ts";
 import { authenticate } from "./http/auth.ts";
 import { crossOrigin } from "./http/cors.ts";
@@ -25,7 +26,7 @@ export const app = new OpenAPIHono<AppEnv>();
 
 app.onError(toProblemResponse);
 app.use("*", requestContext);
-// Their URLs carry the credential, and no browser calls them.
+// RunPod's side: the URL carries the credential, and no browser comes here.
 app.route("/", webhookRoutes);
 app.use("*", crossOrigin);
 app.use("*", authenticate);
@@ -54,3 +55,14 @@ app.notFound((c) => {
       : new AppError("not_found");
   return toProblemResponse(error, c);
 });
+
+const handlerPost = /^https?:\/\/[^/]+\/webhooks\/runpod\/[^/?#]+(?:\/progress)?$/;
+
+/** The same for the two POSTs of RunPod's side: handlers call many times a second, and so few routes are found faster. */
+const handlerApp = new OpenAPIHono<AppEnv>({ router: new RegExpRouter() });
+handlerApp.onError(toProblemResponse);
+handlerApp.use("*", requestContext);
+handlerApp.route("/", webhookRoutes);
+
+export const serve: typeof app.fetch = (request, env, context) =>
+  (request.method === "POST" && handlerPost.test(request.url) ? handlerApp : app).fetch(request, env, context);

@@ -1,4 +1,4 @@
-import { app } from "./app.ts";
+import { serve } from "./app.ts";
 import { describeError } from "./core/errors.ts";
 import { log } from "./log.ts";
 import { removeOldJobs } from "./tasks/retention.ts";
@@ -21,7 +21,7 @@ async function inLog(during: string, work: Promise<number>): Promise<void> {
 }
 
 export default {
-  fetch: app.fetch,
+  fetch: serve,
   scheduled: async (controller, env) => {
     const now = controller.scheduledTime;
     // Each on its own: one that fails keeps none of the others from their work.

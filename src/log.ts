@@ -42,9 +42,14 @@ const secretShapes = [
   /(?<=\bBearer )[^\s"]+/gi,
 ];
 
+/** Whether lines of this weight are written. */
+export function isLogged(level: Level): boolean {
+  return levels.indexOf(level) >= levels.indexOf(env.LOG_LEVEL);
+}
+
 /** One JSON line. Fields outside the list above are dropped, and secrets are cut out of the rest (I14). */
 export function log(level: Level, event: string, values: LogFields): void {
-  if (levels.indexOf(level) < levels.indexOf(env.LOG_LEVEL)) {
+  if (!isLogged(level)) {
     return;
   }
   const kept = fields.flatMap((field) => {

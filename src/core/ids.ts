@@ -5,6 +5,12 @@ export function newId(): string {
   return v7();
 }
 
+/** A UUIDv7 for a log: made in a fraction of the time, but two of one millisecond may be in either order. */
+export function newRequestId(): string {
+  const time = Date.now().toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
+}
+
 /** The smallest UUIDv7 of an instant: bounds a list by time through its ids. */
 export function firstIdAt(ms: number): string {
   const hex = Math.max(0, ms).toString(16).padStart(12, "0").slice(-12);

@@ -10,31 +10,41 @@ const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", 
  * @returns null when the value is fit
  */
 export function findUnfit(root: unknown): FieldError | null {
-  const open: Node[] = [{ value: root, pointer: "", depth: 0 }];
+  const open: Node[] = [{ value: root, key: null, parent: null, depth: 0 }];
   let nodes = 0;
   for (let node = open.pop(); node; node = open.pop()) {
     const detail = faultOf(node, nodes++);
     if (detail) {
-      return { pointer: node.pointer, detail };
+      return { pointer: pointerOf(node), detail };
     }
-    open.push(...childrenOf(node));
+    const { value, depth } = node;
+    if (typeof value === "object" && value !== null) {
+      for (const [key, child] of Object.entries(value)) {
+        // Most values are fit leaves: only the rest is worth a node.
+        if (!isFitLeaf(key, child, depth + 1)) {
+          open.push({ value: child, key, parent: node, depth: depth + 1 });
+        } else {
+          nodes++;
+        }
+      }
+    }
   }
-  return null;
+  return nodes > maxNodes ? { pointer: "", detail: `more than ${maxNodes} values` } : null;
 }
 
-type Node = { value: unknown; pointer: string; depth: number; key?: string };
+type Node = { value: unknown; key: string | null; parent: Node | null; depth: number };
 
-function childrenOf({ value, pointer, depth }: Node): Node[] {
-  if (typeof value !== "object" || value === null) {
-    return [];
-  }
-  return Object.entries(value).map(([key, child]) => {
-    return { value: child, pointer: `${pointer}/${toPointerPart(key)}`, depth: depth + 1, key };
-  });
+function isFitLeaf(key: string, value: unknown, depth: number): boolean {
+  const isLeaf = typeof value === "string" ? isFitText(value) : typeof value !== "object" || value === null;
+  return isLeaf && depth <= maxDepth && !forbiddenKeys.has(key) && isFitText(key);
 }
 
-function faultOf({ value, depth, key = "" }: Node, nodes: number): string | null {
-  if (forbiddenKeys.has(key) || !isFitText(key)) {
+function pointerOf({ key, parent }: Node): string {
+  return parent && key !== null ? `${pointerOf(parent)}/${toPointerPart(key)}` : "";
+}
+
+function faultOf({ value, depth, key }: Node, nodes: number): string | null {
+  if (key !== null && (forbiddenKeys.has(key) || !isFitText(key))) {
     return "this name is not allowed";
   }
   if (depth > maxDepth) {

@@ -151,9 +151,12 @@ function isSameAnchor(before: JobState, after: JobState): boolean {
   return (
     before.nextAttemptAt === after.nextAttemptAt &&
     before.pendingError === after.pendingError &&
-    before.attempts.length === after.attempts.length &&
-    before.attempts.every((attempt, index) => isSameAttempt(attempt, after.attempts[index]))
+    (before.attempts === after.attempts || isSameAttempts(before.attempts, after.attempts))
   );
+}
+
+function isSameAttempts(before: readonly Attempt[], after: readonly Attempt[]): boolean {
+  return before.length === after.length && before.every((attempt, index) => isSameAttempt(attempt, after[index]));
 }
 
 function isSameAttempt(before: Attempt, after: Attempt | undefined): boolean {

@@ -64,7 +64,9 @@ export function learnRun(job: JobState, attempt: Attempt, runId: string, context
 }
 
 function enterProcessing(job: JobState, now: number, stage: string): JobState {
-  return { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
+  return job.status === "processing" && job.stage === stage
+    ? job
+    : { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
 }
 
 export function runRefused(job: JobState, signal: SignalOf<"run_refused">, context: DecisionContext) {
@@ -151,7 +153,7 @@ export function beginRendering(
   progress: ProgressReport | null,
   now: number,
 ): JobState {
-  const begun = patchAttempt(job, attempt.number, { runningSince: attempt.runningSince ?? now });
+  const begun = attempt.runningSince === null ? patchAttempt(job, attempt.number, { runningSince: now }) : job;
   if (currentAttempt(job)?.number !== attempt.number) {
     return begun;
   }

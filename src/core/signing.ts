@@ -8,17 +8,18 @@ export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
 export type Purpose = "attempt" | "file" | "watch" | "cursor";
 
 const encoder = new TextEncoder();
-const imported = new Map<string, Promise<CryptoKey>>();
+/** Keys, not promises of them: a promise dies with the request that made it, and would take all others with it. */
+const imported = new Map<string, CryptoKey>();
 
-function importKey(secret: string): Promise<CryptoKey> {
-  const known = imported.get(secret);
-  if (known) {
-    return known;
-  }
+async function importKey(secret: string): Promise<CryptoKey> {
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["sign", "verify"]);
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["sign", "verify"]);
   imported.set(secret, key);
   return key;
+}
+
+function keyOf(secret: string): CryptoKey | Promise<CryptoKey> {
+  return imported.get(secret) ?? importKey(secret);
 }
 
 function signedBytes(purpose: Purpose, text: string) {
@@ -28,7 +29,7 @@ function signedBytes(purpose: Purpose, text: string) {
 /** Signs with the first key. @returns `<kid>.<HMAC-SHA256 in base64url>` */
 export async function sign(keys: SigningKeys, purpose: Purpose, text: string): Promise<string> {
   const [{ kid, secret }] = keys;
-  const mac = await crypto.subtle.sign("HMAC", await importKey(secret), signedBytes(purpose, text));
+  const mac = await crypto.subtle.sign("HMAC", await keyOf(secret), signedBytes(purpose, text));
   return `${kid}.${toBase64Url(new Uint8Array(mac))}`;
 }
 
@@ -40,17 +41,29 @@ export async function isSignedBy(keys: SigningKeys, purpose: Purpose, text: stri
   if (!key || !mac) {
     return false;
   }
-  return crypto.subtle.verify("HMAC", await importKey(key.secret), mac, signedBytes(purpose, text));
+  return crypto.subtle.verify("HMAC", await keyOf(key.secret), mac, signedBytes(purpose, text));
 }
 
-/** Whether two secrets are equal, in a time that tells nothing about where they differ. */
-export async function isSameSecret(left: string, right: string): Promise<boolean> {
-  const [a, b] = await Promise.all([left, right].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text))));
-  if (!a || !b) {
-    return false;
-  }
-  const [x, y] = [new Uint8Array(a), new Uint8Array(b)];
-  return x.reduce((difference, byte, index) => difference | (byte ^ (y[index] ?? 0)), 0) === 0;
+const digests = new Map<string, Uint8Array>();
+
+async function digestOf(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+}
+
+async function rememberDigest(text: string): Promise<Uint8Array> {
+  const digest = await digestOf(text);
+  digests.set(text, digest);
+  return digest;
+}
+
+/**
+ * Whether a text is a secret, in a time that tells nothing about where they differ.
+ * @param secret one of the few that the settings hold: its digest is remembered
+ */
+export async function isSameSecret(given: string, secret: string): Promise<boolean> {
+  const expected = digests.get(secret) ?? (await rememberDigest(secret));
+  const digest = await digestOf(given);
+  return digest.reduce((difference, byte, index) => difference | (byte ^ (expected[index] ?? 0)), 0) === 0;
 }
 
 /** The hash under which an idempotent request is remembered, in hex. */

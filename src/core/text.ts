@@ -3,6 +3,9 @@
  * space folded, cut to a length.
  */
 export function toCleanText(text: string, maxCharacters = 500): string {
+  if (text.length <= maxCharacters && /^(?:[!-~]+(?: [!-~]+)*)?$/.test(text)) {
+    return text;
+  }
   const folded = text
     .slice(0, maxCharacters * 4)
     .toWellFormed()

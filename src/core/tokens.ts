@@ -14,17 +14,17 @@ export async function newAttemptToken(keys: SigningKeys, { jobId, attempt, nonce
 const genuineTokens = new WeakMap<SigningKeys, Map<string, AttemptRef>>();
 const maxGenuineTokens = 1_000;
 
-/** @returns null when the token is not one of ours */
-export async function readAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
+/** @returns null when the token is not one of ours; no promise when it has been here before */
+export function readAttemptToken(keys: SigningKeys, token: string): AttemptRef | Promise<AttemptRef | null> {
+  return genuineTokens.get(keys)?.get(token) ?? verifyAttemptToken(keys, token);
+}
+
+function rememberToken(keys: SigningKeys, token: string, ref: AttemptRef): void {
   const known = genuineTokens.get(keys) ?? new Map<string, AttemptRef>();
+  const [oldest] = known.size < maxGenuineTokens ? [] : known.keys();
+  known.delete(oldest ?? "");
+  known.set(token, ref);
   genuineTokens.set(keys, known);
-  const ref = known.get(token) ?? (await verifyAttemptToken(keys, token));
-  if (ref && !known.has(token)) {
-    const [oldest] = known.size < maxGenuineTokens ? [] : known.keys();
-    known.delete(oldest ?? "");
-    known.set(token, ref);
-  }
-  return ref;
 }
 
 async function verifyAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
@@ -34,7 +34,12 @@ async function verifyAttemptToken(keys: SigningKeys, token: string): Promise<Att
     return null;
   }
   const genuine = await isSignedBy(keys, "attempt", `${jobId}.${number}.${nonce}`, signature.join("."));
-  return genuine ? { jobId, attempt: Number(number), nonce } : null;
+  if (!genuine) {
+    return null;
+  }
+  const ref = { jobId, attempt: Number(number), nonce };
+  rememberToken(keys, token, ref);
+  return ref;
 }
 
 /** How long a `client_token` is good for, in milliseconds. */

@@ -4,18 +4,44 @@ import { findUnfit } from "../core/json-limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 
-/**
- * A body as text, of at most `maxBytes`. One that tells its length is read in one piece, which costs a fraction.
- * @throws AppError `payload_too_large`, `malformed_request`
- */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
-  const isKnown = length <= maxBytes;
-  const bytes = isKnown ? new Uint8Array(await request.arrayBuffer()) : await readBounded(request.body, maxBytes);
+function tooLarge(maxBytes: number): AppError {
+  return new AppError("payload_too_large", { detail: `The body may have ${maxBytes} bytes at most.` });
+}
+
+/** Whether a body tells its length, and that it is not too long: HTTP holds it to that. */
+function isShort({ headers }: Request, maxBytes: number): boolean {
+  return Number(headers.get("content-length") ?? Number.NaN) <= maxBytes;
+}
+
+/** One that tells its length is read in one piece, which costs a fraction. @throws AppError `payload_too_large` */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const bytes = isShort(request, maxBytes)
+    ? new Uint8Array(await request.arrayBuffer())
+    : await readBounded(request.body, maxBytes);
   if (!bytes || bytes.byteLength > maxBytes) {
-    throw new AppError("payload_too_large", { detail: `The body may have ${maxBytes} bytes at most.` });
+    throw tooLarge(maxBytes);
   }
-  return decode(bytes);
+  return bytes;
+}
+
+/** A body as text. @throws AppError `payload_too_large`, `malformed_request` */
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  return decode(await readBytes(request, maxBytes));
+}
+
+/**
+ * As {@link readText}, but bytes that are not UTF-8 become U+FFFD: a handler may pass on what some tool printed.
+ * @throws AppError `payload_too_large`
+ */
+export async function readLenientText(request: Request, maxBytes: number): Promise<string> {
+  if (!isShort(request, maxBytes)) {
+    return new TextDecoder().decode(await readBytes(request, maxBytes));
+  }
+  const text = await request.text();
+  if (text.length > maxBytes) {
+    throw tooLarge(maxBytes);
+  }
+  return text;
 }
 
 /** Reads a JSON body within all limits, before any schema sees it. @throws AppError */

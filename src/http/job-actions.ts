@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
-import { z } from "zod";
+
 import { AmendJob } from "../contract/amend-job.ts";
 import { Job } from "../contract/job.ts";
 import type { AmendmentRefusal } from "../core/amendment.ts";
@@ -8,7 +8,7 @@ import type { AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
 import { etagOf, JobPath, requireRow, toJobNow } from "./find-job.ts";
 import { jobObject } from "./job-object.ts";
-import { guard, guardedAnswers, jsonAnswer, jsonBody } from "./openapi.ts";
+import { guard, guardedAnswers, headerParameters, jsonAnswer, jsonBody } from "./openapi.ts";
 import { readIfMatch } from "./preconditions.ts";
 import { AppError } from "./problem.ts";
 import { validationHook } from "./validation.ts";
@@ -21,7 +21,8 @@ const amendJobRoute = createRoute({
   summary: "Change a job's labels, or take note of its end",
   description: "Labels are merged: a null removes one. `If-Match` with the job's `ETag` makes the change conditional.",
   ...guard({ scope: "jobs:write" }, boundedJson),
-  request: { params: JobPath, headers: z.object({ "if-match": z.string().optional() }), body: jsonBody(AmendJob) },
+  parameters: headerParameters("if-match"),
+  request: { params: JobPath, body: jsonBody(AmendJob) },
   responses: {
     200: jsonAnswer("The job, with a new version.", Job),
     ...guardedAnswers(

@@ -12,7 +12,7 @@ import { etagOf, JobPath, requireJob, toJobNow } from "./find-job.ts";
 import { withLiveState } from "./job-object.ts";
 import { waitForEvent } from "./job-socket.ts";
 import { listPage } from "./list-jobs.ts";
-import { guard, guardedAnswers, jsonAnswer, jsonBody } from "./openapi.ts";
+import { guard, guardedAnswers, headerParameters, jsonAnswer, jsonBody } from "./openapi.ts";
 import { matchesEtag } from "./preconditions.ts";
 import { readWait } from "./prefer.ts";
 import { validate, validationHook } from "./validation.ts";
@@ -27,8 +27,8 @@ const createJobRoute = createRoute({
     "With an Idempotency-Key the same request makes one job, however often it is sent. With `Prefer: wait=<seconds>` " +
     "(1 to 60) the answer comes when the job is over or the time is.",
   ...guard({ scope: "jobs:write" }, boundedJson),
+  parameters: headerParameters("idempotency-key", "prefer"),
   request: {
-    headers: z.object({ "idempotency-key": z.string().optional(), prefer: z.string().optional() }),
     body: jsonBody(CreateJob),
   },
   responses: {
@@ -86,7 +86,8 @@ const getJobRoute = createRoute({
   tags: ["jobs"],
   summary: "Read a job, at once or when it has changed",
   ...guard({ scope: "jobs:read", watcher: true }),
-  request: { params: JobPath, query: ReadJob, headers: z.object({ "if-none-match": z.string().optional() }) },
+  parameters: headerParameters("if-none-match"),
+  request: { params: JobPath, query: ReadJob },
   responses: {
     200: jsonAnswer("The job as it is now; `ETag` changes with its version.", Job),
     304: { description: "Not changed since the version in If-None-Match." },

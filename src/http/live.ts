@@ -5,7 +5,7 @@ import type { AppContext, AppEnv } from "./app-env.ts";
 import { JobPath, requireRow } from "./find-job.ts";
 import { jobObject } from "./job-object.ts";
 import { openSocket } from "./job-socket.ts";
-import { guard, guardedAnswers } from "./openapi.ts";
+import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
 import { AppError } from "./problem.ts";
 import { toEventStream } from "./sse.ts";
 import { validationHook } from "./validation.ts";
@@ -24,7 +24,8 @@ const eventsRoute = createRoute({
     "With `Accept: text/event-stream` a live stream: `id:` is the event's seq, `event:` its type, `data:` a JobEvent. " +
     "It resumes after `Last-Event-ID`, sends a comment every 15 s and ends after the final event.",
   ...guard({ scope: "jobs:read", watcher: true }),
-  request: { params: JobPath, query: tokenQuery, headers: z.object({ "last-event-id": z.string().optional() }) },
+  parameters: headerParameters("last-event-id"),
+  request: { params: JobPath, query: tokenQuery },
   responses: {
     200: {
       description: "The history, or the stream.",

@@ -19,6 +19,11 @@ export function guard(need: { scope: Scope; watcher?: boolean }, ...body: Middle
   };
 }
 
+/** Optional headers, for the document alone: any text may stand in them, so there is nothing to validate. */
+export function headerParameters(...names: string[]) {
+  return names.map((name) => ({ name, in: "header" as const, required: false, schema: { type: "string" as const } }));
+}
+
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } } as const;
 }

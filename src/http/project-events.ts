@@ -12,7 +12,7 @@ import { listJobs } from "../store/list-jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { jobObject } from "./job-object.ts";
-import { guard, guardedAnswers } from "./openapi.ts";
+import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
 import { AppError } from "./problem.ts";
 import { toProjectEventStream } from "./sse.ts";
 import { validationHook } from "./validation.ts";
@@ -34,9 +34,9 @@ const projectEventsRoute = createRoute({
     "new jobs included. `data:` is a JobEvent, to be told apart by `job_id` and `seq`. With `Last-Event-ID` jobs that " +
     "have ended since are told of too. A user's token is shown the user's own jobs.",
   ...guard({ scope: "jobs:read" }),
+  parameters: headerParameters("last-event-id"),
   request: {
     params: z.object({ project_id: z.string().meta({ param: { name: "project_id", in: "path" } }) }),
-    headers: z.object({ "last-event-id": z.string().optional() }),
   },
   responses: {
     200: { description: "The stream.", content: { "text/event-stream": { schema: z.string() } } },

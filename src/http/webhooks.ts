@@ -5,11 +5,12 @@ import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts"
 import { type AttemptRef, readAttemptToken } from "../core/tokens.ts";
 import { RunId, toProgressReport } from "../runpod/words.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
-import { readText } from "./body.ts";
+import { readLenientText } from "./body.ts";
 import { jobObject } from "./job-object.ts";
 import { openHandlerSocket } from "./job-socket.ts";
 import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
 import { AppError } from "./problem.ts";
+import { toPlainJson } from "./request-context.ts";
 import { validationHook } from "./validation.ts";
 
 const maxHookBytes = 65_536;
@@ -75,7 +76,7 @@ async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef>
 /** The run's id, if the body names one that could be: needed only where the answer to `/run` was lost. */
 async function readRunId(request: Request): Promise<string | null> {
   try {
-    const body: unknown = JSON.parse(await readText(request, maxHookBytes));
+    const body: unknown = JSON.parse(await readLenientText(request, maxHookBytes));
     return z.object({ id: RunId }).parse(body).id;
   } catch {
     return null;
@@ -93,12 +94,12 @@ webhookRoutes.openapi(webhookRoute, async (c) => {
 webhookRoutes.openAPIRegistry.registerPath(progressRoute);
 webhookRoutes.post("/webhooks/runpod/:token/progress", async (c) => {
   const attempt = await requireAttempt(c, c.req.param("token"));
-  const update = readProgressUpdate(await readText(c.req.raw, maxUpdateLength));
+  const update = readProgressUpdate(await readLenientText(c.req.raw, maxUpdateLength));
   if ("code" in update) {
     const { code, ...details } = update;
     throw new AppError(code, details);
   }
-  return c.json(await jobObject(c.env, attempt.jobId).progress(attempt, toProgressReport(update)), 200);
+  return toPlainJson(await jobObject(c.env, attempt.jobId).progress(attempt, toProgressReport(update)));
 });
 
 webhookRoutes.openapi(progressSocketRoute, async (c) => {

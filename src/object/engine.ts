@@ -50,7 +50,15 @@ export class Engine {
   /** Takes in a fact. @returns whether it changed anything */
   apply(signal: Signal): boolean {
     const { now, timers, isWatched, broadcast } = this.#ports;
-    const change = this.#job && this.#rules.transition(this.#job, signal, { now: now(), timers, watched: isWatched() });
+    const context = {
+      now: now(),
+      timers,
+      // Asking the runtime for its sockets takes longer than most decisions, and few want to know.
+      get watched() {
+        return isWatched();
+      },
+    };
+    const change = this.#job && this.#rules.transition(this.#job, signal, context);
     if (!change) {
       return false;
     }

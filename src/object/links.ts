@@ -4,7 +4,7 @@ import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
 import { presign } from "../store/s3.ts";
 
-/** How long a link to an output is good for, in milliseconds. A fresh one is made at every read. */
+/** How long a link to an output is good for at least, in milliseconds. */
 const outputLinkTtlMs = 60 * 60_000;
 
 type Signer = Pick<Settings, "signingKeys" | "publicBaseUrl" | "s3">;
@@ -58,10 +58,22 @@ export function newPartUrl(
   return presign(s3, { method: "PUT", key, expiresAt, query, headers }, now);
 }
 
-/** A signed download link; the browser saves it as `<job>-<attempt>.<ext>`. */
+/** Links that end at the same time are the same: a job that is read often, or listed, is signed for once a minute. */
+const linkStepMs = 60_000;
+const recentLinks = new WeakMap<Signer, Map<string, string>>();
+const maxRecentLinks = 1_000;
+
+/** A signed download link, good for an hour at least; the browser saves it as `<job>-<attempt>.<ext>`. */
 export async function newOutputLink(settings: Signer, key: string, now: number): Promise<OutputLink> {
-  const expiresAt = now + outputLinkTtlMs;
+  const expiresAt = Math.ceil((now + outputLinkTtlMs) / linkStepMs) * linkStepMs;
+  const links = recentLinks.get(settings) ?? new Map<string, string>();
+  recentLinks.set(settings, links);
+  const name = `${expiresAt} ${key}`;
   const filename = key.split("/").slice(-2).join("-");
-  const url = await newReadUrl(settings, key, filename, { now, expiresAt });
+  const url = links.get(name) ?? (await newReadUrl(settings, key, filename, { now, expiresAt }));
+  if (links.size >= maxRecentLinks) {
+    links.clear();
+  }
+  links.set(name, url);
   return { url, expires_at: toTimestamp(expiresAt) };
 }

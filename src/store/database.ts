@@ -9,9 +9,29 @@ export function isDatabaseError(error: unknown): boolean {
   return error instanceof DrizzleQueryError;
 }
 
+const opened = new WeakMap<D1Database, Database>();
+
 /** The D1 binding as drizzle sees it. */
 export function openDatabase(binding: D1Database): Database {
-  return drizzle(binding);
+  const known = opened.get(binding);
+  const db = known ?? drizzle(binding);
+  if (!known) {
+    opened.set(binding, db);
+  }
+  return db;
+}
+
+/** A statement that each database builds once: for drizzle that is as much work as all the rest of a short request. */
+export function prepareOnce<Statement>(build: (db: Database) => Statement): (db: Database) => Statement {
+  const statements = new WeakMap<Database, Statement>();
+  return (db) => {
+    const known = statements.get(db);
+    const statement = known ?? build(db);
+    if (!known) {
+      statements.set(db, statement);
+    }
+    return statement;
+  };
 }
 
 /** A row as a SELECT of its values: for an INSERT that a WHERE decides about in the same statement. */

@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
-import { type Database, rowAsSelect } from "./database.ts";
+import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
 
 /**
@@ -64,8 +64,14 @@ function isJob(tenantId: string, id: string): SQL | undefined {
   return and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.id, id));
 }
 
+const selectJob = prepareOnce((db) => {
+  const { tenantId, id } = exportJobs;
+  const isThat = and(eq(tenantId, sql.placeholder("tenantId")), eq(id, sql.placeholder("id")));
+  return db.select().from(exportJobs).where(isThat).prepare();
+});
+
 export async function findJob(db: Database, tenantId: string, id: string): Promise<ExportJobRow | null> {
-  const [row] = await db.select().from(exportJobs).where(isJob(tenantId, id));
+  const [row] = await selectJob(db).all({ tenantId, id });
   return row ?? null;
 }
 

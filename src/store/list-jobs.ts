@@ -1,8 +1,8 @@
-import { and, desc, eq, gt, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, type Placeholder, type SQL, sql } from "drizzle-orm";
 import type { JobStatus } from "../contract/job.ts";
 import type { JobType } from "../contract/types/index.ts";
 import { isFinal } from "../core/job-state.ts";
-import type { Database } from "./database.ts";
+import { type Database, prepareOnce } from "./database.ts";
 import { type ExportJobRow, exportJobs } from "./schema.ts";
 
 /** Which jobs a list holds. Bounds on the id are bounds on the time of creation. */
@@ -33,16 +33,18 @@ export const scanBudget = 2_000;
  * filters are tried on at most {@link scanBudget} of those.
  */
 export async function listJobs(db: Database, filter: JobFilter, budget = scanBudget): Promise<FoundJobs> {
-  const searched = searchConditions(filter);
+  const search = toSearch(filter);
   const tried = triedConditions(filter);
+  if (tried.length === 0) {
+    const page = await preparedPage(db, search).all({ ...valuesOf(search), limit: filter.limit });
+    return { rows: page, lastSeenId: null };
+  }
+  const searched = searchConditions(search);
   const inOrder = db
     .select()
     .from(exportJobs)
     .where(and(...searched))
     .orderBy(desc(exportJobs.id));
-  if (tried.length === 0) {
-    return { rows: await inOrder.limit(filter.limit), lastSeenId: null };
-  }
   // SQLite runs a subquery with a LIMIT as it stands, row by row in its own order, and stops when the outer LIMIT is
   // reached: an ORDER BY of the outer query would sort all candidates again.
   const candidates = inOrder.limit(budget).as("export_jobs");
@@ -76,18 +78,73 @@ function indexFor(filter: JobFilter): Index {
   return filter.projectId === undefined ? null : "export_jobs_by_project";
 }
 
-/** What the index answers in reading order. */
-function searchConditions(filter: JobFilter): (SQL | undefined)[] {
-  const { projectId, userId, afterId, beforeIds = [] } = filter;
+type Given<Value> = Value | Placeholder;
+
+/** What an index answers in reading order: with its values, or with a placeholder for each. */
+type Search = Readonly<{
+  index: Index;
+  tenantId: Given<string>;
+  projectId: Given<number> | null;
+  userId: Given<string> | null;
+  afterId: Given<string> | null;
+  beforeIds: readonly Given<string>[];
+}>;
+
+function toSearch(filter: JobFilter) {
+  const { tenantId, projectId = null, userId = null, afterId = null, beforeIds = [] } = filter;
   const index = indexFor(filter);
   const byProject = index === "export_jobs_active" || index === "export_jobs_by_project";
+  const byUser = index === "export_jobs_by_user";
+  const served = { projectId: byProject ? projectId : null, userId: byUser ? userId : null };
+  return { index, tenantId, ...served, afterId, beforeIds } satisfies Search;
+}
+
+function valuesOf({ index: _, beforeIds, ...values }: Search): Record<string, unknown> {
+  return { ...values, ...Object.fromEntries(beforeIds.map((id, position) => [`before${position}`, id])) };
+}
+
+function withPlaceholders({ index, projectId, userId, afterId, beforeIds }: Search): Search {
+  const named = <Value>(value: Value | null, name: string) => (value === null ? null : sql.placeholder(name));
+  return {
+    index,
+    tenantId: sql.placeholder("tenantId"),
+    projectId: named(projectId, "projectId"),
+    userId: named(userId, "userId"),
+    afterId: named(afterId, "afterId"),
+    beforeIds: beforeIds.map((_, position) => sql.placeholder(`before${position}`)),
+  };
+}
+
+function preparePage(db: Database, search: Search) {
+  const conditions = searchConditions(withPlaceholders(search));
+  return db
+    .select()
+    .from(exportJobs)
+    .where(and(...conditions))
+    .orderBy(desc(exportJobs.id))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+}
+
+/** There are few shapes of a page, and many pages of each. */
+const pagesByShape = prepareOnce(() => new Map<string, ReturnType<typeof preparePage>>());
+
+function preparedPage(db: Database, search: Search): ReturnType<typeof preparePage> {
+  const shape = `${search.index} ${search.afterId !== null} ${search.beforeIds.length}`;
+  const pages = pagesByShape(db);
+  const page = pages.get(shape) ?? preparePage(db, search);
+  pages.set(shape, page);
+  return page;
+}
+
+function searchConditions({ index, tenantId, projectId, userId, afterId, beforeIds }: Search): (SQL | undefined)[] {
   return [
-    isCommon(eq(exportJobs.tenantId, filter.tenantId)),
-    byProject && projectId !== undefined ? isRare(eq(exportJobs.projectId, projectId)) : undefined,
-    index === "export_jobs_by_user" && userId !== undefined ? isRare(eq(exportJobs.userId, userId)) : undefined,
+    isCommon(eq(exportJobs.tenantId, tenantId)),
+    projectId === null ? undefined : isRare(eq(exportJobs.projectId, projectId)),
+    userId === null ? undefined : isRare(eq(exportJobs.userId, userId)),
     // The partial index's own condition.
     index === "export_jobs_active" ? isNull(exportJobs.completedAt) : undefined,
-    afterId === undefined ? undefined : isCommon(gt(exportJobs.id, afterId)),
+    afterId === null ? undefined : isCommon(gt(exportJobs.id, afterId)),
     ...beforeIds.map((id) => isCommon(lt(exportJobs.id, id))),
   ];
 }
