@@ -74,7 +74,15 @@ export class BenchJobs {
   async complete(run: Run): Promise<void> {
     await this.render(run);
     await this.call("POST", pathOf(run.webhook ?? ""), JSON.stringify({ id: run.id }), {});
-    await this.call("GET", `/api/jobs/${run.input.job_id}?wait=10&version=1000000`);
+    await this.ended(run);
+  }
+
+  /** @throws Error when the job is not complete within ten seconds */
+  async ended({ input }: Run): Promise<void> {
+    const { status } = await this.call("GET", `/api/jobs/${input.job_id}?wait=10&version=1000000`);
+    if (status !== "complete") {
+      throw new Error(`job ${input.job_id} is ${status}`);
+    }
   }
 
   async cancel({ input }: Run): Promise<void> {

@@ -74,6 +74,9 @@ export const bare = new Hono<{ Bindings: BenchEnv }>()
   .post("/bare/insert", async (c) => c.json(await insertRow(c.env, await c.req.json()), 201))
   .post("/bare/create", async (c) => {
     const row: NewRow = await c.req.json();
+    if (c.req.query("head") !== undefined) {
+      await c.env.VIDEOS.head(row.input_video_key);
+    }
     const inserted = await insertRow(c.env, row);
     await objectOf(c.env, row.id).begin(JSON.stringify(row));
     return c.json(inserted, 201);

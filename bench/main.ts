@@ -1,0 +1,58 @@
+import { ProgressBars } from "../local/progress-bars.ts";
+import { cost } from "./cost.ts";
+import { growth } from "./growth.ts";
+import { memory } from "./memory.ts";
+import { peers } from "./peers.ts";
+import { publish, type Result } from "./report.ts";
+import { speed } from "./speed.ts";
+import { watchers } from "./watchers.ts";
+import { webhook } from "./webhook.ts";
+
+/** @param progress tells how far it is, from 0 to 1 */
+export type Bench = (progress: (share: number) => void) => Promise<Result>;
+
+const benches: Readonly<Record<string, { about: string; run: Bench }>> = {
+  cost: { about: "rows, queries, requests and calls of a job's life, and a million jobs' price", run: cost },
+  speed: { about: "each path as a ratio to the bare Hono route and to the floor of its kind", run: speed },
+  webhook: { about: "from RunPod's webhook to the watcher's complete frame", run: webhook },
+  growth: { about: "lists and other queries at 10 thousand, 100 thousand and a million rows", run: growth },
+  watchers: { about: "from progress to frame with 1 to 1,000 watchers of a job", run: watchers },
+  memory: { about: "memory of the runtime with 1 to 10,000 live jobs", run: memory },
+  peers: { about: "the whole life of a job, beside the plain design, Workflows, BullMQ and pg-boss", run: peers },
+};
+
+const names = Object.keys(benches);
+const help = `What the service costs and how fast it is, as ratios in one run. Writes bench/results/NAME.json and the tables of
+bench/README.md; ends with 1 if anything answered wrongly.
+
+  npm run bench                  all, about ten minutes
+  npm run bench -- NAME ...      some of them
+
+${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.about}`).join("\n")}
+`;
+
+async function runOne(name: string, run: Bench): Promise<number> {
+  const bars = new ProgressBars(process.stderr);
+  const started = performance.now();
+  process.stdout.write(`\n${name}: ${benches[name]?.about}\n`);
+  const result = await run((share) => bars.update(name, Math.round(share * 100), ""));
+  publish(name, result, (performance.now() - started) / 1000);
+  return result.errors;
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !names.includes(name));
+if (asked.includes("--help")) {
+  process.stdout.write(help);
+} else if (unknown !== undefined) {
+  process.stderr.write(`There is no bench ${unknown}: ${names.join(", ")}.\n`);
+  process.exitCode = 2;
+} else {
+  let errors = 0;
+  for (const [name, { run }] of Object.entries(benches)) {
+    if (asked.length === 0 || asked.includes(name)) {
+      errors += await runOne(name, run);
+    }
+  }
+  process.exit(errors === 0 ? 0 : 1);
+}
