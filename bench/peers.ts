@@ -1,1 +1,2 @@
-import type { Bench } from "./main.ts"; export const peers: Bench = async () => ({ tables: [], goals: [], errors: 0 });
+import type { Bench } from "./main.ts";
+export const peers: Bench = async () => ({ tables: [], goals: [], errors: 0 });

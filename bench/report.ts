@@ -44,7 +44,10 @@ export function publish(name: string, result: Result, seconds: number): void {
   }
   process.stdout.write(`${machine}\n${toVersionLine(versions)}\n`);
   process.stdout.write(`${name}: ${result.errors} errors, ${report.seconds} s\n`);
-  updateReadme(name, `${text}\n\n${report.at.slice(0, 10)}, ${machine}; ${toVersionLine(versions)}; ${result.errors} errors.`);
+  updateReadme(
+    name,
+    `${text}\n\n${report.at.slice(0, 10)}, ${machine}; ${toVersionLine(versions)}; ${result.errors} errors.`,
+  );
 }
 
 function toVersionLine(versions: Record<string, string>): string {
@@ -76,7 +79,10 @@ function goalsTable(goals: readonly Goal[]): string {
 function updateReadme(name: string, text: string): void {
   const before = readFileSync(readme, "utf8");
   const section = new RegExp(`(<!-- ${name} -->)[\\s\\S]*(<!-- /${name} -->)`);
-  writeFileSync(readme, before.replace(section, (_, start: string, end: string) => `${start}\n${text}\n${end}`));
+  writeFileSync(
+    readme,
+    before.replace(section, (_, start: string, end: string) => `${start}\n${text}\n${end}`),
+  );
 }
 
 /** At three figures. */

@@ -108,10 +108,7 @@ function pacedSubjects(stage: Stage): Subject[] {
       timed(connection, toRequest("POST", "/bare/create?head", {}, row())),
     ),
     pacedSubject(stage, "create a job", 5, async (connection) => {
-      const created = await timed(
-        connection,
-        toRequest("POST", "/api/jobs", authorization, JSON.stringify(newJob)),
-      );
+      const created = await timed(connection, toRequest("POST", "/api/jobs", authorization, JSON.stringify(newJob)));
       await jobs.cancel(await runtime.endpoint.take(JSON.parse(created.answer.body).id));
       return created;
     }),

@@ -40,7 +40,9 @@ export async function createJob(c: AppContext, request: CreateJob): Promise<Crea
   const row = { ...toRow(c, request), ...reuse, userId, inputSize, idempotencyKey: key, requestHash };
   const inserted = await insertJob(db, row, maxActiveJobs);
   if (inserted) {
-    return { row: await start(c, inserted), replayed: false };
+    // Behind the answer: a new object takes longer than all the rest, and whoever comes before it begins it.
+    c.executionCtx.waitUntil(start(c, inserted));
+    return { row: inserted, replayed: false };
   }
   const winner = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
   const twin = winner || !reuse.fingerprint ? null : await findActiveTwin(db, tenantId, reuse.fingerprint);
@@ -150,13 +152,12 @@ function toRow(c: AppContext, request: CreateJob): NewExportJobRow {
   };
 }
 
-/** The row is durable and so is the job: a start that fails here is not the caller's trouble. */
-async function start(c: AppContext, row: ExportJobRow): Promise<ExportJobRow> {
+/** The row is durable and so is the job: one whose start fails here is begun by its next reader, or by the sweep. */
+async function start(c: AppContext, row: ExportJobRow): Promise<void> {
   try {
-    return { ...row, ...(await jobObject(c.env, row.id).start(toJobSpec(row))) };
+    await jobObject(c.env, row.id).start(toJobSpec(row));
   } catch (error) {
     log("warn", "failure", { during: "start", job_id: row.id, message: describeError(error) });
-    return row;
   }
 }
 

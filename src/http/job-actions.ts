@@ -101,7 +101,7 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   })
   .openapi(cancelJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
-    const ended = await jobObject(c.env, row.id).cancel(row.tenantId);
+    const ended = await jobObject(c.env, row.id).cancel(toJobSpec(row), mayBegin(row));
     const job = await toJobNow(c, { ...row, ...ended });
     if (job.status !== "cancelled") {
       throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });

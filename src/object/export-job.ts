@@ -111,13 +111,16 @@ export class ExportJob extends DurableObject<Env> {
     return { cancel: false };
   }
 
-  /** Ends the job for its user. @returns the job as it is then, whether or not it was this call that ended it */
-  cancel(tenantId: string): JobProjection | null {
-    if (this.#jobOf(tenantId)) {
+  /**
+   * Ends the job for its user; one that never started is begun first.
+   * @returns the job as it is then, whether or not it was this call that ended it
+   */
+  cancel(spec: JobSpec, isNew: boolean): JobProjection | null {
+    if (this.#begin(spec, isNew)) {
       this.#engine.apply({ kind: "cancel_requested" });
       this.#advance();
     }
-    return this.read(tenantId);
+    return this.read(spec.tenantId);
   }
 
   /**
@@ -192,9 +195,9 @@ export class ExportJob extends DurableObject<Env> {
     return job && this.#decorate(toEvent(job, eventTypeOf(job, "status")));
   }
 
-  /** What was told to watchers after the event numbered `seq`. */
-  history(tenantId: string, seq: number): JobEvent[] {
-    return this.#jobOf(tenantId) ? this.#journal.listEvents(seq) : [];
+  /** What was told to watchers since the job began. */
+  history(spec: JobSpec, isNew: boolean): JobEvent[] {
+    return this.#begin(spec, isNew) ? this.#journal.listEvents(0) : [];
   }
 
   /** Only for WebSocket upgrades, which RPC cannot carry. */
