@@ -10,7 +10,7 @@ import { type Runtime, startRuntime } from "./runtime.ts";
 import { loadSockets } from "./sockets.ts";
 import { median, sum } from "./statistics.ts";
 
-const rounds = 30;
+const rounds = Number(process.env["ROUNDS"] ?? 30);
 const connections = 16;
 const manyJobs = 100;
 /** The service's answer to a message that is no JSON comes after all that came before it. */

@@ -1,9 +1,9 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { AppEnv } from "./http/app-env.ts";
 import { authenticate } from "./http/auth.ts";
 import { crossOrigin } from "./http/cors.ts";
 import { describeApi } from "./http/describe-api.ts";
+import { takeProgress } from "./http/fast-progress.ts";
 import { fileRoutes } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { jobActionRoutes } from "./http/job-actions.ts";
@@ -56,13 +56,12 @@ app.notFound((c) => {
   return toProblemResponse(error, c);
 });
 
-const handlerPost = /^https?:\/\/[^/]+\/webhooks\/runpod\/[^/?#]+(?:\/progress)?$/;
-
-/** The same for the two POSTs of RunPod's side: handlers call many times a second, and so few routes are found faster. */
-const handlerApp = new OpenAPIHono<AppEnv>({ router: new RegExpRouter() });
-handlerApp.onError(toProblemResponse);
-handlerApp.use("*", requestContext);
-handlerApp.route("/", webhookRoutes);
-
-export const serve: typeof app.fetch = (request, env, context) =>
-  (request.method === "POST" && handlerPost.test(request.url) ? handlerApp : app).fetch(request, env, context);
+/** A handler's update takes the short way; whatever else comes, the app. */
+export async function serve<Bindings extends Env>(
+  request: Request,
+  env: Bindings,
+  context: ExecutionContext,
+): Promise<Response> {
+  const rest = await takeProgress(request, env);
+  return rest instanceof Response ? rest : app.fetch(rest, env, context);
+}

@@ -132,6 +132,11 @@ export type Settings = Readonly<{
 
 const parsed = new WeakMap<object, Settings>();
 
+/** The settings of an environment that have been read before. */
+export function findSettings(env: object): Settings | null {
+  return parsed.get(env) ?? null;
+}
+
 /**
  * The settings of an environment, parsed once per isolate.
  * @throws SettingsError naming every setting that is missing or malformed

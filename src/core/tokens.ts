@@ -14,9 +14,14 @@ export async function newAttemptToken(keys: SigningKeys, { jobId, attempt, nonce
 const genuineTokens = new WeakMap<SigningKeys, Map<string, AttemptRef>>();
 const maxGenuineTokens = 1_000;
 
-/** @returns null when the token is not one of ours; no promise when it has been here before */
-export function readAttemptToken(keys: SigningKeys, token: string): AttemptRef | Promise<AttemptRef | null> {
-  return genuineTokens.get(keys)?.get(token) ?? verifyAttemptToken(keys, token);
+/** @returns null when the token is not one of ours */
+export async function readAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
+  return findGenuineToken(keys, token) ?? (await verifyAttemptToken(keys, token));
+}
+
+/** @returns null when the token has not been here before */
+export function findGenuineToken(keys: SigningKeys, token: string): AttemptRef | null {
+  return genuineTokens.get(keys)?.get(token) ?? null;
 }
 
 function rememberToken(keys: SigningKeys, token: string, ref: AttemptRef): void {

@@ -9,7 +9,7 @@ function tooLarge(maxBytes: number): AppError {
 }
 
 /** Whether a body tells its length, and that it is not too long: HTTP holds it to that. */
-function isShort({ headers }: Request, maxBytes: number): boolean {
+export function isShort({ headers }: Request, maxBytes: number): boolean {
   return Number(headers.get("content-length") ?? Number.NaN) <= maxBytes;
 }
 

@@ -154,6 +154,8 @@ function toRow(c: AppContext, request: CreateJob): NewExportJobRow {
 
 /** The row is durable and so is the job: one whose start fails here is begun by its next reader, or by the sweep. */
 async function start(c: AppContext, row: ExportJobRow): Promise<void> {
+  // The next turn: the answer goes out first.
+  await scheduler.wait(0);
   try {
     await jobObject(c.env, row.id).start(toJobSpec(row));
   } catch (error) {

@@ -7,26 +7,20 @@ import { isLogged, log } from "../log.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { toProblemResponse } from "./problem.ts";
 
-/** What every answer carries. Those of `usual` its route may set otherwise. */
-const fixed = {
+/** What every answer carries. */
+export const fixedHeaders = {
   "Referrer-Policy": "no-referrer",
   "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
 };
-const usual = {
+
+/** What an answer carries unless its route said otherwise. */
+export const usualHeaders = {
   "Cache-Control": "private, no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
   "Cross-Origin-Resource-Policy": "same-origin",
 };
-
-/** For a route that is called too often to have its headers set one by one: the runtime copies all of them at once. */
-const plainJson = new Headers({ ...fixed, ...usual, "Content-Type": "application/json" });
-
-/** A JSON answer that carries the usual headers from the start. */
-export function toPlainJson(body: unknown): Response {
-  return new Response(JSON.stringify(body), { headers: plainJson });
-}
 
 /** Gives every request its id, the settings and its line in the log, and every answer the headers that all carry. */
 export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
@@ -60,13 +54,10 @@ function setHeaders(c: AppContext, ms: number): void {
   const { headers } = c.res;
   headers.set("X-Request-Id", c.get("requestId"));
   headers.set("Server-Timing", `total;dur=${ms}`);
-  if (headers.has("X-Frame-Options")) {
-    return;
-  }
-  for (const [name, value] of Object.entries(fixed)) {
+  for (const [name, value] of Object.entries(fixedHeaders)) {
     headers.set(name, value);
   }
-  for (const [name, value] of Object.entries(usual)) {
+  for (const [name, value] of Object.entries(usualHeaders)) {
     if (!headers.has(name)) {
       headers.set(name, value);
     }

@@ -10,7 +10,6 @@ import { jobObject } from "./job-object.ts";
 import { openHandlerSocket } from "./job-socket.ts";
 import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
 import { AppError } from "./problem.ts";
-import { toPlainJson } from "./request-context.ts";
 import { validationHook } from "./validation.ts";
 
 const maxHookBytes = 65_536;
@@ -33,7 +32,6 @@ const webhookRoute = createRoute({
   responses: { 200: jsonAnswer("Taken.", WebhookAnswer), ...problemAnswers("not_found") },
 });
 
-/** Only described here: a handler reports many times a second, and the usual way through schemas costs twice the work. */
 const progressRoute = createRoute({
   method: "post",
   path: "/webhooks/runpod/{token}/progress",
@@ -93,13 +91,13 @@ webhookRoutes.openapi(webhookRoute, async (c) => {
 
 webhookRoutes.openAPIRegistry.registerPath(progressRoute);
 webhookRoutes.post("/webhooks/runpod/:token/progress", async (c) => {
-  const attempt = await requireAttempt(c, c.req.param("token"));
+  const { jobId, attempt, nonce } = await requireAttempt(c, c.req.param("token"));
   const update = readProgressUpdate(await readLenientText(c.req.raw, maxUpdateLength));
   if ("code" in update) {
     const { code, ...details } = update;
     throw new AppError(code, details);
   }
-  return toPlainJson(await jobObject(c.env, attempt.jobId).progress(attempt, toProgressReport(update)));
+  return c.json(await jobObject(c.env, jobId).progress({ attempt, nonce }, toProgressReport(update)), 200);
 });
 
 webhookRoutes.openapi(progressSocketRoute, async (c) => {

@@ -219,10 +219,19 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-    if (this.#handlers.isHandler(socket)) {
+    this.#forgetSocket(socket);
+    closeBack(socket, code);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    this.#forgetSocket(socket);
+  }
+
+  #forgetSocket(socket: WebSocket): void {
+    this.#watchers.forget();
+    if (this.#handlers.forget(socket)) {
       this.#engine.checkpoint();
     }
-    closeBack(socket, code);
   }
 
   /** Must not throw: the runtime gives up on an alarm after six failures. So it sets the next one first. */

@@ -7,13 +7,11 @@ import { newProblem } from "../core/problem.ts";
 import { maxUpdateLength, readProgressUpdate, type UpdateFault } from "../core/progress-update.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import { toProgressReport } from "../runpod/words.ts";
+import { TaggedSockets } from "./tagged-sockets.ts";
 import { normalClosure } from "./watchers.ts";
 
 /** Where a job's object takes handlers' sockets; every other path is a watcher's. */
 export const handlerPath = "/progress";
-
-/** Tells the sockets of handlers from those of watchers. */
-const handlerTag = "handler";
 
 /** RFC 6455, 7.4.1: a message that is too big to process. */
 const tooBig = 1009;
@@ -34,11 +32,11 @@ type TakeProgress = (ref: AttemptKey, report: ProgressReport) => ProgressAnswer;
  * that is silent for minutes keeps no object in memory.
  */
 export class HandlerSockets {
-  readonly #context: DurableObjectState;
+  readonly #sockets: TaggedSockets;
   readonly #publicBaseUrl: string;
 
   constructor(context: DurableObjectState, publicBaseUrl: string) {
-    this.#context = context;
+    this.#sockets = new TaggedSockets(context, "handler");
     this.#publicBaseUrl = publicBaseUrl;
   }
 
@@ -47,7 +45,7 @@ export class HandlerSockets {
     const { 0: client, 1: server } = new WebSocketPair();
     const other = this.#find(ref.attempt);
     other?.socket.close(replaced, "replaced");
-    this.#context.acceptWebSocket(server, [handlerTag]);
+    this.#sockets.accept(server);
     server.serializeAttachment({ ...other?.attachment, ...ref } satisfies Attachment);
     if (!isWanted) {
       dismiss(server);
@@ -82,7 +80,7 @@ export class HandlerSockets {
   /** After this event some handlers' work may be wanted no more. */
   follow({ status, attempt }: JobEvent): void {
     const over = isFinal(status);
-    for (const socket of this.#sockets()) {
+    for (const socket of this.#sockets.list()) {
       if (over || attachmentOf(socket)?.attempt !== attempt) {
         dismiss(socket);
       }
@@ -102,8 +100,9 @@ export class HandlerSockets {
     return true;
   }
 
-  /** Whether a socket that closes is a handler's: what it keeps is lost with it. */
-  isHandler(socket: WebSocket): boolean {
+  /** A socket has gone. @returns whether it was a handler's: what it kept went with it */
+  forget(socket: WebSocket): boolean {
+    this.#sockets.forget();
     return attachmentOf(socket) !== null;
   }
 
@@ -114,17 +113,13 @@ export class HandlerSockets {
   }
 
   #find(attempt: number): { socket: WebSocket; attachment: Attachment } | null {
-    for (const socket of this.#sockets()) {
+    for (const socket of this.#sockets.list()) {
       const attachment = attachmentOf(socket);
       if (attachment?.attempt === attempt && socket.readyState === WebSocket.OPEN) {
         return { socket, attachment };
       }
     }
     return null;
-  }
-
-  #sockets(): WebSocket[] {
-    return this.#context.getWebSockets(handlerTag);
   }
 }
 

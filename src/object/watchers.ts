@@ -2,9 +2,7 @@ import type { JobEvent } from "../contract/event.ts";
 import { eventTypeOf, toEvent } from "../core/events.ts";
 import { isFinal, type JobState } from "../core/job-state.ts";
 import type { ProjectRelay } from "./project-relay.ts";
-
-/** Tells the sockets of watchers from those of handlers. */
-const watcherTag = "watcher";
+import { TaggedSockets } from "./tagged-sockets.ts";
 
 /** WebSocket close code for "the job is over, there is nothing more to come". */
 export const normalClosure = 1000;
@@ -23,7 +21,7 @@ export type Decorate = (event: JobEvent) => Promise<JobEvent>;
  * the only list of them.
  */
 export class Watchers {
-  readonly #context: DurableObjectState;
+  readonly #sockets: TaggedSockets;
   readonly #relay: ProjectRelay;
   readonly #decorate: Decorate;
   #progressAt = 0;
@@ -31,7 +29,7 @@ export class Watchers {
   #heldBack: { event: JobEvent; timer: number } | null = null;
 
   constructor(context: DurableObjectState, relay: ProjectRelay, decorate: Decorate) {
-    this.#context = context;
+    this.#sockets = new TaggedSockets(context, "watcher");
     this.#relay = relay;
     this.#decorate = decorate;
     // Answered by the runtime without waking the object.
@@ -39,7 +37,12 @@ export class Watchers {
   }
 
   get count(): number {
-    return this.#context.getWebSockets(watcherTag).length;
+    return this.#sockets.list().length;
+  }
+
+  /** A socket has gone. */
+  forget(): void {
+    this.#sockets.forget();
   }
 
   /**
@@ -69,7 +72,7 @@ export class Watchers {
     // Only the link of a finished output takes a moment to sign. For a job that goes on nothing may come between its
     // state and its place among the watchers, or an event would be lost to it.
     const frames = isFinal(job.status) ? await Promise.all(greeted.map(this.#decorate)) : greeted;
-    this.#context.acceptWebSocket(server, [watcherTag]);
+    this.#sockets.accept(server);
     for (const frame of frames) {
       server.send(JSON.stringify(frame));
     }
@@ -121,7 +124,7 @@ export class Watchers {
 
   #send(event: JobEvent): void {
     this.#relay.tell(event);
-    const sockets = this.#context.getWebSockets(watcherTag);
+    const sockets = this.#sockets.list();
     const frame = sockets.length === 0 ? "" : JSON.stringify(event);
     for (const socket of sockets) {
       try {
