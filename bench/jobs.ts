@@ -16,8 +16,8 @@ export const newJob = {
 };
 
 /** An update that changes what a reader sees, whatever came before it. */
-export function updateOf(frame: number): string {
-  return JSON.stringify({ progress: 50, stage: "rendering", message: `frame ${frame} of 1000000` });
+export function updateOf(frame: number, progress = 50): string {
+  return JSON.stringify({ progress, stage: "rendering", message: `frame ${frame} of 1000000` });
 }
 
 /** Jobs of the service, made and moved along for a bench. */
@@ -49,12 +49,12 @@ export class BenchJobs {
     return text === "" ? null : JSON.parse(text);
   }
 
-  /** A job whose run was taken by a worker, and has begun to render. */
-  async begin(): Promise<Run> {
-    const { id } = await this.call("POST", "/api/jobs", JSON.stringify(newJob));
-    const run = await this.#runtime.endpoint.take(id);
+  /** A job whose run was taken by a worker, and has begun to render; its frames come from `watchUrl`. */
+  async begin(): Promise<Run & { watchUrl: string }> {
+    const job = await this.call("POST", "/api/jobs", JSON.stringify(newJob));
+    const run = await this.#runtime.endpoint.take(job.id);
     await this.call("POST", pathOf(run.input.progress_url), updateOf(0), {});
-    return run;
+    return Object.assign(run, { watchUrl: `${job.urls.ws}?token=${job.client_token}` });
   }
 
   async beginMany(count: number): Promise<Run[]> {

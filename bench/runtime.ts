@@ -42,13 +42,13 @@ export type Runtime = {
 };
 
 /** Bundles as `wrangler deploy` does. @throws Error with wrangler's own words */
-function bundle(dir: string): string {
-  const args = ["deploy", "--dry-run", join(root, "bench", "worker", "index.ts"), "--outdir", dir];
+function bundle(entry: string, dir: string): string {
+  const args = ["deploy", "--dry-run", join(root, "bench", "worker", entry), "--outdir", dir];
   const { status, stdout, stderr } = spawnSync(wrangler, args, { cwd: root, encoding: "utf8", stdio: "pipe" });
   if (status !== 0) {
     throw new Error(`The bundle failed:\n${stdout}${stderr}`);
   }
-  return join(dir, "index.js");
+  return join(dir, entry.replace(/\.ts$/, ".js"));
 }
 
 async function migrate(db: Runtime["db"]): Promise<void> {
@@ -61,10 +61,16 @@ function isRuntime(id: string): boolean {
   return memoryOf(id, "VmRSS") > 0 && readFileSync(`/proc/${id}/comm`, "utf8").startsWith("workerd");
 }
 
-/** @param more settings of the Worker, by name */
-export async function startRuntime(more: Record<string, string | number> = {}): Promise<Runtime> {
+export type RuntimeOptions = {
+  /** The file in bench/worker that is bundled. */
+  entry?: "index.ts" | "metered.ts";
+  /** More settings of the Worker, by name. */
+  more?: Record<string, string | number>;
+};
+
+export async function startRuntime({ entry = "index.ts", more = {} }: RuntimeOptions = {}): Promise<Runtime> {
   const dir = mkdtempSync(join(tmpdir(), "export-bench-"));
-  const scriptPath = bundle(join(dir, "bundle"));
+  const scriptPath = bundle(entry, join(dir, "bundle"));
   const port = await findPort();
   const url = `http://127.0.0.1:${port}`;
   const endpoint = await BenchEndpoint.start();

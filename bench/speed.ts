@@ -1,16 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Run } from "./endpoint.ts";
-import { type Answer, Connection, toRequest } from "./http.ts";
+import { toRequest } from "./http.ts";
 import { authorization, BenchJobs, inputKey, newJob, pathOf, updateOf } from "./jobs.ts";
 import { isOk, load } from "./load.ts";
 import type { Bench } from "./main.ts";
+import { pacedSubject, timed } from "./paced.ts";
 import { atLeast, type Goal, type Result, type Table, toFigure } from "./report.ts";
-import { type Batch, cpuRatioOf, interleave, type Measured, quantilesOf, ratioOf, type Subject } from "./rounds.ts";
+import { cpuRatioOf, interleave, type Measured, quantilesOf, ratioOf, type Subject } from "./rounds.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
 import { loadSockets } from "./sockets.ts";
 import { median, sum } from "./statistics.ts";
 
-const rounds = Number(process.env["ROUNDS"] ?? 30);
+const rounds = 30;
 const connections = 16;
 const manyJobs = 100;
 /** The service's answer to a message that is no JSON comes after all that came before it. */
@@ -63,59 +63,31 @@ function loadedSubjects({ runtime, live, hot, final }: Stage): Subject[] {
   ];
 }
 
-type Paced = (connection: Connection) => Promise<{ ms: number; answer: Answer }>;
-
-/** One at a time, with a pause for what goes on behind the answer: so that a time is an operation's own. */
-function pacedSubject({ runtime }: Stage, name: string, count: number, once: Paced): Subject {
-  return {
-    name,
-    run: async (): Promise<Batch> => {
-      const connection = await Connection.open(runtime.port);
-      const times: number[] = [];
-      let errors = 0;
-      for (let index = 0; index < count; index++) {
-        const { ms, answer } = await once(connection);
-        times.push(ms);
-        errors += isOk(answer) ? 0 : 1;
-        await sleep(5);
-      }
-      connection.close();
-      return { times, wallMs: sum(times), errors };
-    },
-  };
-}
-
-async function timed(connection: Connection, request: Buffer): Promise<{ ms: number; answer: Answer }> {
-  const started = performance.now();
-  const answer = await connection.send(request);
-  return { ms: performance.now() - started, answer };
-}
-
 function pacedSubjects(stage: Stage): Subject[] {
   const { runtime, jobs } = stage;
   const row = () => JSON.stringify({ ...newJob, id: crypto.randomUUID() });
   return [
-    pacedSubject(stage, "bare INSERT", 5, (connection) =>
+    pacedSubject(runtime.port, "bare INSERT", 5, (connection) =>
       timed(connection, toRequest("POST", "/bare/insert", {}, row())),
     ),
-    pacedSubject(stage, "bare new object", 5, (connection) =>
+    pacedSubject(runtime.port, "bare new object", 5, (connection) =>
       timed(connection, toRequest("POST", `/bare/begin/${crypto.randomUUID()}`, {}, row())),
     ),
-    pacedSubject(stage, "bare INSERT and new object", 5, (connection) =>
+    pacedSubject(runtime.port, "bare INSERT and new object", 5, (connection) =>
       timed(connection, toRequest("POST", "/bare/create", {}, row())),
     ),
-    pacedSubject(stage, "bare HEAD, INSERT and new object", 5, (connection) =>
+    pacedSubject(runtime.port, "bare HEAD, INSERT and new object", 5, (connection) =>
       timed(connection, toRequest("POST", "/bare/create?head", {}, row())),
     ),
-    pacedSubject(stage, "create a job", 5, async (connection) => {
+    pacedSubject(runtime.port, "create a job", 5, async (connection) => {
       const created = await timed(connection, toRequest("POST", "/api/jobs", authorization, JSON.stringify(newJob)));
       await jobs.cancel(await runtime.endpoint.take(JSON.parse(created.answer.body).id));
       return created;
     }),
-    pacedSubject(stage, "bare object write, one at a time", 5, (connection) =>
+    pacedSubject(runtime.port, "bare object write, one at a time", 5, (connection) =>
       timed(connection, toRequest("POST", "/bare/write/hot", {}, row())),
     ),
-    pacedSubject(stage, "webhook", 3, async (connection) => {
+    pacedSubject(runtime.port, "webhook", 3, async (connection) => {
       const run = await jobs.begin();
       await jobs.render(run);
       const rung = await timed(

@@ -1,0 +1,58 @@
+import { serve } from "../../src/app.ts";
+import { ExportJob as Job, WebhookSender as Sender, ProjectStream as Stream } from "../../src/index.ts";
+import { meter } from "./counts.ts";
+import type { BenchEnv } from "./env.ts";
+import { meterContext, meterEnv, meterFetch } from "./meter.ts";
+import { plain } from "./plain.ts";
+
+export { BareObject } from "./bare.ts";
+export { ExportFlow } from "./workflow.ts";
+
+export class ExportJob extends Job {
+  constructor(context: DurableObjectState, env: Env) {
+    super(meterContext(context), meterEnv(env));
+  }
+
+  override async alarm(): Promise<void> {
+    meter.objectRequests++;
+    await super.alarm();
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    meter.socketMessages++;
+    await super.webSocketMessage(socket, message);
+  }
+}
+
+export class ProjectStream extends Stream {
+  constructor(context: DurableObjectState, env: Env) {
+    super(meterContext(context), meterEnv(env));
+  }
+}
+
+export class WebhookSender extends Sender {
+  constructor(context: DurableObjectState, env: Env) {
+    super(meterContext(context), meterEnv(env));
+  }
+}
+
+let isFetchMetered = false;
+
+/** The service and the plain design, with all that they use counted; `/meter` tells, and begins anew. */
+export default {
+  fetch: (request, env, context) => {
+    if (!isFetchMetered) {
+      isFetchMetered = true;
+      meterFetch(env.RUNPOD_BASE_URL);
+    }
+    const { pathname } = new URL(request.url);
+    if (pathname === "/meter") {
+      const counted = Response.json(meter);
+      Object.assign(meter, Object.fromEntries(Object.keys(meter).map((name) => [name, 0])));
+      return counted;
+    }
+    meter.workerRequests++;
+    const metered = meterEnv(env);
+    return pathname.startsWith("/plain/") ? plain.fetch(request, metered, context) : serve(request, metered, context);
+  },
+} satisfies ExportedHandler<BenchEnv>;
