@@ -1,5 +1,7 @@
 import { serve } from "../../src/app.ts";
 import { ExportJob as Job, WebhookSender as Sender, ProjectStream as Stream } from "../../src/index.ts";
+import { sweep } from "../../src/tasks/sweep.ts";
+import { bare } from "./bare.ts";
 import { meter } from "./counts.ts";
 import type { BenchEnv } from "./env.ts";
 import { meterContext, meterEnv, meterFetch } from "./meter.ts";
@@ -40,7 +42,7 @@ let isFetchMetered = false;
 
 /** The service and the plain design, with all that they use counted; `/meter` tells, and begins anew. */
 export default {
-  fetch: (request, env, context) => {
+  fetch: async (request, env, context) => {
     if (!isFetchMetered) {
       isFetchMetered = true;
       meterFetch(env.RUNPOD_BASE_URL);
@@ -51,8 +53,15 @@ export default {
       Object.assign(meter, Object.fromEntries(Object.keys(meter).map((name) => [name, 0])));
       return counted;
     }
+    if (pathname.startsWith("/bare/")) {
+      return bare.fetch(request, env, context);
+    }
     meter.workerRequests++;
     const metered = meterEnv(env);
+    if (pathname === "/cron") {
+      await sweep(metered, Date.now());
+      return Response.json({});
+    }
     return pathname.startsWith("/plain/") ? plain.fetch(request, metered, context) : serve(request, metered, context);
   },
 } satisfies ExportedHandler<BenchEnv>;
