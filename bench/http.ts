@@ -50,6 +50,11 @@ export class Connection {
     });
   }
 
+  /** The server ends a connection that was idle for some seconds. */
+  get isClosed(): boolean {
+    return this.#socket.destroyed || this.#socket.readableEnded;
+  }
+
   close(): void {
     this.#waiting = null;
     this.#socket.destroy();

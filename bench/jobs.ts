@@ -23,7 +23,7 @@ export function updateOf(frame: number, progress = 50): string {
 /** Jobs of the service, made and moved along for a bench. */
 export class BenchJobs {
   readonly #runtime: Runtime;
-  readonly #connection: Connection;
+  #connection: Connection;
 
   private constructor(runtime: Runtime, connection: Connection) {
     this.#runtime = runtime;
@@ -42,6 +42,9 @@ export class BenchJobs {
     body: string | null = null,
     headers: Record<string, string> = authorization,
   ) {
+    if (this.#connection.isClosed) {
+      this.#connection = await Connection.open(this.#runtime.port);
+    }
     const { status, body: text } = await this.#connection.send(toRequest(method, path, headers, body));
     if (status >= 300) {
       throw new Error(`${method} ${path}: ${status} ${text}`);

@@ -1,2 +1,273 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { findPort, Service } from "../local/processes.ts";
+import type { Run } from "./endpoint.ts";
+import { Connection, toRequest } from "./http.ts";
+import { authorization, BenchJobs, newJob, updateOf } from "./jobs.ts";
+import { isOk, load } from "./load.ts";
 import type { Bench } from "./main.ts";
-export const peers: Bench = async () => ({ tables: [], goals: [], errors: 0 });
+import { startPostgres, startRedis } from "./peers/stores.ts";
+import { atLeast, type Goal, type Result, type Table, toFigure } from "./report.ts";
+import { type Batch, interleave, type Measured, quantilesOf, ratioOf, type Subject } from "./rounds.ts";
+import { type Runtime, startRuntime } from "./runtime.ts";
+import { loadSockets, openSocket } from "./sockets.ts";
+import { median, sum } from "./statistics.ts";
+
+const rounds = 8;
+const livesPerBatch = 24;
+const atOnce = 8;
+const updatesPerLife = 10;
+const pollMs = 2;
+
+/** One way to run a job: a port, and where its routes begin. */
+type Surface = {
+  name: string;
+  port: number;
+  base: string;
+  headers: Record<string, string>;
+  bySocket?: true;
+  /** The query with which a read waits for the end, where there is such. */
+  wait?: string;
+};
+
+class Driver {
+  readonly #runtime: Runtime;
+  readonly #surface: Surface;
+
+  constructor(runtime: Runtime, surface: Surface) {
+    this.#runtime = runtime;
+    this.#surface = surface;
+  }
+
+  /** Creation, ten updates, the output, the webhook, and a read that says that it is over. */
+  async live(connection: Connection): Promise<boolean> {
+    const { base, headers, wait = "" } = this.#surface;
+    const created = await connection.send(toRequest("POST", `${base}/jobs`, headers, JSON.stringify(newJob)));
+    const { id }: { id: string } = JSON.parse(created.body);
+    const run = await this.#runtime.endpoint.take(id);
+    await this.#report(connection, run);
+    await this.#runtime.bucket.put(run.input.output_video_key ?? `output/${id}.mp4`, "a rendered video");
+    this.#runtime.endpoint.finish(run);
+    const webhook = JSON.stringify({ id: run.id, output: { output_video_key: "k" } });
+    await connection.send(toRequest("POST", this.#webhookOf(run), {}, webhook));
+    for (let tries = 0; tries < 2_000; tries++) {
+      const { body } = await connection.send(toRequest("GET", `${base}/jobs/${id}${wait}`, headers));
+      if (JSON.parse(body).status === "complete") {
+        this.#runtime.endpoint.forget(run);
+        return true;
+      }
+      await sleep(pollMs);
+    }
+    return false;
+  }
+
+  #webhookOf({ webhook, input }: Run): string {
+    return new URL(webhook ?? input.progress_url.replace(/progress$/, "webhook")).pathname;
+  }
+
+  async #report(connection: Connection, { input }: Run): Promise<void> {
+    const { pathname } = new URL(input.progress_url);
+    const updates = Array.from({ length: updatesPerLife }, (_, index) => updateOf(index, index * 10));
+    if (this.#surface.bySocket) {
+      const socket = await openSocket(input.progress_url.replace(/^http/, "ws"));
+      updates.forEach((update) => socket.send(update));
+      return;
+    }
+    for (const update of updates) {
+      await connection.send(toRequest("POST", pathname, {}, update));
+    }
+  }
+}
+
+function lifeSubject(runtime: Runtime, surface: Surface): Subject {
+  const driver = new Driver(runtime, surface);
+  return {
+    name: `life, ${surface.name}`,
+    run: async (): Promise<Batch> => {
+      const connections = await Promise.all(Array.from({ length: atOnce }, () => Connection.open(surface.port)));
+      const times: number[] = [];
+      let [left, errors] = [livesPerBatch, 0];
+      const started = performance.now();
+      await Promise.all(
+        connections.map(async (connection) => {
+          while (left-- > 0) {
+            const begun = performance.now();
+            errors += (await driver.live(connection)) ? 0 : 1;
+            times.push(performance.now() - begun);
+          }
+          connection.close();
+        }),
+      );
+      return { times, wallMs: performance.now() - started, errors };
+    },
+  };
+}
+
+/** Updates of one job that goes on, and the surface's own bare route beside them. */
+async function progressSubjects(runtime: Runtime, surface: Surface): Promise<Subject[]> {
+  const { name, port, base, headers } = surface;
+  const connection = await Connection.open(port);
+  const created = await connection.send(toRequest("POST", `${base}/jobs`, headers, JSON.stringify(newJob)));
+  connection.close();
+  const run = await runtime.endpoint.take(JSON.parse(created.body).id);
+  await sleep(100);
+  let frame = 0;
+  const { pathname } = new URL(run.input.progress_url);
+  const one = (what: string, path: string): Subject => ({
+    name: what,
+    run: () =>
+      load(() => toRequest("POST", path, {}, updateOf(frame++)), { port, connections: 16, count: 200, isGood: isOk }),
+  });
+  if (surface.bySocket) {
+    const urls = [run.input.progress_url.replace(/^http/, "ws")];
+    const barrier = { ask: "{", isAnswer: (text: string) => text.includes("malformed_request") };
+    const message = () => updateOf(frame++);
+    return [{ name: `progress, ${name}`, run: () => loadSockets({ urls, count: 500, barrier, message }) }];
+  }
+  return [one(`bare route, ${name}`, "/bare/hono"), one(`progress, ${name}`, pathname)];
+}
+
+type Peer = { surface: Surface; stop(): Promise<void> };
+
+/** A peer's server on Node, with its own store; null, with a line, where the store is not installed. */
+async function startPeer(
+  name: string,
+  kind: string,
+  store: Awaited<ReturnType<typeof startRedis>>,
+  { runtime, dir }: { runtime: Runtime; dir: string },
+): Promise<Peer | null> {
+  if (!store) {
+    return null;
+  }
+  const port = await findPort();
+  const script = join(dirname(fileURLToPath(import.meta.url)), "peers", "server.ts");
+  const args = [script, kind, String(port), store.url, `${runtime.endpoint.url}/bench`];
+  const service = new Service(name, process.execPath, args, join(dir, `${kind}.log`), process.env);
+  await service.ready(`http://127.0.0.1:${port}/ready`, 30_000);
+  const stop = async () => {
+    await service.stop();
+    await store.stop();
+  };
+  return { surface: { name, port, base: "", headers: {} }, stop };
+}
+
+const own = "this service";
+const ownBySocket = "this service, WebSocket";
+const plainDesign = "plain design";
+const workflows = "Cloudflare Workflows";
+const bullmq = "BullMQ and Redis";
+
+function ownSurfaces({ port }: Runtime): Surface[] {
+  const service = { port, base: "/api", headers: authorization, wait: "?wait=10&version=1000000" };
+  return [
+    { name: own, ...service },
+    { name: ownBySocket, ...service, bySocket: true },
+    { name: plainDesign, port, base: "/plain", headers: {} },
+    { name: workflows, port, base: "/flow", headers: {} },
+  ];
+}
+
+type Figures = { lives: Map<string, Measured>; updates: Map<string, Measured> };
+
+function toTables({ lives, updates }: Figures, names: readonly string[]): Table[] {
+  const base = lives.get(`life, ${own}`);
+  const lifeRows = names.flatMap((name) => {
+    const figures = lives.get(`life, ${name}`);
+    const { median: mid, p99 } = figures ? quantilesOf(figures) : { median: 0, p99: 0 };
+    const ratio = figures && base ? toFigure(ratioOf(figures, base)) : "";
+    return figures ? [[name, toFigure(median(figures.perSecond)), toFigure(mid), toFigure(p99), ratio]] : [];
+  });
+  const updateRows = names.flatMap((name) => {
+    const figures = updates.get(`progress, ${name}`);
+    const bare = updates.get(`bare route, ${name}`) ?? updates.get(`bare route, ${own}`);
+    const ownBare = updates.get(`bare route, ${own}`);
+    return figures && bare && ownBare
+      ? [
+          [
+            name,
+            toFigure(median(figures.perSecond)),
+            toFigure(ratioOf(figures, bare)),
+            toFigure(ratioOf(figures, ownBare)),
+          ],
+        ]
+      : [];
+  });
+  return [
+    {
+      title: `Whole lives with ${updatesPerLife} updates, ${atOnce} at once, ${rounds} rounds of ${livesPerBatch}`,
+      columns: ["", "per second", "median ms", "p99 ms", `× ${own}`],
+      rows: lifeRows,
+    },
+    {
+      title: "Updates of one job",
+      columns: ["", "per second", "× its own bare route", "× workerd's bare route"],
+      rows: updateRows,
+    },
+  ];
+}
+
+function toGoals({ lives, updates }: Figures, names: readonly string[]): Goal[] {
+  const ratio = (map: Map<string, Measured>, name: string, base: string) => {
+    const [figures, floor] = [map.get(name), map.get(base)];
+    return figures && floor ? ratioOf(figures, floor) : Number.NaN;
+  };
+  const others = names.filter((name) => name !== own && name !== ownBySocket);
+  const fastest = Math.min(...others.map((name) => ratio(updates, `progress, ${ownBySocket}`, `progress, ${name}`)));
+  return [
+    atLeast("whole life, × the plain design's rate", ratio(lives, `life, ${ownBySocket}`, `life, ${plainDesign}`), 2.5),
+    atLeast("whole life, × Workflows' rate", ratio(lives, `life, ${ownBySocket}`, `life, ${workflows}`), 3),
+    atLeast("progress by WebSocket, × the fastest of the others", fastest, 1),
+  ];
+}
+
+async function run(runtime: Runtime, surfaces: Surface[], progress: (share: number) => void): Promise<Figures> {
+  const { processes } = runtime;
+  const lives = await interleave(
+    surfaces.map((surface) => lifeSubject(runtime, surface)),
+    { rounds, processes, onBatch: (done, total) => progress((0.7 * done) / total) },
+  );
+  const subjects = await Promise.all(surfaces.map((surface) => progressSubjects(runtime, surface)));
+  const updates = await interleave(subjects.flat(), {
+    rounds: 12,
+    processes,
+    onBatch: (done, total) => progress(0.7 + (0.3 * done) / total),
+  });
+  return { lives, updates };
+}
+
+/** The same job, through the same surface, on what else could run it. */
+export const peers: Bench = async (progress): Promise<Result> => {
+  const dir = mkdtempSync(join(tmpdir(), "export-peers-"));
+  const runtime = await startRuntime();
+  const jobs = await BenchJobs.open(runtime);
+  const started: Peer[] = [];
+  try {
+    const context = { runtime, dir };
+    const skipped: string[] = [];
+    const add = async (
+      name: string,
+      kind: string,
+      store: Awaited<ReturnType<typeof startRedis>>,
+      packageName: string,
+    ) => {
+      const peer = await startPeer(name, kind, store, context);
+      peer ? started.push(peer) : skipped.push(`${name}: Debian's package ${packageName} is not installed.`);
+    };
+    await add(bullmq, "bullmq", await startRedis(join(dir, "redis")), "redis-server");
+    await add("pg-boss and PostgreSQL", "pg-boss", await startPostgres(join(dir, "postgres")), "postgresql");
+    const surfaces = [...ownSurfaces(runtime), ...started.map(({ surface }) => surface)];
+    const figures = await run(runtime, surfaces, progress);
+    const names = surfaces.map(({ name }) => name);
+    const all = [...figures.lives.values(), ...figures.updates.values()];
+    const errors = sum(all.map(({ errors: count }) => count));
+    return { tables: toTables(figures, names), goals: toGoals(figures, names), errors, skipped };
+  } finally {
+    jobs.close();
+    await Promise.all(started.map((peer) => peer.stop()));
+    await runtime.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+};

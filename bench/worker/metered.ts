@@ -39,6 +39,7 @@ export class WebhookSender extends Sender {
 }
 
 let isFetchMetered = false;
+let metered: BenchEnv | null = null;
 
 /** The service and the plain design, with all that they use counted; `/meter` tells, and begins anew. */
 export default {
@@ -57,7 +58,7 @@ export default {
       return bare.fetch(request, env, context);
     }
     meter.workerRequests++;
-    const metered = meterEnv(env);
+    metered ??= meterEnv(env);
     if (pathname === "/cron") {
       await sweep(metered, Date.now());
       return Response.json({});
