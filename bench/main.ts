@@ -27,6 +27,7 @@ bench/README.md; ends with 1 if anything answered wrongly.
 
   npm run bench                  all, about ten minutes
   npm run bench -- NAME ...      some of them
+  npm run bench -- --print ...   the same, and writes nothing
 
 ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.about}`).join("\n")}
 `;
@@ -36,11 +37,13 @@ async function runOne(name: string, run: Bench): Promise<number> {
   const started = performance.now();
   process.stdout.write(`\n${name}: ${benches[name]?.about}\n`);
   const result = await run((share) => bars.update(name, Math.round(share * 100), ""));
-  publish(name, result, (performance.now() - started) / 1000);
+  publish(name, result, { seconds: (performance.now() - started) / 1000, onlyPrint });
   return result.errors;
 }
 
-const asked = process.argv.slice(2);
+const given = process.argv.slice(2);
+const onlyPrint = given.includes("--print");
+const asked = given.filter((argument) => argument !== "--print");
 const unknown = asked.find((name) => !names.includes(name));
 if (asked.includes("--help")) {
   process.stdout.write(help);

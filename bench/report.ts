@@ -32,11 +32,13 @@ function describeMachine() {
 }
 
 /** Prints a result, keeps it as JSON, and puts its tables into the README. */
-export function publish(name: string, result: Result, seconds: number): void {
+export function publish(
+  name: string,
+  result: Result,
+  { seconds, onlyPrint }: { seconds: number; onlyPrint: boolean },
+): void {
   const { machine, versions } = describeMachine();
   const report = { name, at: new Date().toISOString(), machine, versions, seconds: Math.round(seconds), ...result };
-  mkdirSync(join(here, "results"), { recursive: true });
-  writeFileSync(join(here, "results", `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
   const text = [...result.tables.map(toText), goalsTable(result.goals)].filter((part) => part !== "").join("\n\n");
   process.stdout.write(`\n${text}\n\n`);
   for (const line of result.skipped ?? []) {
@@ -44,6 +46,11 @@ export function publish(name: string, result: Result, seconds: number): void {
   }
   process.stdout.write(`${machine}\n${toVersionLine(versions)}\n`);
   process.stdout.write(`${name}: ${result.errors} errors, ${report.seconds} s\n`);
+  if (onlyPrint) {
+    return;
+  }
+  mkdirSync(join(here, "results"), { recursive: true });
+  writeFileSync(join(here, "results", `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
   updateReadme(
     name,
     `${text}\n\n${report.at.slice(0, 10)}, ${machine}; ${toVersionLine(versions)}; ${result.errors} errors.`,

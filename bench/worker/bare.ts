@@ -47,7 +47,7 @@ export class BareObject extends DurableObject<BenchEnv> {
   override alarm(): void {}
 }
 
-const objectOf = (env: BenchEnv, name: string) => env.BARE.get(env.BARE.idFromName(name));
+export const objectOf = (env: BenchEnv, name: string) => env.BARE.get(env.BARE.idFromName(name));
 
 const insert = `INSERT INTO export_jobs (id, tenant_id, project_id, type, status, stage, progress, input_video_key, params,
   metadata, attempt, max_retries, version, created_at, updated_at)
@@ -55,7 +55,7 @@ const insert = `INSERT INTO export_jobs (id, tenant_id, project_id, type, status
 
 type NewRow = { id: string; project_id: number; type: string; input_video_key: string; params: unknown };
 
-async function insertRow({ DB }: BenchEnv, row: NewRow): Promise<unknown> {
+export async function insertRow({ DB }: BenchEnv, row: NewRow): Promise<unknown> {
   const now = new Date().toISOString();
   const values = [row.id, row.project_id, row.type, row.input_video_key, JSON.stringify(row.params), now, now];
   return DB.prepare(insert)

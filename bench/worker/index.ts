@@ -1,5 +1,6 @@
 import service from "../../src/index.ts";
 import { bare } from "./bare.ts";
+import { bareLife } from "./bare-life.ts";
 import type { BenchEnv } from "./env.ts";
 import { plain } from "./plain.ts";
 import { flow } from "./workflow.ts";
@@ -15,6 +16,8 @@ export default {
     switch (first) {
       case "bare":
         return bare.fetch(request, env, context);
+      case "least":
+        return bareLife.fetch(request, env, context);
       case "plain":
         return plain.fetch(request, env, context);
       case "flow":

@@ -1,17 +1,6 @@
 import { Hono } from "hono";
 import type { BenchEnv } from "./env.ts";
-
-async function submit(env: BenchEnv, id: string, input: object): Promise<string> {
-  const response = await fetch(`${env.RUNPOD_BASE_URL}/${env.RUNPOD_ENDPOINT_ID}/run`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${env.RUNPOD_API_KEY}`, "content-type": "application/json" },
-    body: JSON.stringify({
-      input: { ...input, job_id: id, progress_url: `${env.PUBLIC_BASE_URL}/plain/jobs/${id}/progress` },
-    }),
-  });
-  const run: { id: string } = await response.json();
-  return run.id;
-}
+import { submitRun } from "./submit-run.ts";
 
 type NewJob = { project_id: number; type: string; input_video_key: string; params: unknown };
 
@@ -25,7 +14,7 @@ export const plain = new Hono<{ Bindings: BenchEnv }>()
       .bind(id, job.project_id, job.type, job.input_video_key, JSON.stringify(job.params))
       .run();
     c.executionCtx.waitUntil(
-      submit(c.env, id, job).then((runId) =>
+      submitRun(c.env, `/plain/jobs/${id}`, { ...job, job_id: id }).then((runId) =>
         DB.prepare("UPDATE plain_jobs SET status = 'processing', runpod_job_id = ?, started_at = ? WHERE id = ?")
           .bind(runId, new Date().toISOString(), id)
           .run(),

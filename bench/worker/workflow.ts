@@ -1,23 +1,16 @@
 import { WorkflowEntrypoint, type WorkflowEvent, type WorkflowStep } from "cloudflare:workers";
 import { Hono } from "hono";
 import type { BenchEnv } from "./env.ts";
+import { submitRun } from "./submit-run.ts";
 
 export type FlowParams = { type: string; input_video_key: string; params: unknown };
 
 /** The same job as a Cloudflare Workflow: a step that submits, and a wait for the event that the webhook sends. */
 export class ExportFlow extends WorkflowEntrypoint<BenchEnv, FlowParams> {
   override async run(event: WorkflowEvent<FlowParams>, step: WorkflowStep) {
-    const runId = await step.do("submit", async () => {
-      const { RUNPOD_BASE_URL, RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY, PUBLIC_BASE_URL } = this.env;
+    const runId = await step.do("submit", () => {
       const id = event.instanceId;
-      const input = { ...event.payload, job_id: id, progress_url: `${PUBLIC_BASE_URL}/flow/jobs/${id}/progress` };
-      const response = await fetch(`${RUNPOD_BASE_URL}/${RUNPOD_ENDPOINT_ID}/run`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${RUNPOD_API_KEY}`, "content-type": "application/json" },
-        body: JSON.stringify({ input }),
-      });
-      const run: { id: string } = await response.json();
-      return run.id;
+      return submitRun(this.env, `/flow/jobs/${id}`, { ...event.payload, job_id: id });
     });
     const done = await step.waitForEvent<{ output: { output_video_key: string } }>("rendered", {
       type: "rendered",
