@@ -7,7 +7,7 @@ import { rateLimits } from "../../src/contract/rate-limits.ts";
 import { allowedEdges } from "../../src/core/job-state.ts";
 import { readDocument, readShellBlocks, root } from "./markdown.ts";
 
-const documents = ["README.md", "ARCHITECTURE.md", "docs/runpod-handler.md"];
+const documents = ["README.md", "ARCHITECTURE.md", "docs/runpod-handler.md", "bench/README.md"];
 const { scripts } = z
   .object({ scripts: z.record(z.string(), z.string()) })
   .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));

@@ -126,6 +126,33 @@ describe("webhooks", () => {
   });
 });
 
+describe("an update that is as it should be", () => {
+  it("is answered by the short way as by the app, which has all others", async () => {
+    const { id } = await createJob();
+    const { input } = await takeRun(id);
+    const send = (body: string, headers: Record<string, string> = {}) =>
+      call(input.progress_url, {
+        method: "POST",
+        body,
+        headers: { "content-length": String(body.length), ...headers },
+      });
+    // The token's first appearance is the app's.
+    const [first, second] = [await send('{"progress": 10}'), await send('{"progress": 20}')];
+    const told = ({ headers }: Response) =>
+      Object.fromEntries([...headers].filter(([name]) => !["x-request-id", "server-timing"].includes(name)));
+    expect(told(second)).toEqual(told(first));
+    expect(second.headers.get("x-request-id")).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+    expect([await first.json(), await second.json()]).toEqual([{ cancel: false }, { cancel: false }]);
+    await expectProblem(await send('{"progress": 101}'), 422, "validation_failed");
+    await expectProblem(await send(`{"progress": 1, "message": "${"x".repeat(65_536)}"}`), 413, "payload_too_large");
+    await expectProblem(await send("x".repeat(65_537), { "content-length": "2" }), 413, "payload_too_large");
+    expect((await getJob(id)).progress).toBe(20);
+    expect((await call(input.progress_url, { method: "PUT", body: "{}" })).status).toBe(405);
+  });
+});
+
 describe("the service itself", () => {
   it("is alive and ready", async () => {
     for (const path of ["/healthz", "/readyz"]) {
