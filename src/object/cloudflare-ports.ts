@@ -7,15 +7,10 @@ import { openDatabase } from "../store/database.ts";
 import { projectJob } from "../store/jobs.ts";
 import { countUsage } from "../store/usage.ts";
 import { deleteVideo, findOutput } from "../store/videos.ts";
-import type { HandlerSockets } from "./handler-sockets.ts";
 import type { Journal } from "./journal.ts";
+import type { Listeners } from "./listeners.ts";
 import type { Ports } from "./ports.ts";
 import { newRunRequest } from "./run-request.ts";
-import type { Watchers } from "./watchers.ts";
-import type { WebhookRelay } from "./webhook-relay.ts";
-
-/** Who hears of a job. */
-export type Listeners = Readonly<{ watchers: Watchers; handlers: HandlerSockets; webhooks: WebhookRelay }>;
 
 /** The engine's ports to the real world. */
 export function newCloudflarePorts(

@@ -13,15 +13,13 @@ import { openDatabase } from "../store/database.ts";
 import { type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
-import { type AttemptKey, HandlerSockets, handlerPath, toAttemptKey } from "./handler-sockets.ts";
+import type { AttemptKey } from "./handler-sockets.ts";
 import { Journal } from "./journal.ts";
-import { newOutputLink } from "./links.ts";
+import { Listeners } from "./listeners.ts";
 import type { Ports } from "./ports.ts";
-import { ProjectRelay } from "./project-relay.ts";
 import { toProjection } from "./projection.ts";
 import { removeJob } from "./removal.ts";
-import { closeBack, Watchers } from "./watchers.ts";
-import { WebhookRelay } from "./webhook-relay.ts";
+import { closeBack } from "./watchers.ts";
 
 /**
  * One export job: the single writer of its state. This class only joins the engine to Cloudflare's events; every
@@ -30,25 +28,15 @@ import { WebhookRelay } from "./webhook-relay.ts";
 export class ExportJob extends DurableObject<Env> {
   readonly #settings: Settings;
   readonly #journal: Journal;
-  readonly #relay: ProjectRelay;
-  readonly #webhooks: WebhookRelay;
-  readonly #watchers: Watchers;
-  readonly #handlers: HandlerSockets;
+  readonly #listeners: Listeners;
   readonly #engine: Engine;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#settings = getSettings(env);
     this.#journal = new Journal(context.storage);
-    this.#relay = new ProjectRelay(env, context, () => this.#engine.job?.spec ?? null);
-    this.#watchers = new Watchers(context, this.#relay, (event) => this.#decorate(event));
-    this.#webhooks = new WebhookRelay(env, context);
-    this.#handlers = new HandlerSockets(context, this.#settings.publicBaseUrl);
-    const ports = newCloudflarePorts(env, this.#settings, this.#journal, {
-      watchers: this.#watchers,
-      handlers: this.#handlers,
-      webhooks: this.#webhooks,
-    });
+    this.#listeners = new Listeners(env, context, this.#settings, () => this.#engine.job);
+    const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#listeners);
     this.#engine = new Engine(this.adaptPorts(ports));
     void context.blockConcurrencyWhile(() => this.#repairAlarm());
   }
@@ -71,17 +59,13 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
-  start(spec: JobSpec): JobProjection {
-    const isNew = !this.#engine.job;
-    if (isNew) {
+  start(spec: JobSpec): void {
+    if (!this.#engine.job) {
       this.#journal.create();
-    }
-    const job = this.#engine.start(spec);
-    if (isNew) {
-      this.#relay.tell(toEvent(job, eventTypeOf(job, "status")));
+      const job = this.#engine.start(spec);
+      this.#listeners.relay.tell(toEvent(job, eventTypeOf(job, "status")));
     }
     this.#advance();
-    return toProjection(job);
   }
 
   /** The job as it is now, ahead of D1's copy; null in an object that holds no job of this tenant (I13). */
@@ -107,7 +91,7 @@ export class ExportJob extends DurableObject<Env> {
     }
     this.#engine.apply({ kind: "progress", attempt: ref.attempt, nonce: ref.nonce, report });
     this.#advance();
-    this.#webhooks.tellProgress(this.#engine.job);
+    this.#listeners.webhooks.tellProgress(this.#engine.job);
     return { cancel: false };
   }
 
@@ -191,8 +175,8 @@ export class ExportJob extends DurableObject<Env> {
   /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
   async follow(spec: JobSpec, isNew: boolean): Promise<JobEvent | null> {
     const job = this.#begin(spec, isNew);
-    this.#relay.follow();
-    return job && this.#decorate(toEvent(job, eventTypeOf(job, "status")));
+    this.#listeners.relay.follow();
+    return job && this.#listeners.decorate(toEvent(job, eventTypeOf(job, "status")));
   }
 
   /** What was told to watchers since the job began. */
@@ -202,20 +186,12 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Only for WebSocket upgrades, which RPC cannot carry. */
   override async fetch(request: Request): Promise<Response> {
-    const { pathname, searchParams: query } = new URL(request.url);
-    if (pathname === handlerPath) {
-      const ref = toAttemptKey(query);
-      return this.#handlers.accept(ref, isWanted(this.#engine.job, ref));
-    }
-    const job = this.#jobOf(query.get("tenant") ?? "");
-    return job
-      ? this.#watchers.answer(job, query, (after) => this.#journal.listEvents(after))
-      : new Response(null, { status: 404 });
+    return this.#listeners.connect(new URL(request.url), (after) => this.#journal.listEvents(after));
   }
 
   /** Only handlers have something to say. */
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    this.#handlers.receive(socket, message, (ref, report) => this.progress(ref, report));
+    this.#listeners.handlers.receive(socket, message, (ref, report) => this.progress(ref, report));
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -228,8 +204,7 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   #forgetSocket(socket: WebSocket): void {
-    this.#watchers.forget();
-    if (this.#handlers.forget(socket)) {
+    if (this.#listeners.forget(socket)) {
       this.#engine.checkpoint();
     }
   }
@@ -266,13 +241,6 @@ export class ExportJob extends DurableObject<Env> {
     if (this.#engine.isDue()) {
       this.ctx.waitUntil(this.#engine.advance().catch((error: unknown) => logFailure("advance", error)));
     }
-  }
-
-  async #decorate(event: JobEvent): Promise<JobEvent> {
-    const output = this.#engine.job?.output;
-    return event.type === "complete" && output
-      ? { ...event, output_url: (await newOutputLink(this.#settings, output.key, Date.now())).url }
-      : event;
   }
 }
 
