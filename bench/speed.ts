@@ -148,10 +148,14 @@ function toGoals({ of }: Figures): Goal[] {
   ];
 }
 
+/** Why a goal may be missed; what was measured of it stands in README.md, "speed". */
 const reasons = {
-  progress: "",
-  create: (withHead: number) => `${toFigure(withHead)}`,
-  read: "",
+  progress:
+    "an update is more than an RPC: its text is checked against limits and schema, its token is looked up, the job " +
+    "decides what it means, its watchers are looked for, and the answer carries an id and the headers that all carry.",
+  create: (withHead: number) =>
+    `the input is looked up in R2 first; with that HEAD in the floor it is ${toFigure(withHead)}.`,
+  read: "the answer is made from the row, and its link is signed.",
 };
 
 /** Each path of the service, beside the least that its kind takes. */

@@ -1,9 +1,10 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { AttemptRef } from "./core/tokens.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { authenticate } from "./http/auth.ts";
 import { crossOrigin } from "./http/cors.ts";
 import { describeApi } from "./http/describe-api.ts";
-import { takeProgress } from "./http/fast-progress.ts";
+import { findUpdate, takeUpdate } from "./http/fast-progress.ts";
 import { fileRoutes } from "./http/files.ts";
 import { healthRoutes } from "./http/health.ts";
 import { jobActionRoutes } from "./http/job-actions.ts";
@@ -57,11 +58,12 @@ app.notFound((c) => {
 });
 
 /** A handler's update takes the short way; whatever else comes, the app. */
-export async function serve<Bindings extends Env>(
-  request: Request,
-  env: Bindings,
-  context: ExecutionContext,
-): Promise<Response> {
-  const rest = await takeProgress(request, env);
+export function serve<Bindings extends Env>(request: Request, env: Bindings, context: ExecutionContext) {
+  const update = findUpdate(request, env);
+  return update ? serveUpdate(request, env, context, update) : app.fetch(request, env, context);
+}
+
+async function serveUpdate(request: Request, env: Env, context: ExecutionContext, update: AttemptRef) {
+  const rest = await takeUpdate(request, env, update);
   return rest instanceof Response ? rest : app.fetch(rest, env, context);
 }

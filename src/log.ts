@@ -42,9 +42,12 @@ const secretShapes = [
   /(?<=\bBearer )[^\s"]+/gi,
 ];
 
+let least: number | null = null;
+
 /** Whether lines of this weight are written. */
 export function isLogged(level: Level): boolean {
-  return levels.indexOf(level) >= levels.indexOf(env.LOG_LEVEL);
+  least ??= levels.indexOf(env.LOG_LEVEL);
+  return levels.indexOf(level) >= least;
 }
 
 /** One JSON line. Fields outside the list above are dropped, and secrets are cut out of the rest (I14). */

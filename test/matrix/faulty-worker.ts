@@ -2,7 +2,6 @@ import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import worker from "../../src/index.ts";
 import { ExportJob as WholeExportJob } from "../../src/object/export-job.ts";
 import type { Ports } from "../../src/object/ports.ts";
-import type { JobProjection } from "../../src/store/jobs.ts";
 import { abruptKinds, type EffectPoint, effectKinds, type FaultKind, type FaultPoint, take } from "./fault-points.ts";
 
 const delayMs = 150;
@@ -27,9 +26,9 @@ export class ExportJob extends WholeExportJob {
     };
   }
 
-  override start(spec: JobSpec): JobProjection {
+  override start(spec: JobSpec): void {
     strikeNow(this.ctx, "create.afterD1");
-    return super.start(spec);
+    super.start(spec);
   }
 
   override async wake(spec: JobSpec, row: { isNew: boolean; version: number }): Promise<void> {
