@@ -11,8 +11,6 @@ export type Run = { id: string; input: RunInput; webhook: string | null; isDone:
  */
 export class BenchEndpoint {
   readonly url: string;
-  /** Calls of the public API. */
-  calls = 0;
   readonly #server;
   readonly #runs = new Map<string, Run>();
   readonly #byJob = new Map<string, Run>();
@@ -51,7 +49,6 @@ export class BenchEndpoint {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    this.calls++;
     const [, , , action, id = ""] = (request.url ?? "").split("/");
     let text = "";
     request.on("data", (chunk: Buffer) => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { memoryOfAll } from "../local/memory.ts";
 import { BenchJobs, newJob } from "./jobs.ts";
 import type { Bench } from "./main.ts";
 import { type Result, toFigure } from "./report.ts";
 import { startRuntime } from "./runtime.ts";
-import { memoryOfAll } from "./watchers.ts";
 
 const counts = [1, 10, 100, 1_000, 10_000];
 const connections = 8;

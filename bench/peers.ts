@@ -13,7 +13,7 @@ import { startPostgres, startRedis } from "./peers/stores.ts";
 import { atLeast, type Goal, type Result, type Table, toFigure } from "./report.ts";
 import { type Batch, interleave, type Measured, quantilesOf, ratioOf, type Subject } from "./rounds.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
-import { loadSockets, openSocket } from "./sockets.ts";
+import { loadSockets } from "./sockets.ts";
 import { median, sum } from "./statistics.ts";
 
 const rounds = 8;
@@ -24,6 +24,8 @@ const updatesPerLife = 10;
 /** A second comparison, of those that differ in what an update costs. */
 const manyUpdates = 100;
 const pollMs = 2;
+/** The service answers this problem only after it has taken all updates before it. */
+const barrier = { ask: "{", isAnswer: (text: string) => text.includes("malformed_request") };
 
 /** One way to run a job: a port, and where its routes begin. */
 type Surface = {
@@ -47,19 +49,28 @@ class Driver {
     this.#updates = updates;
   }
 
+  /** @throws Error on any answer but a good one */
+  async #send(connection: Connection, request: Buffer): Promise<string> {
+    const answer = await connection.send(request);
+    if (!isOk(answer)) {
+      throw new Error(`${this.#surface.name}: ${answer.status} ${answer.body}`);
+    }
+    return answer.body;
+  }
+
   /** Creation, updates, the output, the webhook, and a read that says that it is over. */
   async live(connection: Connection): Promise<boolean> {
     const { base, headers, wait = "" } = this.#surface;
-    const created = await connection.send(toRequest("POST", `${base}/jobs`, headers, JSON.stringify(newJob)));
-    const { id }: { id: string } = JSON.parse(created.body);
+    const created = await this.#send(connection, toRequest("POST", `${base}/jobs`, headers, JSON.stringify(newJob)));
+    const { id }: { id: string } = JSON.parse(created);
     const run = await this.#runtime.endpoint.take(id);
     await this.#report(connection, run);
     await this.#runtime.bucket.put(run.input.output_video_key ?? `output/${id}.mp4`, "a rendered video");
     this.#runtime.endpoint.finish(run);
     const webhook = JSON.stringify({ id: run.id, output: { output_video_key: "k" } });
-    await connection.send(toRequest("POST", this.#webhookOf(run), {}, webhook));
+    await this.#send(connection, toRequest("POST", this.#webhookOf(run), {}, webhook));
     for (let tries = 0; tries < 2_000; tries++) {
-      const { body } = await connection.send(toRequest("GET", `${base}/jobs/${id}${wait}`, headers));
+      const body = await this.#send(connection, toRequest("GET", `${base}/jobs/${id}${wait}`, headers));
       if (JSON.parse(body).status === "complete") {
         this.#runtime.endpoint.forget(run);
         return true;
@@ -79,14 +90,16 @@ class Driver {
       updateOf(index, Math.floor((index / this.#updates) * 100)),
     );
     if (this.#surface.bySocket) {
-      const socket = await openSocket(input.progress_url.replace(/^http/, "ws"));
-      for (const update of updates) {
-        socket.send(update);
+      const urls = [input.progress_url.replace(/^http/, "ws")];
+      const message = (index: number) => updates[index] ?? "";
+      const { errors } = await loadSockets({ urls, count: updates.length, barrier, message });
+      if (errors > 0) {
+        throw new Error(`${this.#surface.name}: an update was refused`);
       }
       return;
     }
     for (const update of updates) {
-      await connection.send(toRequest("POST", pathname, {}, update));
+      await this.#send(connection, toRequest("POST", pathname, {}, update));
     }
   }
 }
@@ -132,7 +145,6 @@ async function progressSubjects(runtime: Runtime, surface: Surface): Promise<Sub
   });
   if (surface.bySocket) {
     const urls = [run.input.progress_url.replace(/^http/, "ws")];
-    const barrier = { ask: "{", isAnswer: (text: string) => text.includes("malformed_request") };
     const message = () => updateOf(frame++);
     return [{ name: `progress, ${name}`, run: () => loadSockets({ urls, count: 500, barrier, message }) }];
   }

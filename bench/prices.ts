@@ -3,7 +3,7 @@
  * developers.cloudflare.com, pages "Pricing" of Workers, Durable Objects, D1 and R2.
  */
 export const prices = {
-  at: "2026-11-20",
+  at: "2026-11-21",
   /** Per million. */
   workerRequests: 0.3,
   /** Per million; twenty messages of a WebSocket are one. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { memoryOf } from "../local/memory.ts";
+import { memoryOfAll } from "../local/memory.ts";
 import { BenchJobs, pathOf, updateOf } from "./jobs.ts";
 import type { Bench } from "./main.ts";
 import { type Result, toFigure } from "./report.ts";
@@ -24,10 +24,6 @@ async function watch(url: string): Promise<{ socket: WebSocket; seen: Seen }> {
     seen.set(/frame \d+/.exec(String(data))?.[0] ?? "", at);
   });
   return { socket, seen };
-}
-
-export function memoryOfAll(processes: readonly string[]): number {
-  return sum(processes.map((id) => memoryOf(id, "VmRSS")));
 }
 
 type Fanout = { times: number[]; missing: number; bytes: number };

@@ -23,3 +23,8 @@ export function listRuntimes(group: number): string[] {
 export function memoryOf(id: string, which: "VmRSS" | "VmHWM"): number {
   return Number(new RegExp(`${which}:\\s+(\\d+)`).exec(readProc(`${id}/status`))?.[1] ?? 0) * 1024;
 }
+
+/** What several processes hold together now, in bytes. */
+export function memoryOfAll(ids: readonly string[]): number {
+  return ids.reduce((sum, id) => sum + memoryOf(id, "VmRSS"), 0);
+}

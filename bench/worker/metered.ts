@@ -1,6 +1,8 @@
 import { serve } from "../../src/app.ts";
 import { ExportJob as Job, WebhookSender as Sender, ProjectStream as Stream } from "../../src/index.ts";
+import { removeOldJobs } from "../../src/tasks/retention.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
+import { reapUploads } from "../../src/tasks/uploads.ts";
 import { bare } from "./bare.ts";
 import { meter } from "./counts.ts";
 import type { BenchEnv } from "./env.ts";
@@ -60,7 +62,8 @@ export default {
     meter.workerRequests++;
     metered ??= meterEnv(env);
     if (pathname === "/cron") {
-      await sweep(metered, Date.now());
+      const now = Date.now();
+      await Promise.all([sweep(metered, now), reapUploads(metered, now), removeOldJobs(metered, now)]);
       return Response.json({});
     }
     return pathname.startsWith("/plain/") ? plain.fetch(request, metered, context) : serve(request, metered, context);

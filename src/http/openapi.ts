@@ -19,7 +19,7 @@ export function guard(need: { scope: Scope; watcher?: boolean }, ...body: Middle
   };
 }
 
-/** Optional headers, for the document alone: any text may stand in them, so there is nothing to validate. */
+/** Optional headers, for the document alone: no schema could refuse what stands in them. */
 export function headerParameters(...names: string[]) {
   return names.map((name) => ({ name, in: "header" as const, required: false, schema: { type: "string" as const } }));
 }

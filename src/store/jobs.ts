@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
+import { isCommon } from "./likelihood.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
 
 /**
@@ -13,20 +14,24 @@ export async function insertJob(db: Database, row: NewExportJobRow, maxActive: n
   // The inner LIMIT bounds what a count reads, however large the quota's excess.
   const active = sql`SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
     WHERE ${and(eq(exportJobs.tenantId, row.tenantId), isNull(exportJobs.completedAt))} LIMIT ${maxActive})`;
-  const { tenantId, fingerprint = null } = row;
-  const twin = sql`SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)}`;
+  const { tenantId, fingerprint } = row;
+  const twin = fingerprint && sql`SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)}`;
   const [inserted] = await db
     .insert(exportJobs)
-    .select(sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive} AND NOT EXISTS (${twin})`)
+    .select(
+      sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive} ${twin ? sql`AND NOT EXISTS (${twin})` : sql``}`,
+    )
     .onConflictDoNothing()
     .returning();
   return inserted ?? null;
 }
 
-function isActiveTwin(tenantId: string, fingerprint: string | null): SQL | undefined {
-  // Equal to nothing when it is null.
-  const isTwin = sql`${exportJobs.fingerprint} = ${fingerprint}`;
-  return and(eq(exportJobs.tenantId, tenantId), isTwin, isNull(exportJobs.completedAt));
+function isTwin(tenantId: string, fingerprint: string): SQL | undefined {
+  return and(isCommon(eq(exportJobs.tenantId, tenantId)), eq(exportJobs.fingerprint, fingerprint));
+}
+
+function isActiveTwin(tenantId: string, fingerprint: string): SQL | undefined {
+  return and(isTwin(tenantId, fingerprint), isNull(exportJobs.completedAt));
 }
 
 /** The job that is doing the same work right now. */
@@ -41,7 +46,7 @@ export async function findFinishedTwin(db: Database, tenantId: string, fingerpri
   const [row] = await db
     .select()
     .from(exportJobs)
-    .where(and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.fingerprint, fingerprint), isDone))
+    .where(and(isTwin(tenantId, fingerprint), isDone))
     .orderBy(desc(exportJobs.id))
     .limit(1);
   return row ?? null;

@@ -3,6 +3,7 @@ import type { JobStatus } from "../contract/job.ts";
 import type { JobType } from "../contract/types/index.ts";
 import { isFinal } from "../core/job-state.ts";
 import { type Database, prepareOnce } from "./database.ts";
+import { isCommon, isRare } from "./likelihood.ts";
 import { type ExportJobRow, exportJobs } from "./schema.ts";
 
 /** Which jobs a list holds. Bounds on the id are bounds on the time of creation. */
@@ -147,18 +148,6 @@ function searchConditions({ index, tenantId, projectId, userId, afterId, beforeI
     afterId === null ? undefined : isCommon(gt(exportJobs.id, afterId)),
     ...beforeIds.map((id) => isCommon(lt(exportJobs.id, id))),
   ];
-}
-
-/**
- * Without statistics SQLite takes a tenant for ten rows, and would rather walk them all in the table's own order than
- * use another index: it is told that a tenant may be nearly the whole table, and a project or a user little of it.
- */
-function isCommon(condition: SQL): SQL {
-  return sql`likelihood(${condition}, 0.9)`;
-}
-
-function isRare(condition: SQL): SQL {
-  return sql`likelihood(${condition}, 0.001)`;
 }
 
 /** What is tried on each row that the index leads to. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CreatedJob } from "../../src/contract/create-job.ts";
+import { JobHistory } from "../../src/contract/event.ts";
+import { Job } from "../../src/contract/job.ts";
 import { JobPage } from "../../src/contract/list-jobs.ts";
 import {
   api,
@@ -10,8 +12,10 @@ import {
   getJob,
   post,
   takeRun,
+  tenantId,
   uploadVideo,
 } from "../setup/job.ts";
+import { insertRow } from "../setup/rows.ts";
 
 const unknownId = "01990000-0000-7000-8000-000000000000";
 
@@ -214,5 +218,17 @@ describe("GET /api/jobs/:id", () => {
     const last = (await api(`/api/jobs/${id}`)).headers.get("etag") ?? "";
     expect(last).not.toBe(etag);
     expect((await api(`/api/jobs/${id}`, { headers: { "if-none-match": last } })).status).toBe(304);
+  });
+});
+
+describe("a job whose object has not begun yet", () => {
+  it.each(["cancel", "history"])("is begun by whoever comes first: %s", async (first) => {
+    const { id } = await insertRow({ tenantId });
+    if (first === "history") {
+      const { data } = JobHistory.parse(await (await api(`/api/jobs/${id}/events`)).json());
+      expect(data[0]).toMatchObject({ type: "status", status: "pending" });
+    }
+    const response = await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+    expect([response.status, Job.parse(await response.json()).status]).toEqual([200, "cancelled"]);
   });
 });

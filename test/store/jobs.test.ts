@@ -4,11 +4,18 @@ import { describe, expect, it } from "vitest";
 import { newId } from "../../src/core/ids.ts";
 import { toTimestamp } from "../../src/core/time.ts";
 import { openDatabase } from "../../src/store/database.ts";
-import { findJob, insertJob, type JobProjection, projectJob } from "../../src/store/jobs.ts";
+import {
+  findActiveTwin,
+  findFinishedTwin,
+  findJob,
+  insertJob,
+  type JobProjection,
+  projectJob,
+} from "../../src/store/jobs.ts";
 import { apiKeys, exportJobs, storedBytes, taskCursors, uploads, usage } from "../../src/store/schema.ts";
 import { countUsage } from "../../src/store/usage.ts";
 import { openMeteredDatabase } from "../setup/d1-meter.ts";
-import { newRow } from "../setup/rows.ts";
+import { insertRow, newRow } from "../setup/rows.ts";
 
 const db = openDatabase(env.DB);
 /** Of active jobs; none of these tests comes near it. */
@@ -197,5 +204,26 @@ describe("the rows that a job's life writes", () => {
     await project(9, final);
     expect(meter.written).toEqual([4, 1, 1, 1, 1]);
     expect(meter.read).toEqual([4, 2, 2, 0, 2]);
+  });
+});
+
+describe("a creation beside many other jobs of its tenant", () => {
+  it("reads its own rows, and the twins that it looks for, not the tenant's", async () => {
+    const tenantId = "crowded";
+    const over = {
+      tenantId,
+      status: "complete",
+      completedAt: "2026-01-01T00:00:00.000Z",
+      settledAt: "2026-01-01T00:00:00.000Z",
+    } as const;
+    for (let count = 0; count < 60; count++) {
+      await insertRow({ ...over, fingerprint: `work ${count}` });
+    }
+    const { db, meter } = openMeteredDatabase();
+    await insertJob(db, newRow({ tenantId }), 1000);
+    await insertJob(db, newRow({ tenantId, fingerprint: "work new" }), 1000);
+    await findActiveTwin(db, tenantId, "work 7");
+    await findFinishedTwin(db, tenantId, "work 7");
+    expect(Math.max(...meter.read)).toBeLessThan(20);
   });
 });
