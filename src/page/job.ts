@@ -75,6 +75,7 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
   const title = h("h2", {}, "Job");
   const params = h("pre", { tabindex: 0, "aria-label": "Parameters" });
   let shownVersion = 0;
+  let following = new AbortController();
 
   const act = (text: string, work: () => Promise<unknown>, then: () => unknown = follow) =>
     h(
@@ -89,7 +90,8 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
       text,
     );
   const draw = async () => {
-    const job = await client.jobs.get(id, { signal });
+    const { signal: shown } = following;
+    const job = await client.jobs.get(id, { signal: shown });
     title.textContent = `${job.type} · ${job.status}`;
     params.textContent = JSON.stringify({ params: job.params, metadata: job.metadata }, null, 2);
     state.replaceChildren(toState(job));
@@ -98,7 +100,7 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
     }
     shownVersion = job.version;
     actions.replaceChildren(...toActions(job));
-    timeline.replaceChildren(toTimeline(await client.jobs.history(id, { signal })));
+    timeline.replaceChildren(toTimeline(await client.jobs.history(id, { signal: shown })));
   };
   const toActions = (job: Job) => {
     if (!isOver(job)) {
@@ -112,24 +114,35 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
     );
     const remove = act(
       "Delete",
-      () => client.jobs.delete(id),
+      () => {
+        // Nobody asks for the job any more: the browser would report that it is gone.
+        following.abort();
+        return client.jobs.delete(id).catch((error: unknown) => {
+          void follow();
+          throw error;
+        });
+      },
       () => location.assign("#/jobs"),
     );
     return [...retry, seen, remove];
   };
   const follow = async () => {
+    following.abort();
+    following = new AbortController();
+    const { signal: shown } = following;
     try {
       said.textContent = "";
       await draw();
-      for await (const _event of client.watch(id, { signal })) {
+      for await (const _event of client.watch(id, { signal: shown })) {
         await draw();
       }
     } catch (error) {
-      if (!signal.aborted) {
+      if (!shown.aborted) {
         said.textContent = messageOf(error);
       }
     }
   };
+  signal.addEventListener("abort", () => following.abort());
   main.append(
     title,
     said,
