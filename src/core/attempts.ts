@@ -37,17 +37,6 @@ export function oweDeletion(job: JobState, number: number, { now, timers }: Deci
   return owe(job, "delete_output", number, now + timers.outputWindowMs);
 }
 
-/** Once the job is over, each closed attempt owes its usage, once (I10). */
-export function oweUsage(job: JobState, now: number): JobState {
-  const owing = isFinal(job.status)
-    ? job.attempts.filter(({ phase, usageOwed }) => phase === "closed" && !usageOwed)
-    : [];
-  return owing.reduce(
-    (state, { number }) => owe(patchAttempt(state, number, { usageOwed: true }), "count_usage", number, now),
-    job,
-  );
-}
-
 type Failure = { code: JobErrorCode; message: string; retry?: boolean };
 
 /**

@@ -12,6 +12,8 @@ export type JobSpec = Readonly<{
   type: JobType;
   params: JobParams;
   inputVideoKey: string;
+  /** Bytes, as at the creation; null when nobody noted it. */
+  inputSize: number | null;
   maxRetries: number;
   startWithinMs: number | null;
   maxRunMs: number | null;
@@ -68,8 +70,8 @@ export type Attempt = Readonly<{
   endedAt: number | null;
   /** A cancel of its run is owed or done. */
   cancelOwed: boolean;
-  /** Its usage is owed or counted: never twice (I10). */
-  usageOwed: boolean;
+  /** D1 has its usage; see {@link uncountedAttempts}. */
+  usageCounted: boolean;
   /** Longest rendering and whole life that RunPod was told, in milliseconds. */
   policy: Readonly<{ executionTimeoutMs: number; ttlMs: number }>;
   /** RunPod's own figures, when it gave them. */
@@ -77,13 +79,24 @@ export type Attempt = Readonly<{
   executionMs: number | null;
 }>;
 
+export const duties = ["cancel", "delete_output", "notify"] as const;
 /**
- * What is owed for an attempt and tried until it is done: `cancel` its run at RunPod (I8), `count_usage` in D1 (I10),
- * `delete_output` of one that lost. A `notify`, to whoever asked for webhooks, is owed for a version instead: its
- * `attempt` is that version.
+ * What is owed for an attempt and tried until it is done: `cancel` its run at RunPod (I8), `delete_output` of one that
+ * lost. A `notify`, to whoever asked for webhooks, is owed for a version instead: its `attempt` is that version.
  */
-export type Duty = "cancel" | "count_usage" | "delete_output" | "notify";
+export type Duty = (typeof duties)[number];
 export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; dueAt: number }>;
+
+/**
+ * Whether anybody wants to be told by webhook. Most tenants never ask for it, so a job calls nobody before D1, with its
+ * answer to a projection, has said that its tenant did.
+ */
+export type Audience = Readonly<{
+  /** The tenant had asked when D1 was last written. */
+  isThere: boolean;
+  /** The version of the last change of status that nobody was told of; D1's next answer decides about it. */
+  untold: number | null;
+}>;
 
 /** How far D1's copy of the job has come. */
 export type Projection = Readonly<{
@@ -112,6 +125,7 @@ export type JobState = Readonly<{
   /** The verdict that stands unless an attempt's output is found after all. */
   pendingError: JobError | null;
   obligations: readonly Obligation[];
+  audience: Audience;
   /** How many attempts there were when the owner last asked for a retry: each asking has its own `max_retries`. */
   attemptsBefore: number;
   version: number;
@@ -129,6 +143,8 @@ export type JobState = Readonly<{
   /** When the owner took note of the job's end. */
   acknowledgedAt: number | null;
 }>;
+
+const noAudience: Audience = { isThere: false, untold: null };
 
 /** A job as it is right after its row was written: version 1, due for its first attempt, or complete by reuse. */
 export function newJobState(spec: JobSpec): JobState {
@@ -156,6 +172,7 @@ function newPendingState(spec: JobSpec): JobState {
     nextAttemptAt: spec.createdAt,
     pendingError: null,
     obligations: [],
+    audience: noAudience,
     attemptsBefore: 0,
     version: 1,
     versionFloor: 0,
@@ -179,9 +196,13 @@ function newPendingState(spec: JobSpec): JobState {
 }
 
 /** A state as an earlier version of this service saved it, completed by what has been added since. */
-export function fromSavedState(saved: Omit<JobState, "lastSeq" | "metadata" | "acknowledgedAt"> & Partial<JobState>) {
-  return { lastSeq: saved.version, metadata: null, acknowledgedAt: null, ...saved } satisfies JobState;
+export function fromSavedState(saved: SavedState): JobState {
+  const added = { lastSeq: saved.version, metadata: null, acknowledgedAt: null, audience: noAudience };
+  return { ...added, ...saved };
 }
+
+type Added = "lastSeq" | "metadata" | "acknowledgedAt" | "audience";
+type SavedState = Omit<JobState, Added> & Partial<Pick<JobState, Added>>;
 
 /** A job's unsaved progress, with the version that its readers know it by. */
 export type KeptProgress = Readonly<
@@ -231,7 +252,17 @@ export function isWanted(job: JobState | null, { attempt, nonce }: { attempt: nu
   return Boolean(job && !isFinal(job.status) && current?.number === attempt && current.nonce === nonce);
 }
 
-/** Final, projected work done, no run left that could cost a GPU: only such a job sleeps without an alarm (I8, I11). */
+/** Once the job is over, each closed attempt is counted, once, with the next write to D1 (I10). */
+export function uncountedAttempts(job: JobState): Attempt[] {
+  return isFinal(job.status)
+    ? job.attempts.filter(({ phase, usageCounted }) => phase === "closed" && !usageCounted)
+    : [];
+}
+
+/**
+ * Final, and nothing left to do outside D1, no run that could cost a GPU: with D1's next write only such a job may go to
+ * sleep without an alarm (I8, I11).
+ */
 export function isSettleable(job: JobState): boolean {
   return isFinal(job.status) && job.obligations.length === 0 && job.attempts.every(({ phase }) => phase === "closed");
 }

@@ -1,5 +1,6 @@
 import type { JobEvent } from "../contract/event.ts";
-import { oweCancels, oweUsage } from "./attempts.ts";
+import { oweCancels } from "./attempts.ts";
+import { oweNotice } from "./audience.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
 import { type Attempt, allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
 import { amended, cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
@@ -63,7 +64,7 @@ export function transition(job: JobState, signal: Signal, context: DecisionConte
   if (handled === null || !isAllowed(job, handled)) {
     return null;
   }
-  const next = oweUsage(oweCancels(handled, context.now), context.now);
+  const next = oweCancels(handled, context.now);
   if (!isVisible(job, next)) {
     return { job: next, events: [], durable: !isLight(signal, job, next) };
   }
@@ -103,12 +104,6 @@ function isStatusVisible(before: JobState, after: JobState): boolean {
   );
 }
 
-/** Of two notices that wait at once only the newer is worth sending. */
-function oweNotice({ status, obligations }: JobState, version: number, now: number): JobState["obligations"] {
-  const others = obligations.filter(({ duty }) => duty !== "notify");
-  return status === "pending" ? others : [...others, { duty: "notify", attempt: version, tries: 0, dueAt: now }];
-}
-
 function isAmended(before: JobState, after: JobState): boolean {
   return before.metadata !== after.metadata || before.acknowledgedAt !== after.acknowledgedAt;
 }
@@ -122,10 +117,9 @@ function publish(before: JobState, after: JobState, signal: Signal, now: number)
   const isReopened = isFinal(before.status) && !isFinal(after.status);
   const reopenedVersion = isReopened ? version : projection.reopenedVersion;
   const lastSeq = isOver ? before.lastSeq : version;
-  const obligations = before.status !== after.status ? oweNotice(after, version, now) : after.obligations;
+  const told = before.status !== after.status ? oweNotice(after, version, now) : after;
   const job = {
-    ...after,
-    obligations,
+    ...told,
     version,
     lastSeq,
     updatedAt: now,

@@ -1,4 +1,4 @@
-import { type Duty, isFinal, isSettleable, type JobState } from "./job-state.ts";
+import { type Duty, isFinal, isSettleable, type JobState, uncountedAttempts } from "./job-state.ts";
 import { deadlineOf } from "./pace.ts";
 import type { Timers } from "./timers.ts";
 
@@ -64,8 +64,8 @@ function projectionWork(job: JobState, timers: Timers): Work {
   const { version, urgentVersion, at, notBefore, progress } = job.projection;
   const settled = isSettleable(job);
   const action: Action = { do: "project", settled };
-  if (urgentVersion > version || (settled && job.settledAt === null)) {
-    // Not before what was owed at the same instant: then one write to D1 tells the end and the settling.
+  if (urgentVersion > version || (settled && job.settledAt === null) || uncountedAttempts(job).length > 0) {
+    // Not before what was owed at the same instant: then one write to D1 tells the end, the usage and the settling.
     return { at: Math.max(notBefore, job.updatedAt), action };
   }
   if (job.version > version && job.progress - progress >= progressStep) {

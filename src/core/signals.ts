@@ -15,6 +15,12 @@ export type RunReport = Readonly<
   )
 >;
 
+/** What was written to D1: the job as of a version, and the usage of some attempts. */
+export type Projected = Readonly<{ version: number; progress: number; settled: boolean; counted: readonly number[] }>;
+
+/** What D1 said to it: `failed` when it may not have taken it, otherwise whether the tenant had asked for webhooks. */
+export type ProjectionAnswer = "failed" | Readonly<{ isHeard: boolean }>;
+
 /** A fact reported to a job. Each names its attempt, so that a late one cannot touch a newer attempt (I5). */
 export type Signal = Readonly<
   | { kind: "attempt_opened"; nonce: string; endpointId: string; outputKey: string }
@@ -33,7 +39,7 @@ export type Signal = Readonly<
   | { kind: "retry_requested" }
   | { kind: "amended"; metadata: Metadata | null; acknowledged: boolean | null }
   | { kind: "duty_tried"; duty: Duty; attempt: number; done: boolean }
-  | { kind: "projected"; version: number; progress: number; settled: boolean; done: boolean }
+  | { kind: "projected"; projected: Projected; answer: ProjectionAnswer }
   | { kind: "d1_seen"; version: number }
   | { kind: "clock" }
 >;

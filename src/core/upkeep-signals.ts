@@ -1,5 +1,6 @@
 import { closeAttempt } from "./attempts.ts";
-import { type Attempt, isSettleable, type JobState } from "./job-state.ts";
+import { learnAudience } from "./audience.ts";
+import { type Attempt, isSettleable, type JobState, uncountedAttempts } from "./job-state.ts";
 import { type Deadline, deadlineOf } from "./pace.ts";
 import { backoffMs } from "./retry.ts";
 import { claimOutput, runUnconfirmed } from "./run-signals.ts";
@@ -8,18 +9,23 @@ import type { DecisionContext, SignalOf } from "./signals.ts";
 /** D1 has this version now, or could not be written. */
 export function projected(job: JobState, signal: SignalOf<"projected">, { now, timers }: DecisionContext): JobState {
   const { projection } = job;
-  if (!signal.done) {
+  const { answer } = signal;
+  if (answer === "failed") {
     const tries = projection.tries + 1;
     const notBefore = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
     return { ...job, projection: { ...projection, tries, notBefore } };
   }
-  const version = Math.max(projection.version, signal.version);
-  const settled = signal.settled && isSettleable(job) && job.settledAt === null;
-  return {
-    ...job,
-    projection: { ...projection, version, progress: signal.progress, at: now, tries: 0, notBefore: 0 },
-    settledAt: settled ? now : job.settledAt,
-  };
+  const { version, progress, settled, counted } = signal.projected;
+  const attempts = counted.length === 0 ? job.attempts : markCounted(job, counted);
+  const written = { version: Math.max(projection.version, version), progress, at: now, tries: 0, notBefore: 0 };
+  const known = { ...job, attempts, projection: { ...projection, ...written } };
+  const next = learnAudience(known, version, answer.isHeard, now);
+  const mayRest = settled && job.settledAt === null && isSettleable(next) && uncountedAttempts(next).length === 0;
+  return mayRest ? { ...next, settledAt: now } : next;
+}
+
+function markCounted({ attempts }: JobState, counted: readonly number[]): Attempt[] {
+  return attempts.map((attempt) => (counted.includes(attempt.number) ? { ...attempt, usageCounted: true } : attempt));
 }
 
 /** D1 was seen with an older version than it had told us that it took, or unsettled though settled: it lost a write. */

@@ -152,7 +152,7 @@ export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: vali
   .openapi(createEndpointRoute, async (c) => {
     const wanted = c.req.valid("json");
     requireTarget(c, "/url", wanted.url);
-    return c.json(await senderOf(c).create(wanted), 201);
+    return c.json(await senderOf(c).create(c.get("caller").tenantId, wanted), 201);
   })
   .openapi(listEndpointsRoute, async (c) => c.json({ data: await senderOf(c).list() }, 200))
   .openapi(getEndpointRoute, async (c) => c.json(found(await senderOf(c).read(c.req.valid("param").id)), 200))

@@ -5,7 +5,6 @@ import { log } from "../log.ts";
 import { askStatus, cancelRun, submitRun } from "../runpod/client.ts";
 import { openDatabase } from "../store/database.ts";
 import { projectJob } from "../store/jobs.ts";
-import { countUsage } from "../store/usage.ts";
 import { deleteVideo, findOutput } from "../store/videos.ts";
 import type { Journal } from "./journal.ts";
 import type { Listeners } from "./listeners.ts";
@@ -38,8 +37,7 @@ export function newCloudflarePorts(
     askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
     cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
     findOutput: (key) => inTime(findOutput(env.VIDEOS, key), timers.statusTimeoutMs),
-    project: (projection) => inTime(projectJob(db, projection), timers.statusTimeoutMs),
-    countUsage: (row) => inTime(countUsage(db, row), timers.statusTimeoutMs),
+    project: (projection, extra) => inTime(projectJob(db, projection, extra), timers.statusTimeoutMs),
     deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
     notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
     broadcast: (event) => {

@@ -1,29 +1,29 @@
 import { outputMsOf } from "../core/eta.ts";
-import { type Attempt, type Duty, findAttempt, type JobState } from "../core/job-state.ts";
+import { type Attempt, type Duty, findAttempt, type JobState, uncountedAttempts } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
-import type { Signal } from "../core/signals.ts";
+import type { Projected, ProjectionAnswer, Signal } from "../core/signals.ts";
 import { toTimestamp } from "../core/time.ts";
 import type { RunOutcome } from "../runpod/client.ts";
 import type { UsageRow } from "../store/schema.ts";
 import type { Ports } from "./ports.ts";
 import { toProjection } from "./projection.ts";
 
-/** The actions that reach outside; each ends in one signal, whatever happens. */
+/** The actions that reach outside; each ends in at least one signal, whatever happens. */
 export type Effect = Exclude<Action, { do: "clock" | "wait" | "rest" }>;
 
 /** Carries out one action for the job as it is now. Never throws: failures are signals too. */
-export function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal> {
+export async function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal[]> {
   switch (effect.do) {
     case "submit":
-      return submit(job, job.attempts.length, ports);
+      return [await submit(job, job.attempts.length, ports)];
     case "verify":
-      return effect.step === "status" ? ask(job, effect.attempt, ports) : look(job, effect.attempt, ports);
+      return effect.step === "status" ? verify(job, effect.attempt, ports) : [await look(job, effect.attempt, ports)];
     case "project":
-      return project(job, effect.settled, ports);
+      return [await project(job, effect.settled, ports)];
     case "notify":
-      return notify(job, effect.attempt, ports);
+      return [await notify(job, effect.attempt, ports)];
     default:
-      return tryDuty(effect.do, job, effect.attempt, ports);
+      return [await tryDuty(effect.do, job, effect.attempt, ports)];
   }
 }
 
@@ -51,6 +51,18 @@ function toSubmitSignal(outcome: RunOutcome, attempt: number): Signal {
     case "unconfirmed":
       return { kind: "run_unconfirmed", attempt };
   }
+}
+
+/**
+ * After a webhook the output is most likely there: RunPod is asked and R2 looked into at once. What was not there a
+ * moment before RunPod's word is looked for again after it.
+ */
+async function verify(job: JobState, number: number, ports: Ports): Promise<Signal[]> {
+  const [word, seen] = await Promise.all([
+    ask(job, number, ports),
+    findAttempt(job, number)?.hinted ? look(job, number, ports) : null,
+  ]);
+  return seen?.kind === "output_found" ? [word, seen] : [word];
 }
 
 async function ask(job: JobState, number: number, ports: Ports): Promise<Signal> {
@@ -91,10 +103,6 @@ const duties: Readonly<Record<AttemptDuty, (job: JobState, attempt: Attempt, por
     const run = runOf(attempt);
     return run ? ports.cancelRun(run.endpointId, run.runId) : true;
   },
-  count_usage: async (job, attempt, ports) => {
-    await ports.countUsage(await toUsageRow(job, attempt, ports));
-    return true;
-  },
   delete_output: async (_job, attempt, ports) => {
     await ports.deleteOutput(attempt.outputKey);
     return true;
@@ -106,7 +114,7 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
   const { spec, status, output } = job;
   const run = attempt.executionMs === null ? runOf(attempt) : null;
   const report = run && (await ports.askStatus(run.endpointId, run.runId).catch(() => null));
-  const input = await ports.findOutput(spec.inputVideoKey).catch(() => null);
+  const bytesIn = spec.inputSize ?? (await ports.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
   return {
     tenantId: spec.tenantId,
     day: toTimestamp(attempt.closedAt ?? job.updatedAt).slice(0, 10),
@@ -118,21 +126,28 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
     jobStatus: attempt.number === job.attempts.length ? status : null,
     gpuMs: Math.round(attempt.executionMs ?? report?.executionMs ?? 0),
     queueMs: Math.round(attempt.delayMs ?? report?.delayMs ?? 0),
-    bytesIn: input?.size ?? 0,
+    bytesIn,
     outputMs: outputMsOf(spec.params),
     bytesOut: output?.key === attempt.outputKey ? output.size : 0,
   };
 }
 
+/** One write tells D1 the job, what its attempts used, and that it is settled, unless somebody is still to be told. */
 async function project(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {
-  const settledAt = settled ? toTimestamp(ports.now()) : null;
-  const signal = { kind: "projected", version: job.version, progress: job.progress, settled } as const;
-  try {
-    await ports.project({ ...toProjection(job), settledAt });
-    return { ...signal, done: true };
-  } catch {
-    return { ...signal, done: false };
-  }
+  const uncounted = uncountedAttempts(job);
+  const projected: Projected = {
+    version: job.version,
+    progress: job.progress,
+    settled,
+    counted: uncounted.map(({ number }) => number),
+  };
+  const usage = await Promise.all(uncounted.map((attempt) => toUsageRow(job, attempt, ports)));
+  const projection = { ...toProjection(job), settledAt: settled ? toTimestamp(ports.now()) : null };
+  const answer = await ports.project(projection, { usage, settlesUnlessHeard: job.audience.untold !== null }).then(
+    (isHeard): ProjectionAnswer => ({ isHeard }),
+    (): ProjectionAnswer => "failed",
+  );
+  return { kind: "projected", projected, answer };
 }
 
 function runOf(attempt: Attempt | undefined): { endpointId: string; runId: string } | null {

@@ -47,8 +47,8 @@ export class Engine {
     return job;
   }
 
-  /** Takes in a fact. @returns whether it changed anything */
-  apply(signal: Signal): boolean {
+  /** Takes in facts that came at once, with one save. @returns whether they changed anything */
+  apply(...signals: Signal[]): boolean {
     const { now, timers, isWatched, broadcast } = this.#ports;
     const context = {
       now: now(),
@@ -58,7 +58,11 @@ export class Engine {
         return isWatched();
       },
     };
-    const change = this.#job && this.#rules.transition(this.#job, signal, context);
+    let change: Change | null = null;
+    for (const signal of signals) {
+      const job = change?.job ?? this.#job;
+      change = join(change, job && this.#rules.transition(job, signal, context));
+    }
     if (!change) {
       return false;
     }
@@ -103,7 +107,7 @@ export class Engine {
   /** Brings D1 up to date right now; if that fails, it is tried again like any projection. */
   async project(): Promise<void> {
     if (this.#job) {
-      this.apply(await perform({ do: "project", settled: isSettleable(this.#job) }, this.#job, this.#ports));
+      this.apply(...(await perform({ do: "project", settled: isSettleable(this.#job) }, this.#job, this.#ports)));
     }
   }
 
@@ -146,11 +150,11 @@ export class Engine {
           break;
         case "submit":
           if (this.#openAttempt(this.#job)) {
-            this.apply(await perform(action, this.#job, this.#ports));
+            this.apply(...(await perform(action, this.#job, this.#ports)));
           }
           break;
         default:
-          this.apply(await perform(action, this.#job, this.#ports));
+          this.apply(...(await perform(action, this.#job, this.#ports)));
       }
     }
     this.#ports.warn("The job asked for more steps than it can need.");
@@ -211,4 +215,11 @@ export class Engine {
     const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() && this.#wakesAt <= at;
     return isGuarded ? "as-is" : { at };
   }
+}
+
+/** Two changes in a row as one. */
+function join(first: Change | null, second: Change | null): Change | null {
+  return first && second
+    ? { job: second.job, events: [...first.events, ...second.events], durable: first.durable || second.durable }
+    : (second ?? first);
 }

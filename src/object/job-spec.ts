@@ -20,6 +20,7 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
     type: row.type,
     params: row.params,
     inputVideoKey: row.inputVideoKey,
+    inputSize: row.inputSize,
     maxRetries: row.maxRetries,
     startWithinMs: toMs(row.startWithinSeconds),
     maxRunMs: toMs(row.maxRunSeconds),

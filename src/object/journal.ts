@@ -1,5 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
-import { fromSavedState, type JobState, type Obligation } from "../core/job-state.ts";
+import { duties, fromSavedState, type JobState, type Obligation } from "../core/job-state.ts";
 
 /** How many versions of unsaved progress one save allows for; see {@link Journal.load}. */
 export const reservedVersions = 1000;
@@ -65,7 +65,11 @@ export class Journal {
 
   #listObligations(): Obligation[] {
     const query = "SELECT duty, attempt, tries, due_at AS dueAt FROM obligations ORDER BY due_at";
-    return this.#storage.sql.exec<Obligation>(query).toArray();
+    // What an earlier version of this service owed may be no duty any more.
+    return this.#storage.sql
+      .exec<Obligation>(query)
+      .toArray()
+      .filter(({ duty }) => duties.includes(duty));
   }
 
   /** Writes the rows that changed: most saves change none. */

@@ -3,8 +3,7 @@ import type { Attempt, JobState, StoredOutput } from "../core/job-state.ts";
 import type { RunReport } from "../core/signals.ts";
 import type { Timers } from "../core/timers.ts";
 import type { RunOutcome } from "../runpod/client.ts";
-import type { JobProjection } from "../store/jobs.ts";
-import type { UsageRow } from "../store/schema.ts";
+import type { JobProjection, ProjectionExtra } from "../store/jobs.ts";
 import type { Wake } from "./journal.ts";
 
 /** All that the engine touches of the world: the object gives it Cloudflare and RunPod, a simulator its own. */
@@ -27,10 +26,11 @@ export type Ports = Readonly<{
   cancelRun(endpointId: string, runId: string): Promise<boolean>;
   /** @throws when R2 does not answer in time */
   findOutput(key: string): Promise<StoredOutput | null>;
-  /** @throws when D1 does not answer in time */
-  project(projection: JobProjection): Promise<void>;
-  /** Counting an attempt again changes nothing. @throws when D1 does not answer in time */
-  countUsage(row: UsageRow): Promise<void>;
+  /**
+   * Writes the job and its usage to D1, both or neither; again changes nothing.
+   * @returns whether the tenant had asked for webhooks by then @throws when D1 does not answer in time
+   */
+  project(projection: JobProjection, extra: ProjectionExtra): Promise<boolean>;
   /** @throws when R2 does not answer in time */
   deleteOutput(key: string): Promise<void>;
   /** Tells of a change of status to those who asked for webhooks. @throws when that is not durable */

@@ -17,7 +17,8 @@ const typesByStatus: Readonly<Partial<Record<JobState["status"], WebhookEventTyp
 export class WebhookRelay {
   readonly #env: Env;
   readonly #context: DurableObjectState;
-  #wantsProgress = false;
+  /** Null as long as nobody has said: after the object was out of memory too. */
+  #wantsProgress: boolean | null = null;
   #progressAt = 0;
 
   constructor(env: Env, context: DurableObjectState) {
@@ -29,23 +30,24 @@ export class WebhookRelay {
   async notify(job: JobState): Promise<void> {
     const type = typesByStatus[job.status];
     if (type) {
-      this.#wantsProgress = await this.#publish(type, job);
+      await this.#tell(type, job);
     }
   }
 
   /** Behind the progress that it tells of; a message that gets lost is followed by the next. */
   tellProgress(job: JobState | null): void {
     const now = Date.now();
-    if (job && this.#wantsProgress && now - this.#progressAt >= progressPauseMs) {
+    const mayWant = this.#wantsProgress ?? (job?.audience.isThere || job?.spec.webhook);
+    if (job && mayWant && now - this.#progressAt >= progressPauseMs) {
       this.#progressAt = now;
-      this.#context.waitUntil(this.#publish("job.progress", job).catch(() => undefined));
+      this.#context.waitUntil(this.#tell("job.progress", job).catch(() => undefined));
     }
   }
 
-  async #publish(type: WebhookEventType, job: JobState): Promise<boolean> {
+  async #tell(type: WebhookEventType, job: JobState): Promise<void> {
     const { tenantId, webhook } = job.spec;
     const sender = webhookSenderOf(this.#env, tenantId);
     const { wantsProgress } = await sender.publish({ type, projection: toProjection(job), webhook });
-    return wantsProgress;
+    this.#wantsProgress = wantsProgress;
   }
 }

@@ -2,7 +2,9 @@ import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } 
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { isCommon } from "./likelihood.ts";
-import { type ExportJobRow, exportJobs, type NewExportJobRow } from "./schema.ts";
+import { type ExportJobRow, exportJobs, type NewExportJobRow, type UsageRow } from "./schema.ts";
+import { countUsage } from "./usage.ts";
+import { isWebhookTenant } from "./webhook-tenants.ts";
 
 /**
  * Writes a new job, once: the unique index on the idempotency key decides a race (I2); the count of active jobs, and
@@ -118,20 +120,47 @@ export type JobProjection = Readonly<
   >
 >;
 
+/** What goes to D1 with a projection. */
+export type ProjectionExtra = Readonly<{
+  /** Of attempts that are not counted yet; counting one again changes nothing (I10). */
+  usage: readonly UsageRow[];
+  /** The settling counts only if the tenant asked for no webhooks. */
+  settlesUnlessHeard: boolean;
+}>;
+
 /**
  * Late and doubled projections are harmless: only a newer version is written, or the settling of the same one (I9).
  * Of a job that is not over, the columns of the end are left alone: setting them would touch, and bill, the partial
  * indexes. Only a job that was reopened clears them.
+ * @returns whether the tenant had asked for webhooks by then
  */
-export async function projectJob(db: Database, projection: JobProjection): Promise<void> {
+export async function projectJob(
+  db: Database,
+  projection: JobProjection,
+  { usage, settlesUnlessHeard }: ProjectionExtra,
+): Promise<boolean> {
   const { id, tenantId, version, reopened, completedAt, settledAt, ...running } = projection;
-  const over = completedAt === null && !reopened ? {} : { completedAt, settledAt };
+  const isHeard = isWebhookTenant(tenantId);
+  const settled = settledAt && settlesUnlessHeard ? sql`CASE WHEN NOT ${isHeard} THEN ${settledAt} END` : settledAt;
+  const over = completedAt === null && !reopened ? {} : { completedAt, settledAt: settled };
   const newer = lt(exportJobs.version, version);
   const settling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
-  await db
+  const update = db
     .update(exportJobs)
     .set({ ...running, ...over, version })
-    .where(and(isJob(tenantId, id), or(newer, settling)));
+    .where(and(isJob(tenantId, id), or(newer, settling)))
+    .returning({ isHeard });
+  const [written] = await db.batch([update, ...usage.map((row) => countUsage(db, row))]);
+  return (written[0]?.isHeard ?? (await wasHeard(db, projection))) === 1;
+}
+
+/** The same of a projection that D1 had already: nobody had asked when it took the settling. */
+async function wasHeard(db: Database, { tenantId, id }: JobKey): Promise<number> {
+  const [row] = await db
+    .select({ isHeard: isWebhookTenant(tenantId) })
+    .from(exportJobs)
+    .where(and(isJob(tenantId, id), isNull(exportJobs.settledAt)));
+  return row?.isHeard ?? 0;
 }
 
 /**

@@ -98,6 +98,9 @@ export const taskCursors = sqliteTable("task_cursors", {
   position: text("position").notNull(),
 });
 
+/** The table of migrations/0008_add_webhook_tenants.sql. */
+export const webhookTenants = sqliteTable("webhook_tenants", { tenantId: text("tenant_id").primaryKey().notNull() });
+
 /** The table of migrations/0003_create_api_keys.sql. */
 export const apiKeys = sqliteTable("api_keys", {
   id: text("id").primaryKey().notNull(),

@@ -5,8 +5,8 @@ import type { Database } from "./database.ts";
 import { type UsageRow, usage } from "./schema.ts";
 
 /** Writes an attempt's usage; again changes nothing (I10). */
-export async function countUsage(db: Database, row: UsageRow): Promise<void> {
-  await db.insert(usage).values(row).onConflictDoNothing();
+export function countUsage(db: Database, row: UsageRow) {
+  return db.insert(usage).values(row).onConflictDoNothing();
 }
 
 /** Days are `YYYY-MM-DD` in UTC, both included. */

@@ -2,9 +2,51 @@ import { describe, expect, it } from "vitest";
 import { output, Play, report, timers } from "./play.ts";
 
 describe("a notice to those who asked for webhooks", () => {
-  it("is owed for each change of status, for the newest only, and until it is taken", () => {
+  const noticesOf = ({ job }: Play) => job.obligations.filter(({ duty }) => duty === "notify");
+  const webhook = { url: "https://example.com", events: ["job.complete"] } as const;
+
+  it("is owed by a job with an address of its own at once, by any other when D1 says that its tenant asked", () => {
+    expect(noticesOf(new Play({ webhook }).open().accept())).toHaveLength(1);
     const play = new Play().open().accept();
-    const owed = () => play.job.obligations.filter(({ duty }) => duty === "notify");
+    const { version } = play.job;
+    expect([noticesOf(play), play.job.audience.untold]).toEqual([[], version]);
+    play.project("failed");
+    expect(play.job.audience.untold).toBe(version);
+    play.project({ isHeard: true });
+    expect([noticesOf(play), play.job.audience]).toMatchObject([
+      [{ attempt: version }],
+      { isThere: true, untold: null },
+    ]);
+    play.tell({ kind: "cancel_requested" });
+    expect(noticesOf(play)).toMatchObject([{ attempt: version + 1 }]);
+  });
+
+  it("is not owed where nobody asked, and keeps a job from settling where somebody did", () => {
+    const play = new Play().open();
+    play.tell({ kind: "run_refused", attempt: 1, code: "provider_rejected", message: "no" });
+    const { job } = play;
+    play.project({ isHeard: false });
+    expect([noticesOf(play), play.job.audience]).toEqual([[], { isThere: false, untold: null }]);
+    expect(play.job.settledAt).not.toBeNull();
+    play.job = job;
+    play.project({ isHeard: true });
+    expect([noticesOf(play).length, play.job.settledAt]).toEqual([1, null]);
+  });
+
+  it("is decided by the answer to a write that told D1 of the change, not by an older one", () => {
+    const play = new Play().open().accept();
+    const { version, progress } = play.job;
+    play.tell({ kind: "cancel_requested" });
+    const projected = { version, progress, settled: false, counted: [] };
+    play.tell({ kind: "projected", projected, answer: { isHeard: false } });
+    expect(play.job.audience.untold).toBe(version + 1);
+    play.project({ isHeard: true });
+    expect(noticesOf(play)).toHaveLength(1);
+  });
+
+  it("is owed for each change of status, for the newest only, and until it is taken", () => {
+    const play = new Play({ webhook }).open().accept();
+    const owed = () => noticesOf(play);
     expect(owed()).toMatchObject([{ attempt: play.job.version, tries: 0 }]);
     const [processing] = owed();
     play.tell({ kind: "cancel_requested" });
@@ -37,10 +79,11 @@ describe("the happy path", () => {
     expect(play.action).toEqual({ do: "verify", step: "output", attempt: 1 });
     play.tell({ kind: "output_found", attempt: 1, output });
     expect(play.job).toMatchObject({ status: "complete", progress: 100, output });
-    expect(play.action).toEqual({ do: "count_usage", attempt: 1 });
-    play.tell({ kind: "duty_tried", duty: "count_usage", attempt: 1, done: true });
     expect(play.action).toEqual({ do: "project", settled: true });
-    play.upkeep();
+    play.project("failed");
+    expect(play.job).toMatchObject({ settledAt: null, attempts: [{ usageCounted: false }] });
+    play.waitForWork();
+    expect(play.job).toMatchObject({ attempts: [{ usageCounted: true }] });
     expect(play.action).toEqual({ do: "rest" });
   });
 

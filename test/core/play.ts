@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import { type JobSpec, type JobState, newJobState } from "../../src/core/job-state.ts";
+import { isSettleable, type JobSpec, type JobState, newJobState, uncountedAttempts } from "../../src/core/job-state.ts";
 import { transition } from "../../src/core/machine.ts";
 import { nextAction } from "../../src/core/next-action.ts";
-import type { Signal } from "../../src/core/signals.ts";
+import type { ProjectionAnswer, Signal } from "../../src/core/signals.ts";
 import type { Timers } from "../../src/core/timers.ts";
 
 export const timers: Timers = {
@@ -26,6 +26,7 @@ const spec: JobSpec = {
   type: "overlay",
   params: { include_audio: true, highlight_regions: [], effect_type: "blur" },
   inputVideoKey: "input/t/u/a.mp4",
+  inputSize: null,
   maxRetries: 3,
   startWithinMs: null,
   maxRunMs: null,
@@ -82,19 +83,22 @@ export class Play {
     return this;
   }
 
+  /** D1 takes the job as it is now, or fails. */
+  project(answer: ProjectionAnswer = { isHeard: false }): this {
+    const { version, progress } = this.job;
+    const counted = uncountedAttempts(this.job).map(({ number }) => number);
+    const projected = { version, progress, settled: isSettleable(this.job), counted };
+    this.tell({ kind: "projected", projected, answer });
+    return this;
+  }
+
   /** D1 and R2 do whatever they are asked to: projections, usage, deletions. */
   upkeep(): this {
     for (let step = 0; step < 20; step++) {
       const { action } = this;
       if (action.do === "project") {
-        this.tell({
-          kind: "projected",
-          version: this.job.version,
-          progress: this.job.progress,
-          settled: action.settled,
-          done: true,
-        });
-      } else if (action.do === "count_usage" || action.do === "delete_output") {
+        this.project();
+      } else if (action.do === "delete_output") {
         this.tell({ kind: "duty_tried", duty: action.do, attempt: action.attempt, done: true });
       } else {
         break;

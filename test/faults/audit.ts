@@ -37,6 +37,15 @@ export function auditEnd(world: World): void {
   auditAttempts(world, job);
   auditRuns(world, job);
   auditD1(world, job);
+  auditNotices(world, job);
+}
+
+/** I16: who asked for webhooks before the end is told of it. */
+function auditNotices({ ledger }: World, job: JobState): void {
+  const isAskedFor = job.completedAt !== null && ledger.listensAt <= job.completedAt;
+  if (isAskedFor && !ledger.notices.some((version) => version >= job.lastSeq)) {
+    ledger.violate("I16", "the job ended, and who asked for webhooks was never told");
+  }
 }
 
 /** I2, I3, I4, I5: what a watcher was told. The first event stands for the creation, so there is one of it. */

@@ -1,6 +1,7 @@
 import type { Random } from "../../local/random.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
-import type { JobProjection } from "../../src/store/jobs.ts";
+import type { JobProjection, ProjectionExtra } from "../../src/store/jobs.ts";
+import type { UsageRow } from "../../src/store/schema.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Faults } from "./faults.ts";
 import { newRow, type Row } from "./fixtures.ts";
@@ -8,6 +9,8 @@ import { newRow, type Row } from "./fixtures.ts";
 /** D1 with one job's row and the usage of its attempts, and with what it has been seen to do to a write. */
 export class D1Model {
   row: Row;
+  /** The tenant has asked for webhooks. */
+  isHeard = false;
   /** How often each attempt was counted. */
   readonly usage = new Map<number, number>();
   readonly #clock: VirtualClock;
@@ -30,18 +33,28 @@ export class D1Model {
   }
 
   /** src/store/jobs.ts, projectJob */
-  project(projection: JobProjection): Promise<void> {
+  project(projection: JobProjection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
     return this.#write(() => {
-      const { row } = this;
+      this.#count(usage);
+      const { row, isHeard } = this;
       const isNewer = row.version < projection.version || (row.version === projection.version && row.unsettled);
       if (!isNewer && this.#hasVersionGuard) {
-        return;
+        return isHeard && row.unsettled;
       }
       const keepsEnd = projection.completedAt === null && !projection.reopened;
       const end = keepsEnd ? { completedAt: row.completedAt, settledAt: row.settledAt } : {};
-      const next = { ...projection, ...end };
+      const open = settlesUnlessHeard && isHeard ? { settledAt: null } : {};
+      const next = { ...projection, ...open, ...end };
       this.row = { ...next, unsettled: next.settledAt === null };
+      return isHeard;
     });
+  }
+
+  /** src/store/usage.ts, countUsage */
+  #count(rows: readonly UsageRow[]): void {
+    for (const { attempt } of rows) {
+      this.usage.set(attempt, (this.usage.get(attempt) ?? 0) || 1);
+    }
   }
 
   /** src/store/jobs.ts, unsettleJob */
@@ -56,13 +69,8 @@ export class D1Model {
     });
   }
 
-  /** src/store/usage.ts, countUsage */
-  count(attempt: number): Promise<void> {
-    return this.#write(() => this.usage.set(attempt, (this.usage.get(attempt) ?? 0) || 1));
-  }
-
   /** It fails before or after it took the write, stalls, or takes it long after everyone gave up. */
-  async #write(write: () => void): Promise<void> {
+  async #write<Value>(write: () => Value): Promise<Value> {
     await this.#clock.sleep(this.#random.between(5, 100));
     if (this.#faults.strikes("d1_fails_before")) {
       throw new Error("D1 reset");
@@ -72,11 +80,11 @@ export class D1Model {
       await this.#clock.sleep(this.#timeoutMs);
       throw new Error("D1 gave no answer in time");
     }
-    write();
+    const value = write();
     if (this.#faults.strikes("d1_stalls")) {
       await this.#clock.sleep(this.#timeoutMs);
     } else if (!this.#faults.strikes("d1_fails_after")) {
-      return;
+      return value;
     }
     throw new Error("D1's answer got lost");
   }

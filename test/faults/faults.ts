@@ -39,6 +39,7 @@ export const faultKinds = [
   "cancel_fails",
   "client_cancels",
   "client_retries",
+  "client_listens",
   "progress_late",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];

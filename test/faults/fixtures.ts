@@ -15,6 +15,7 @@ export function newSpec(createdAt: number, random: Random): JobSpec {
     type: "overlay",
     params: { include_audio: true, highlight_regions: [], effect_type: "blur" },
     inputVideoKey: "input/t/u/a.mp4",
+    inputSize: null,
     maxRetries: random.between(0, 3),
     startWithinMs: random.chance(0.1) ? random.between(10_000, 100_000) : null,
     maxRunMs: random.chance(0.1) ? random.between(5_000, 100_000) : null,

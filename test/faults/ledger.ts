@@ -13,6 +13,10 @@ export class Ledger {
   readonly submissions: { attempt: number; at: number; knownAt: number | null; accepted: boolean }[] = [];
   /** When the owner asked for another try. */
   readonly retries: number[] = [];
+  /** The versions that the job had when those who asked for webhooks were told of it. */
+  readonly notices: number[] = [];
+  /** When the tenant asked for webhooks. */
+  listensAt = Infinity;
   readonly #startedAt: number;
   readonly #now: () => number;
 

@@ -77,7 +77,7 @@ export const mutants: Readonly<Record<string, () => Breakage>> = {
     rules: {
       transition: (job, signal, context) => {
         const change = transition(job, signal, context);
-        const isSettling = signal.kind === "projected" && signal.done && isFinal(job.status);
+        const isSettling = signal.kind === "projected" && signal.answer !== "failed" && isFinal(job.status);
         return change && isSettling ? { ...change, job: { ...change.job, settledAt: context.now } } : change;
       },
       nextAction: (job, now, timers) => {
@@ -108,10 +108,15 @@ export const mutants: Readonly<Record<string, () => Breakage>> = {
   "usage counted for the last attempt only": () =>
     afterwards((job) => ({
       ...job,
-      obligations: job.obligations.filter(
-        ({ duty, attempt }) => duty !== "count_usage" || attempt === job.attempts.length,
-      ),
+      attempts: job.attempts.map((attempt) => ({ ...attempt, usageCounted: attempt.number < job.attempts.length })),
     })),
+  "a projection taken for done that failed": () =>
+    withTransition((real) => (job, signal, context) => {
+      const isFailed = signal.kind === "projected" && signal.answer === "failed";
+      return real(job, isFailed ? { ...signal, answer: { isHeard: false } } : signal, context);
+    }),
+  "webhooks only for who asked before the job": () =>
+    afterwards((job) => ({ ...job, audience: { ...job.audience, untold: null } })),
   "retries without an end": () =>
     withTransition(
       (real) => (job, signal, context) => real({ ...job, spec: { ...job.spec, maxRetries: 99 } }, signal, context),

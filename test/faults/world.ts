@@ -97,6 +97,9 @@ export class World {
     if (this.faults.strikes("client_cancels")) {
       this.clock.after(this.random.between(0, 200_000), () => this.tell({ kind: "cancel_requested" }));
     }
+    if (this.faults.strikes("client_listens")) {
+      this.clock.after(this.random.between(-200_000, 200_000), () => this.#listen());
+    }
     if (this.faults.strikes("client_retries")) {
       for (let count = 0; count < 3; count++) {
         this.clock.after(this.random.between(10_000, 1_500_000), () => void this.#retry());
@@ -183,9 +186,8 @@ export class World {
       cancelRun: (_endpoint, runId) => effect("POST /cancel", () => this.runpod.cancel(runId)),
       findOutput: (key) => effect("R2 HEAD", () => this.r2.find(this.#toKey(key))),
       deleteOutput: (key) => effect("R2 DELETE", () => this.r2.delete(key)),
-      project: (projection) => effect("D1 UPDATE", () => this.d1.project(projection)),
-      notify: () => effect("notify", async () => undefined),
-      countUsage: (row) => effect("D1 usage", () => this.d1.count(row.attempt)),
+      project: (projection, extra) => effect("D1 UPDATE", () => this.d1.project(projection, extra)),
+      notify: (job) => effect("notify", async () => void this.ledger.notices.push(job.version)),
       broadcast: (event) => this.#broadcast(event),
       isWatched: () => false,
       warn: (message) => this.ledger.note(`warning: ${message}`),
@@ -312,6 +314,12 @@ export class World {
       this.ledger.note("the owner asks for a retry");
       this.#call(() => {});
     }
+  }
+
+  #listen(): void {
+    this.ledger.note("the tenant asks for webhooks");
+    this.ledger.listensAt = this.clock.now;
+    this.d1.isHeard = true;
   }
 
   #sweep(): void {

@@ -4,7 +4,6 @@ export const effectPoints = {
   "verify.status": "askStatus",
   "verify.head": "findOutput",
   project: "project",
-  usage: "countUsage",
   cancel: "cancelRun",
   deletion: "deleteOutput",
 } as const;

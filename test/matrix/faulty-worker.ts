@@ -16,7 +16,6 @@ export class ExportJob extends WholeExportJob {
       askStatus: around(ctx, "verify.status", ports.askStatus),
       findOutput: around(ctx, "verify.head", ports.findOutput),
       project: around(ctx, "project", ports.project),
-      countUsage: around(ctx, "usage", ports.countUsage),
       cancelRun: around(ctx, "cancel", ports.cancelRun),
       deleteOutput: around(ctx, "deletion", ports.deleteOutput),
       save: (job, events, wake) => {

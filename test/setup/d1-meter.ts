@@ -11,30 +11,37 @@ export function openMeteredDatabase(): { db: Database; meter: Meter } {
     meter.statements.push(sql);
     return metered(env.DB.prepare(sql), meter);
   };
-  const binding = new Proxy(env.DB, {
-    get: (target, name) => (name === "prepare" ? prepare : Reflect.get(target, name)),
-  });
+  const batch = async (statements: D1PreparedStatement[]) => {
+    const results = await env.DB.batch(statements.map((statement) => originals.get(statement) ?? statement));
+    return results.map((result) => count(result, meter));
+  };
+  const ours: Record<string | symbol, unknown> = { prepare, batch };
+  const binding = new Proxy(env.DB, { get: (target, name) => ours[name] ?? Reflect.get(target, name) });
   return { db: openDatabase(binding), meter };
 }
 
+/** Only D1's own statements go into a batch. */
+const originals = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
+
+function count<Result extends { meta: { rows_written: number; rows_read: number } }>(result: Result, meter: Meter) {
+  meter.written.push(result.meta.rows_written);
+  meter.read.push(result.meta.rows_read);
+  return result;
+}
+
 function metered(statement: D1PreparedStatement, meter: Meter): D1PreparedStatement {
-  const count = <Result extends { meta: { rows_written: number; rows_read: number } }>(result: Result) => {
-    meter.written.push(result.meta.rows_written);
-    meter.read.push(result.meta.rows_read);
-    return result;
-  };
-  return new Proxy(statement, {
+  const proxy = new Proxy(statement, {
     get(target, name) {
       switch (name) {
         case "bind":
           return (...values: unknown[]) => metered(target.bind(...values), meter);
         case "run":
-          return async () => count(await target.run());
+          return async () => count(await target.run(), meter);
         case "all":
-          return async () => count(await target.all());
+          return async () => count(await target.all(), meter);
         case "raw":
           return async () => {
-            const { results } = count(await target.all<Record<string, unknown>>());
+            const { results } = count(await target.all<Record<string, unknown>>(), meter);
             return results.map((result) => Object.values(result));
           };
         default:
@@ -42,4 +49,6 @@ function metered(statement: D1PreparedStatement, meter: Meter): D1PreparedStatem
       }
     },
   });
+  originals.set(proxy, statement);
+  return proxy;
 }

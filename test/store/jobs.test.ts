@@ -12,14 +12,30 @@ import {
   type JobProjection,
   projectJob,
 } from "../../src/store/jobs.ts";
-import { apiKeys, exportJobs, storedBytes, taskCursors, uploads, usage } from "../../src/store/schema.ts";
-import { countUsage } from "../../src/store/usage.ts";
+import {
+  apiKeys,
+  exportJobs,
+  storedBytes,
+  taskCursors,
+  type UsageRow,
+  uploads,
+  usage,
+  webhookTenants,
+} from "../../src/store/schema.ts";
+import { addWebhookTenant } from "../../src/store/webhook-tenants.ts";
 import { openMeteredDatabase } from "../setup/d1-meter.ts";
 import { insertRow, newRow } from "../setup/rows.ts";
 
 const db = openDatabase(env.DB);
 /** Of active jobs; none of these tests comes near it. */
 const quota = 1000;
+
+const plain = { usage: [], settlesUnlessHeard: false };
+
+function newUsage(jobId: string): UsageRow {
+  const which = { tenantId: "t", day: "2026-11-20", projectId: 1, jobId, attempt: 1, type: "overlay" } as const;
+  return { ...which, outcome: "complete", gpuMs: 1, queueMs: 1, bytesIn: 1, bytesOut: 1 };
+}
 
 function newProjection(id: string, version: number, extra: Partial<JobProjection> = {}): JobProjection {
   return {
@@ -65,7 +81,7 @@ describe("the drizzle schema and the migrations", () => {
     return squash((parts ?? []).join(""));
   }
 
-  it.each([usage, taskCursors, apiKeys, uploads, storedBytes].map(getTableConfig))(
+  it.each([usage, taskCursors, webhookTenants, apiKeys, uploads, storedBytes].map(getTableConfig))(
     "have the same columns in $name",
     async ({ name, columns, primaryKeys }) => {
       const { results } = await env.DB.prepare(`PRAGMA table_info(${name})`).all();
@@ -154,14 +170,42 @@ describe("projectJob", () => {
   it("takes newer versions only, and the settling of the same one once", async () => {
     const row = await insertJob(db, newRow(), quota);
     const id = row?.id ?? "";
-    await projectJob(db, newProjection(id, 5, { progress: 50 }));
-    await projectJob(db, newProjection(id, 4, { progress: 99 }));
+    await projectJob(db, newProjection(id, 5, { progress: 50 }), plain);
+    await projectJob(db, newProjection(id, 4, { progress: 99 }), plain);
     expect(await findJob(db, "t", id)).toMatchObject({ version: 5, progress: 50, settledAt: null });
-    await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "now", settledAt: "now" }));
-    await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "later" }));
+    await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "now", settledAt: "now" }), plain);
+    await projectJob(db, newProjection(id, 5, { progress: 50, completedAt: "later" }), plain);
     expect(await findJob(db, "t", id)).toMatchObject({ version: 5, completedAt: "now", settledAt: "now" });
-    await projectJob(db, newProjection(id, 6, { status: "pending", reopened: true }));
+    await projectJob(db, newProjection(id, 6, { status: "pending", reopened: true }), plain);
     expect(await findJob(db, "t", id)).toMatchObject({ version: 6, completedAt: null, settledAt: null });
+  });
+
+  it("says whether the tenant asked for webhooks, and settles only a job that nobody is still to be told of", async () => {
+    const end = { status: "complete", completedAt: "now", settledAt: "now" } as const;
+    const ask = async (tenantId: string) => {
+      const { id } = (await insertJob(db, newRow({ tenantId }), quota)) ?? { id: "" };
+      const project = (extra: { settlesUnlessHeard: boolean }) =>
+        projectJob(db, newProjection(id, 5, { tenantId, ...end }), { usage: [], ...extra });
+      const isHeard = await project({ settlesUnlessHeard: true });
+      const { settledAt } = (await findJob(db, tenantId, id)) ?? {};
+      return { isHeard, settledAt, again: await project({ settlesUnlessHeard: false }) };
+    };
+    await addWebhookTenant(db, "listens");
+    await addWebhookTenant(db, "listens");
+    expect(await ask("listens")).toEqual({ isHeard: true, settledAt: null, again: true });
+    expect(await ask("does-not")).toEqual({ isHeard: false, settledAt: "now", again: false });
+    const { id } = (await insertJob(db, newRow({ tenantId: "listens" }), quota)) ?? { id: "" };
+    await projectJob(db, newProjection(id, 5, { tenantId: "listens" }), plain);
+    expect(await projectJob(db, newProjection(id, 4, { tenantId: "listens" }), plain)).toBe(true);
+  });
+
+  it("counts the usage beside it once, whether or not the job itself is news", async () => {
+    const { id } = (await insertJob(db, newRow(), quota)) ?? { id: "" };
+    for (const version of [5, 5, 4]) {
+      await projectJob(db, newProjection(id, version), { ...plain, usage: [newUsage(id)] });
+    }
+    const count = env.DB.prepare("SELECT count(*) AS rows FROM usage WHERE job_id = ?").bind(id);
+    expect(await count.first()).toEqual({ rows: 1 });
   });
 });
 
@@ -172,7 +216,7 @@ describe("the quota of active jobs", () => {
     const rows = await Promise.all(Array.from({ length: 10 }, insert));
     expect(rows.filter((row) => row !== null)).toHaveLength(3);
     const over = rows.find((row) => row !== null);
-    await projectJob(db, newProjection(over?.id ?? "", 5, { tenantId, status: "complete", completedAt: "now" }));
+    await projectJob(db, newProjection(over?.id ?? "", 5, { tenantId, status: "complete", completedAt: "now" }), plain);
     expect(await insert()).not.toBeNull();
     expect(await insert()).toBeNull();
   });
@@ -181,29 +225,16 @@ describe("the quota of active jobs", () => {
 describe("the rows that a job's life writes", () => {
   it("are few, and so are those it reads: the insert, processing, progress, usage, and the end with its settling", async () => {
     const row = newRow({ tenantId: "cost" });
-    const project = (version: number, extra: Partial<JobProjection> = {}) =>
-      projectJob(counting, newProjection(row.id, version, { tenantId: "cost", ...extra }));
+    const project = (version: number, extra: Partial<JobProjection> = {}, usage: UsageRow[] = []) =>
+      projectJob(counting, newProjection(row.id, version, { tenantId: "cost", ...extra }), { ...plain, usage });
     const { db: counting, meter } = openMeteredDatabase();
     await insertJob(counting, row, quota);
     await project(4);
     await project(8, { progress: 70 });
     const final = { status: "complete", stage: "done", progress: 100, completedAt: "now", settledAt: "now" } as const;
-    await countUsage(counting, {
-      tenantId: "t",
-      day: "2026-11-20",
-      projectId: 1,
-      jobId: row.id,
-      attempt: 1,
-      type: "overlay",
-      outcome: "complete",
-      gpuMs: 1,
-      queueMs: 1,
-      bytesIn: 1,
-      bytesOut: 1,
-    });
-    await project(9, final);
+    await project(9, final, [newUsage(row.id)]);
     expect(meter.written).toEqual([4, 1, 1, 1, 1]);
-    expect(meter.read).toEqual([4, 2, 2, 0, 2]);
+    expect(meter.read).toEqual([4, 3, 3, 3, 0]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it, vi } from "vitest";
@@ -96,6 +96,36 @@ describe("outgoing webhooks", () => {
       (all) => all.every(({ status }) => status === "delivered"),
     );
     expect(log.map(({ tries }) => tries.map(({ status }) => status))).toEqual([[204], [204]]);
+  });
+
+  it("tell whoever asks in the middle of a job of its end, and nobody is called for a tenant that never asked", async () => {
+    const [silent, late] = [await newTenant(), await newTenant()];
+    const isCalled = async ({ tenantId }: typeof silent) => {
+      const id = env.WEBHOOK_SENDER.idFromName(tenantId);
+      return (await listDurableObjectIds(env.WEBHOOK_SENDER)).some((other) => other.equals(id));
+    };
+    const jobs = [await silent.create(), await late.create()];
+    for (const { id } of jobs) {
+      await takeOwnRun(id);
+      await until(
+        () => env.DB.prepare("SELECT status FROM export_jobs WHERE id = ?").bind(id).first("status"),
+        (status) => status === "processing",
+      );
+    }
+    expect([await isCalled(silent), await isCalled(late)]).toEqual([false, false]);
+    const name = crypto.randomUUID();
+    await late.endpoint(`ok/${name}`);
+    await Promise.all([silent.cancel(jobs[0]?.id ?? ""), late.cancel(jobs[1]?.id ?? "")]);
+    const [hook] = await until(
+      () => received(`ok/${name}`),
+      (all) => all.length === 1,
+    );
+    expect(JSON.parse(hook?.body ?? "")).toMatchObject({ type: "job.cancelled", data: { id: jobs[1]?.id } });
+    await until(
+      () => env.DB.prepare("SELECT count(*) AS n FROM export_jobs WHERE settled_at IS NULL").first("n"),
+      (open) => open === 0,
+    );
+    expect(await isCalled(silent)).toBe(false);
   });
 
   it("tell of a job that is complete, with its output, and of one that failed, with its error", async () => {

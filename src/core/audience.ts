@@ -1,0 +1,25 @@
+import type { JobState } from "./job-state.ts";
+
+/** The job has changed its status: a notice is owed to those who listen, or it waits until D1 says whether anybody does. */
+export function oweNotice(job: JobState, version: number, now: number): JobState {
+  // Of two notices that wait at once only the newer is worth sending.
+  const obligations = job.obligations.filter(({ duty }) => duty !== "notify");
+  if (job.status === "pending") {
+    return { ...job, obligations, audience: { ...job.audience, untold: null } };
+  }
+  if (job.spec.webhook === null && !job.audience.isThere) {
+    return { ...job, obligations, audience: { ...job.audience, untold: version } };
+  }
+  const notice = { duty: "notify", attempt: version, tries: 0, dueAt: now } as const;
+  return { ...job, obligations: [...obligations, notice], audience: { ...job.audience, untold: null } };
+}
+
+/** D1 has taken this version, and said whether the tenant asked for webhooks. */
+export function learnAudience(job: JobState, version: number, isThere: boolean, now: number): JobState {
+  const { untold } = job.audience;
+  if (untold === null || untold > version) {
+    return { ...job, audience: { isThere, untold } };
+  }
+  const heard = { ...job, audience: { isThere, untold: null } };
+  return isThere ? oweNotice(heard, untold, now) : heard;
+}
