@@ -38,7 +38,9 @@ export class ExportJob extends DurableObject<Env> {
     this.#listeners = new Listeners(env, context, this.#settings, () => this.#engine.job);
     const ports = newCloudflarePorts(env, this.#settings, this.#journal, this.#listeners);
     this.#engine = new Engine(this.adaptPorts(ports));
-    void context.blockConcurrencyWhile(() => this.#repairAlarm());
+    if (!this.#engine.isAtRest()) {
+      void context.blockConcurrencyWhile(() => this.#repairAlarm());
+    }
   }
 
   /** The seam at which a test breaks the world; here it is whole. */
@@ -48,9 +50,6 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Alarms have been reported lost: an object that comes back without the one it needs sets it again (I11). */
   async #repairAlarm(): Promise<void> {
-    if (this.#engine.isAtRest()) {
-      return;
-    }
     const alarm = await this.#journal.getAlarm();
     if (alarm === null) {
       this.#journal.wake({ at: Date.now() });
