@@ -12,17 +12,36 @@ import { sum } from "./statistics.ts";
 const rounds = 60;
 const perRound = 4;
 const frame = "webhook → complete frame";
+/**
+ * What the beginning of a job leaves to do, its row in D1 above all, is long over when a real run ends. Whoever is asked
+ * after such a pause answers later than one who is asked again and again, so the floors are too.
+ */
+const pauseMs = 30;
 
 function subjects(runtime: Runtime, jobs: BenchJobs): Subject[] {
   const { port, endpoint } = runtime;
   const status = `/bare/status?${new URLSearchParams({ url: `${endpoint.url}/x/status/none`, key: secrets.RUNPOD_API_KEY })}`;
-  const one = (name: string, request: Buffer): Subject =>
-    pacedSubject(port, name, perRound, (connection) => timed(connection, request));
+  const rested = (name: string, request: Buffer): Subject =>
+    pacedSubject(port, name, perRound, async (connection) => {
+      await sleep(pauseMs);
+      return timed(connection, request);
+    });
+  /** To an object of its own, like a job's: begun a moment before. */
+  const own = (name: string, what: string, body: string): Subject =>
+    pacedSubject(port, name, perRound, async (connection) => {
+      const object = crypto.randomUUID();
+      await connection.send(toRequest("POST", `/bare/begin/${object}`, {}, "a new object"));
+      await sleep(pauseMs);
+      return timed(connection, toRequest("POST", `/bare/${what}/${object}`, {}, body));
+    });
   return [
-    one("bare object RPC", toRequest("POST", "/bare/rpc/hot", {}, updateOf(1))),
-    one("bare object write", toRequest("POST", "/bare/write/hot", {}, "x".repeat(2_000))),
-    one("RunPod's status, by fetch", toRequest("GET", status)),
-    one("bare R2 HEAD", toRequest("GET", `/bare/head/${inputKey}`)),
+    own("bare object RPC", "rpc", updateOf(1)),
+    own("bare object write", "write", "x".repeat(2_000)),
+    pacedSubject(port, "bare object RPC, again and again", perRound, (connection) =>
+      timed(connection, toRequest("POST", "/bare/rpc/hot", {}, updateOf(1))),
+    ),
+    rested("RunPod's status, by fetch", toRequest("GET", status)),
+    rested("bare R2 HEAD", toRequest("GET", `/bare/head/${inputKey}`)),
     pacedSubject(port, frame, perRound, async (connection): Promise<Timed> => {
       const run = await jobs.begin();
       await jobs.render(run);
@@ -33,8 +52,7 @@ function subjects(runtime: Runtime, jobs: BenchJobs): Subject[] {
           resolve(performance.now());
         }
       });
-      // What the beginning of a job leaves to do, its row in D1 above all, is long over when a real run ends.
-      await sleep(30);
+      await sleep(pauseMs);
       const started = performance.now();
       const { answer } = await timed(
         connection,
@@ -62,9 +80,9 @@ export const webhook: Bench = async (progress): Promise<Result> => {
     const all = subjects(runtime, jobs);
     const measured = await interleave(all, { rounds, processes, onBatch: (done, total) => progress(done / total) });
     const list = [...measured.values()];
-    const [rpc, write, status, head] = list;
-    const bound = addUp([rpc, rpc, rpc, status, head]);
-    const durable = addUp([write, write, write, status, head]);
+    const [rpc, write, again, status, head] = list;
+    const bound = addUp([rpc, again, again, status, head]);
+    const durable = addUp([write, again, write, status, head]);
     const rows = list.map((figures) => {
       const { median, p99 } = quantilesOf(figures);
       return [
@@ -75,12 +93,13 @@ export const webhook: Bench = async (progress): Promise<Result> => {
         toFigure(p99 / bound.p99),
       ];
     });
-    rows.push(["3 RPCs + status + HEAD", toFigure(bound.median), toFigure(bound.p99), "1.00", "1.00"]);
+    rows.push(["RPC, 2 more at once, status and HEAD", toFigure(bound.median), toFigure(bound.p99), "1.00", "1.00"]);
     const shares = [durable.median / bound.median, durable.p99 / bound.p99].map(toFigure);
-    rows.push(["3 writes + status + HEAD", toFigure(durable.median), toFigure(durable.p99), ...shares]);
+    rows.push(["the same with 2 of them writes", toFigure(durable.median), toFigure(durable.p99), ...shares]);
     const because =
-      `three times on the way something must be on the disk before the object may speak: the ring, the claim, the end. ` +
-      `With writes in the place of the bare RPCs the sum is ${toFigure(durable.p99)} ms at p99, and ${toFigure(durable.median)} ms in the middle. The rest is the way between them, which every job goes once and cold, where a floor is asked again and again.`;
+      `twice on the way something must be on the disk before the object may speak: the ring and the end. With writes for ` +
+      `two of the RPCs the sum is ${toFigure(durable.p99)} ms at p99, and ${toFigure(durable.median)} ms in the middle. ` +
+      `The rest is the app around the route and the two decisions, which an object makes once in its life, and cold.`;
     const columns = ["", "median ms", "p99 ms", "median, × the sum", "p99, × the sum"];
     const title = `${rounds * perRound} of each, one at a time`;
     const last = list.at(-1);

@@ -12,6 +12,7 @@ export class Journal {
   readonly #storage: DurableObjectStorage;
   /** What the table holds; null when nobody can be sure. */
   #obligations: readonly Obligation[] | null = null;
+  #hasObligations = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -22,7 +23,9 @@ export class Journal {
    * save are lost with the memory, so the next version starts above all that a reader can have seen (I4).
    */
   load(): JobState | null {
-    const tables = this.#storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'job'").toArray();
+    const query = "SELECT name FROM sqlite_master WHERE name IN ('job', 'obligations')";
+    const tables = this.#storage.sql.exec<{ name: string }>(query).toArray();
+    this.#hasObligations = tables.some(({ name }) => name === "obligations");
     if (tables.length === 0) {
       return null;
     }
@@ -39,10 +42,6 @@ export class Journal {
   create(): void {
     this.#storage.sql.exec(`
       CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS obligations (
-        duty TEXT NOT NULL, attempt INTEGER NOT NULL, tries INTEGER NOT NULL, due_at INTEGER NOT NULL,
-        PRIMARY KEY (duty, attempt)
-      ) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;
     `);
   }
@@ -63,7 +62,23 @@ export class Journal {
     });
   }
 
+  /** Few jobs ever owe anything: only they have the table, and the page that it takes. */
+  #createObligations(): void {
+    if (!this.#hasObligations) {
+      this.#storage.sql.exec(`
+        CREATE TABLE IF NOT EXISTS obligations (
+          duty TEXT NOT NULL, attempt INTEGER NOT NULL, tries INTEGER NOT NULL, due_at INTEGER NOT NULL,
+          PRIMARY KEY (duty, attempt)
+        ) STRICT, WITHOUT ROWID;
+      `);
+      this.#hasObligations = true;
+    }
+  }
+
   #listObligations(): Obligation[] {
+    if (!this.#hasObligations) {
+      return [];
+    }
     const query = "SELECT duty, attempt, tries, due_at AS dueAt FROM obligations ORDER BY due_at";
     // What an earlier version of this service owed may be no duty any more.
     return this.#storage.sql
@@ -81,6 +96,7 @@ export class Journal {
       this.#storage.sql.exec("DELETE FROM obligations WHERE duty = ? AND attempt = ?", duty, attempt);
     }
     for (const owed of obligations.filter((obligation) => !before.includes(obligation))) {
+      this.#createObligations();
       const { duty, attempt, tries, dueAt } = owed;
       const insert = "INSERT OR REPLACE INTO obligations (duty, attempt, tries, due_at) VALUES (?, ?, ?, ?)";
       this.#storage.sql.exec(insert, duty, attempt, tries, dueAt);
