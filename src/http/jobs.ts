@@ -1,14 +1,14 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { CreatedJob, CreateJob } from "../contract/create-job.ts";
+import type { JobEvent } from "../contract/event.ts";
 import { Job } from "../contract/job.ts";
 import { JobPage, ListJobs, ListJobsQuery } from "../contract/list-jobs.ts";
 import { isFinal } from "../core/job-state.ts";
-import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
 import { createJob, toCreatedJob } from "./create-job.ts";
-import { etagOf, JobPath, requireJob, toJobNow } from "./find-job.ts";
+import { etagOf, JobPath, requireJob, requireRow, toJobNow } from "./find-job.ts";
 import { withLiveState } from "./job-object.ts";
 import { waitForEvent } from "./job-socket.ts";
 import { listPage } from "./list-jobs.ts";
@@ -95,13 +95,22 @@ const getJobRoute = createRoute({
   },
 });
 
-/** Waits until a watcher would see more than a version of the job, or the job is over. */
-async function waitForVersion(c: AppContext, row: ExportJobRow, version: number, limitSeconds: number) {
-  if (row.version > version || isFinal(row.status)) {
+/** Waits until a watcher would see more than a version of the job, by default than the present one, or the job is over. */
+async function waitForVersion(c: AppContext, id: string, version: number | undefined, limitSeconds: number) {
+  const row = await requireRow(c, id);
+  if (isFinal(row.status)) {
     return row;
   }
-  await waitForEvent(c, row, ({ seq }) => seq > version, limitSeconds);
-  return requireJob(c, row.id);
+  // The first frame of a watcher is the job as it is: nobody else need be asked for it.
+  let known = version;
+  const isMore = ({ seq }: JobEvent) => {
+    known ??= seq;
+    return seq > known;
+  };
+  await waitForEvent(c, row, isMore, limitSeconds);
+  const live = await withLiveState(c.env, row);
+  // Without anything newer the job may have been removed meanwhile.
+  return live.version > row.version ? live : requireJob(c, id);
 }
 
 /** Every parameter as it was sent, `__proto__` too: Hono's own record would lose it. */
@@ -128,8 +137,8 @@ export const jobRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook }
   .openapi(listJobsRoute, async (c) => c.json(await listPage(c, validate(ListJobs, "query", readQuery(c))), 200))
   .openapi(getJobRoute, async (c) => {
     const { wait, version } = c.req.valid("query");
-    const found = await requireJob(c, c.req.valid("param").id);
-    const row = wait === undefined ? found : await waitForVersion(c, found, version ?? found.version, wait);
+    const { id } = c.req.valid("param");
+    const row = await (wait === undefined ? requireJob(c, id) : waitForVersion(c, id, version, wait));
     const etag = etagOf(row);
     c.header("ETag", etag);
     const known = c.req.header("if-none-match");

@@ -30,6 +30,8 @@ export class ExportJob extends DurableObject<Env> {
   readonly #journal: Journal;
   readonly #listeners: Listeners;
   readonly #engine: Engine;
+  /** The job was removed: a start that was under way meanwhile must not bring it back, and buy a run. */
+  #isRemoved = false;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -59,6 +61,9 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
   start(spec: JobSpec): void {
+    if (this.#isRemoved) {
+      return;
+    }
     if (!this.#engine.job) {
       this.#journal.create();
       const job = this.#engine.start(spec);
@@ -165,6 +170,7 @@ export class ExportJob extends DurableObject<Env> {
     if (!(await removeJob(this.env, job))) {
       return false;
     }
+    this.#isRemoved = true;
     this.#engine.forget();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();

@@ -3,6 +3,9 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReport } from "../../src/contract/usage.ts";
 import { toTimestamp } from "../../src/core/time.ts";
+import { toJobSpec } from "../../src/object/job-spec.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { findJob } from "../../src/store/jobs.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import {
   api,
@@ -63,6 +66,18 @@ describe("DELETE /api/jobs/:id", () => {
     expect((await ring(run)).status).toBe(200);
     await expectProblem(await api(`/api/jobs/${id}`, { method: "DELETE" }), 404, "not_found");
     const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    expect(await runInDurableObject(object, (_instance, { storage }) => storage.getAlarm())).toBeNull();
+  });
+
+  it("is the end, even for a start that was under way meanwhile: it buys no run", async () => {
+    const { id } = await createJob();
+    const row = await findJob(openDatabase(env.DB), tenantId, id);
+    await takeRun(id);
+    await post(`/api/jobs/${id}/cancel`);
+    await vi.waitFor(async () => expect((await api(`/api/jobs/${id}`, { method: "DELETE" })).status).toBe(204));
+    const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+    await object.start(toJobSpec(row ?? expect.fail("no row")));
+    expect(await object.read(tenantId)).toBeNull();
     expect(await runInDurableObject(object, (_instance, { storage }) => storage.getAlarm())).toBeNull();
   });
 });
