@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { findPort, Service } from "../local/processes.ts";
-import type { Run } from "./endpoint.ts";
+import { barrier, Driver, type Surface } from "./driver.ts";
 import { Connection, toRequest } from "./http.ts";
 import { authorization, BenchJobs, newJob, updateOf } from "./jobs.ts";
+import { measureLayers } from "./layers.ts";
 import { isOk, load } from "./load.ts";
 import type { Bench } from "./main.ts";
-import { startPostgres, startRedis } from "./peers/stores.ts";
+import { startPeers } from "./peers/start.ts";
 import { atLeast, type Goal, type Result, type Table, toFigure } from "./report.ts";
 import { type Batch, interleave, type Measured, quantilesOf, ratioOf, type Subject } from "./rounds.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
@@ -23,87 +22,6 @@ const atOnce = 8;
 const updatesPerLife = 10;
 /** A second comparison, of those that differ in what an update costs. */
 const manyUpdates = 100;
-const pollMs = 2;
-/** The service answers this problem only after it has taken all updates before it. */
-const barrier = { ask: "{", isAnswer: (text: string) => text.includes("malformed_request") };
-
-/** One way to run a job: a port, and where its routes begin. */
-type Surface = {
-  name: string;
-  port: number;
-  base: string;
-  headers: Record<string, string>;
-  bySocket?: true;
-  /** The query with which a read waits for the end, where there is such. */
-  wait?: string;
-};
-
-class Driver {
-  readonly #runtime: Runtime;
-  readonly #surface: Surface;
-  readonly #updates: number;
-
-  constructor(runtime: Runtime, surface: Surface, updates: number) {
-    this.#runtime = runtime;
-    this.#surface = surface;
-    this.#updates = updates;
-  }
-
-  /** @throws Error on any answer but a good one */
-  async #send(connection: Connection, request: Buffer): Promise<string> {
-    const answer = await connection.send(request);
-    if (!isOk(answer)) {
-      throw new Error(`${this.#surface.name}: ${answer.status} ${answer.body}`);
-    }
-    return answer.body;
-  }
-
-  /** Creation, updates, the output, the webhook, and a read that says that it is over. */
-  async live(connection: Connection): Promise<boolean> {
-    const { base, headers, wait = "" } = this.#surface;
-    const created = await this.#send(connection, toRequest("POST", `${base}/jobs`, headers, JSON.stringify(newJob)));
-    const { id }: { id: string } = JSON.parse(created);
-    const run = await this.#runtime.endpoint.take(id);
-    await this.#report(connection, run);
-    await this.#runtime.bucket.put(run.input.output_video_key ?? `output/${id}.mp4`, "a rendered video");
-    this.#runtime.endpoint.finish(run);
-    const webhook = JSON.stringify({ id: run.id, output: { output_video_key: "k" } });
-    await this.#send(connection, toRequest("POST", this.#webhookOf(run), {}, webhook));
-    for (let tries = 0; tries < 2_000; tries++) {
-      const body = await this.#send(connection, toRequest("GET", `${base}/jobs/${id}${wait}`, headers));
-      if (JSON.parse(body).status === "complete") {
-        this.#runtime.endpoint.forget(run);
-        return true;
-      }
-      await sleep(pollMs);
-    }
-    return false;
-  }
-
-  #webhookOf({ webhook, input }: Run): string {
-    return new URL(webhook ?? input.progress_url.replace(/progress$/, "webhook")).pathname;
-  }
-
-  async #report(connection: Connection, { input }: Run): Promise<void> {
-    const { pathname } = new URL(input.progress_url);
-    const updates = Array.from({ length: this.#updates }, (_, index) =>
-      updateOf(index, Math.floor((index / this.#updates) * 100)),
-    );
-    if (this.#surface.bySocket) {
-      const urls = [input.progress_url.replace(/^http/, "ws")];
-      const message = (index: number) => updates[index] ?? "";
-      const { errors } = await loadSockets({ urls, count: updates.length, barrier, message });
-      if (errors > 0) {
-        throw new Error(`${this.#surface.name}: an update was refused`);
-      }
-      return;
-    }
-    for (const update of updates) {
-      await this.#send(connection, toRequest("POST", pathname, {}, update));
-    }
-  }
-}
-
 function lifeSubject(runtime: Runtime, surface: Surface, updates: number): Subject {
   const driver = new Driver(runtime, surface, updates);
   return {
@@ -151,36 +69,11 @@ async function progressSubjects(runtime: Runtime, surface: Surface): Promise<Sub
   return [one(`bare route, ${name}`, "/bare/hono"), one(`progress, ${name}`, pathname)];
 }
 
-type Peer = { surface: Surface; stop(): Promise<void> };
-
-/** A peer's server on Node, with its own store; null, with a line, where the store is not installed. */
-async function startPeer(
-  name: string,
-  kind: string,
-  store: Awaited<ReturnType<typeof startRedis>>,
-  { runtime, dir }: { runtime: Runtime; dir: string },
-): Promise<Peer | null> {
-  if (!store) {
-    return null;
-  }
-  const port = await findPort();
-  const script = join(dirname(fileURLToPath(import.meta.url)), "peers", "server.ts");
-  const args = [script, kind, String(port), store.url, `${runtime.endpoint.url}/bench`];
-  const service = new Service(name, process.execPath, args, join(dir, `${kind}.log`), process.env);
-  await service.ready(`http://127.0.0.1:${port}/ready`, 30_000);
-  const stop = async () => {
-    await service.stop();
-    await store.stop();
-  };
-  return { surface: { name, port, base: "", headers: {} }, stop };
-}
-
 const own = "this service";
 const ownBySocket = "this service, WebSocket";
 const plainDesign = "plain design";
 const least = "bare object per job";
 const workflows = "Cloudflare Workflows";
-const bullmq = "BullMQ and Redis";
 
 function ownSurfaces({ port }: Runtime): Surface[] {
   const service = { port, base: "/api", headers: authorization, wait: "?wait=10&version=1000000" };
@@ -283,30 +176,24 @@ export const peers: Bench = async (progress): Promise<Result> => {
   const dir = mkdtempSync(join(tmpdir(), "export-peers-"));
   const runtime = await startRuntime();
   const jobs = await BenchJobs.open(runtime);
-  const started: Peer[] = [];
+  const { peers: others, skipped } = await startPeers(runtime, dir);
   try {
-    const context = { runtime, dir };
-    const skipped: string[] = [];
-    const add = async (
-      name: string,
-      kind: string,
-      store: Awaited<ReturnType<typeof startRedis>>,
-      packageName: string,
-    ) => {
-      const peer = await startPeer(name, kind, store, context);
-      peer ? started.push(peer) : skipped.push(`${name}: Debian's package ${packageName} is not installed.`);
-    };
-    await add(bullmq, "bullmq", await startRedis(join(dir, "redis")), "redis-server");
-    await add("pg-boss and PostgreSQL", "pg-boss", await startPostgres(join(dir, "postgres")), "postgresql");
-    const surfaces = [...ownSurfaces(runtime), ...started.map(({ surface }) => surface)];
-    const figures = await run(runtime, surfaces, progress);
+    const surfaces = [...ownSurfaces(runtime), ...others.map(({ surface }) => surface)];
+    const figures = await run(runtime, surfaces, (share) => progress(0.7 * share));
+    const processesOf = (name: string) => others.find(({ surface }) => surface.name === name)?.processes;
+    const laid = surfaces.map((surface) => ({
+      surface,
+      processes: processesOf(surface.name) ?? runtime.processes,
+    }));
+    const layers = await measureLayers(runtime, laid, (share) => progress(0.7 + 0.3 * share));
     const names = surfaces.map(({ name }) => name);
     const all = [...figures.lives.values(), ...figures.longLives.values(), ...figures.updates.values()];
     const errors = sum(all.map(({ errors: count }) => count));
-    return { tables: toTables(figures, names), goals: toGoals(figures, names), errors, skipped };
+    const tables = [...toTables(figures, names), layers];
+    return { tables, goals: toGoals(figures, names), errors, skipped };
   } finally {
     jobs.close();
-    await Promise.all(started.map((peer) => peer.stop()));
+    await Promise.all(others.map((peer) => peer.stop()));
     await runtime.stop();
     rmSync(dir, { recursive: true, force: true });
   }

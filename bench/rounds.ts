@@ -18,7 +18,7 @@ export type RoundsOptions = {
 };
 
 /** CPU time of processes since their start, in microseconds. Linux only; 0 elsewhere. */
-function cpuOf(processes: readonly string[]): number {
+export function cpuOf(processes: readonly string[]): number {
   const ticks = processes.map((id) => {
     const [, , , , , , , , , , , , user, system] = readStat(id)
       .replace(/^.*\) /s, "- - ")

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPort, Service } from "../../local/processes.ts";
 
-export type Store = { url: string; stop(): Promise<void> };
+/** `group` is its first process. */
+export type Store = { url: string; group: number; stop(): Promise<void> };
 
 function isInstalled(command: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
@@ -36,7 +37,7 @@ export async function startRedis(dir: string): Promise<Store | null> {
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--appendonly", "yes", "--save", ""];
   const service = new Service("Redis", "redis-server", args, join(dir, "redis.log"), process.env);
   await waitFor(port);
-  return { url: `redis://127.0.0.1:${port}`, stop: () => service.stop() };
+  return { url: `redis://127.0.0.1:${port}`, group: service.group, stop: () => service.stop() };
 }
 
 /** Where Debian puts the newest server's programs; they are not on the PATH. */
@@ -76,5 +77,5 @@ export async function startPostgres(dir: string): Promise<Store | null> {
   );
   const service = new Service("PostgreSQL", command, args, join(dir, "postgres.log"), process.env);
   await waitFor(port);
-  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop: () => service.stop() };
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, group: service.group, stop: () => service.stop() };
 }
