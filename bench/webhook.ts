@@ -10,7 +10,7 @@ import { openSocket } from "./sockets.ts";
 import { sum } from "./statistics.ts";
 
 const rounds = 60;
-const perRound = 4;
+const perRound = 6;
 const frame = "webhook → complete frame";
 /**
  * What the beginning of a job leaves to do, its row in D1 above all, is long over when a real run ends. Whoever is asked

@@ -37,7 +37,13 @@ export function newCloudflarePorts(
     askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
     cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
     findOutput: (key) => inTime(findOutput(env.VIDEOS, key), timers.statusTimeoutMs),
-    project: (projection, extra) => inTime(projectJob(db, projection, extra), timers.statusTimeoutMs),
+    project: async (projection, extra) => {
+      if (watchers.count > 0) {
+        // The next turn: who watches hears of it first.
+        await scheduler.wait(0);
+      }
+      return inTime(projectJob(db, projection, extra), timers.statusTimeoutMs);
+    },
     deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
     notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
     broadcast: (event) => {

@@ -3,7 +3,7 @@ import { isSettleable, type JobSpec, type JobState, newJobState } from "../core/
 import { type Change, transition } from "../core/machine.ts";
 import { type Action, nextAction } from "../core/next-action.ts";
 import { outputKey } from "../core/object-keys.ts";
-import type { Signal } from "../core/signals.ts";
+import type { DecisionContext, Signal, SignalOf } from "../core/signals.ts";
 import { perform } from "./effects.ts";
 import { reservedVersions, type Wake } from "./journal.ts";
 import type { Ports } from "./ports.ts";
@@ -26,6 +26,8 @@ export class Engine {
   #savedAt = 0;
   #wakesAt: number | null = null;
   #running: Promise<void> | null = null;
+  /** What the next run would ask first, asked already. */
+  #asked: Promise<Signal[]> | null = null;
 
   constructor(ports: Ports, rules: Rules = { transition, nextAction }) {
     this.#ports = ports;
@@ -49,15 +51,7 @@ export class Engine {
 
   /** Takes in facts that came at once, with one save. @returns whether they changed anything */
   apply(...signals: Signal[]): boolean {
-    const { now, timers, isWatched, broadcast } = this.#ports;
-    const context = {
-      now: now(),
-      timers,
-      // Asking the runtime for its sockets takes longer than most decisions, and few want to know.
-      get watched() {
-        return isWatched();
-      },
-    };
+    const context = this.#newContext();
     let change: Change | null = null;
     for (const signal of signals) {
       const job = change?.job ?? this.#job;
@@ -70,8 +64,33 @@ export class Engine {
       this.#save(change.job, change);
     }
     this.#job = change.job;
-    change.events.forEach(broadcast);
+    change.events.forEach(this.#ports.broadcast);
     return true;
+  }
+
+  /**
+   * Takes in a webhook's ring, and asks what it leads to before it is saved: the runtime holds back whatever an object
+   * says after a write until the write is durable. A question changes nothing, and its answer is taken in after the save.
+   */
+  ring(signal: SignalOf<"doorbell">): boolean {
+    const change = this.#job && this.#rules.transition(this.#job, signal, this.#newContext());
+    const action = change && this.#next(change.job);
+    if (change && action?.do === "verify" && this.#running === null) {
+      this.#asked = perform(action, change.job, this.#ports);
+    }
+    return this.apply(signal);
+  }
+
+  #newContext(): DecisionContext {
+    const { now, timers, isWatched } = this.#ports;
+    return {
+      now: now(),
+      timers,
+      // Asking the runtime for its sockets takes longer than most decisions, and few want to know.
+      get watched() {
+        return isWatched();
+      },
+    };
   }
 
   /**
@@ -134,6 +153,11 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = null;
+    if (asked) {
+      this.apply(...(await asked));
+    }
     for (let step = 0; step < maxStepsPerRun; step++) {
       if (!this.#job) {
         return;
@@ -175,6 +199,7 @@ export class Engine {
     } catch (error) {
       // Nobody knows on which side of the commit it broke: what was saved is the truth.
       this.#load();
+      this.#asked = null;
       throw error;
     }
     this.#noteWake(wake);

@@ -83,7 +83,7 @@ export class ExportJob extends DurableObject<Env> {
     if (!this.#engine.job) {
       return false;
     }
-    this.#engine.apply({ kind: "doorbell", attempt, nonce, runId });
+    this.#engine.ring({ kind: "doorbell", attempt, nonce, runId });
     this.#advance();
     return true;
   }

@@ -179,8 +179,9 @@ export class World {
         return job && { job: { ...job, versionFloor: version + reservedVersions }, savedVersion: version };
       },
       keep: () => false,
-      save: (job, events, wake) => this.#save(job, events, wake),
-      wake: (wake) => this.#wake(wake),
+      // A crash in the middle of a turn: nothing after it takes place.
+      save: (job, events, wake) => this.#incarnation === incarnation && this.#save(job, events, wake),
+      wake: (wake) => this.#incarnation === incarnation && this.#wake(wake),
       submitRun: (_job, attempt) => effect("POST /run", () => this.runpod.submit(this.#toOrder(attempt))),
       askStatus: (_endpoint, runId) => effect("GET /status", () => this.runpod.status(runId)),
       cancelRun: (_endpoint, runId) => effect("POST /cancel", () => this.runpod.cancel(runId)),
@@ -188,7 +189,7 @@ export class World {
       deleteOutput: (key) => effect("R2 DELETE", () => this.r2.delete(key)),
       project: (projection, extra) => effect("D1 UPDATE", () => this.d1.project(projection, extra)),
       notify: (job) => effect("notify", async () => void this.ledger.notices.push(job.version)),
-      broadcast: (event) => this.#broadcast(event),
+      broadcast: (event) => this.#incarnation === incarnation && this.#broadcast(event),
       isWatched: () => false,
       warn: (message) => this.ledger.note(`warning: ${message}`),
     };
@@ -287,7 +288,7 @@ export class World {
       const report = status === "FAILED" ? failed : ({ ...figures, word: "completed" } as const);
       this.tell({ kind: "run_reported", attempt, report });
     }
-    this.tell({ kind: "doorbell", attempt, nonce, runId });
+    this.#call((engine) => engine.ring({ kind: "doorbell", attempt, nonce, runId }));
   }
 
   #report(run: ModelRun, progress: number): void {
