@@ -138,15 +138,19 @@ function toGoals({ lives, longLives, updates }: Figures, names: readonly string[
   const others = names.filter((name) => name !== own && name !== ownBySocket && name !== least);
   const fastest = Math.min(...others.map((name) => ratio(updates, `progress, ${ownBySocket}`, `progress, ${name}`)));
   const [mine, plain, flow] = [`life, ${ownBySocket}`, `life, ${plainDesign}`, `life, ${workflows}`] as const;
-  const floor = toFigure(ratio(lives, `life, ${least}`, plain));
-  const long = (base: string) => toFigure(ratio(longLives, mine, base));
-  const because =
+  const because = (base: string, whose: string) =>
     `an object per job is a file of its own to create, and its commits are written through to the disk: even the bare ` +
-    `object per job, which does nothing else, comes to ${floor} times the plain design's rate. What it buys shows with ` +
-    `more updates: with ${manyUpdates} it is ${long(plain)} times the plain design's rate and ${long(flow)} times Workflows'.`;
+    `object per job, which does nothing else, comes to ${toFigure(ratio(lives, `life, ${least}`, base))} times ${whose} ` +
+    `rate. What it buys shows with more updates: with ${manyUpdates} of them this service comes to ` +
+    `${toFigure(ratio(longLives, mine, base))} times ${whose} rate.`;
   return [
-    atLeast("whole life, × the plain design's rate", ratio(lives, mine, plain), 2.5, because),
-    atLeast("whole life, × Workflows' rate", ratio(lives, mine, flow), 3, because),
+    atLeast(
+      "whole life, × the plain design's rate",
+      ratio(lives, mine, plain),
+      2.5,
+      because(plain, "the plain design's"),
+    ),
+    atLeast("whole life, × Workflows' rate", ratio(lives, mine, flow), 3, because(flow, "Workflows'")),
     atLeast("progress by WebSocket, × the fastest of the others", fastest, 1),
   ];
 }
