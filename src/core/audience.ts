@@ -1,5 +1,18 @@
 import type { JobState } from "./job-state.ts";
 
+/**
+ * Whether anybody wants to be told by webhook. Most tenants never ask for it, so a job calls nobody before D1, with its
+ * answer to a projection, has said that its tenant did.
+ */
+export type Audience = Readonly<{
+  /** The tenant had asked when D1 was last written. */
+  isThere: boolean;
+  /** The version of the last change of status that nobody was told of; D1's next answer decides about it. */
+  untold: number | null;
+}>;
+
+export const noAudience: Audience = { isThere: false, untold: null };
+
 /** The job has changed its status: a notice is owed to those who listen, or it waits until D1 says whether anybody does. */
 export function oweNotice(job: JobState, version: number, now: number): JobState {
   // Of two notices that wait at once only the newer is worth sending.

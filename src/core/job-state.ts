@@ -2,6 +2,7 @@ import type { Metadata } from "../contract/common.ts";
 import { finalStatuses, type JobError, type JobErrorCode, type JobStatus } from "../contract/job.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
 import type { WebhookEventType } from "../contract/webhook.ts";
+import { type Audience, noAudience } from "./audience.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -87,17 +88,6 @@ export const duties = ["cancel", "delete_output", "notify"] as const;
 export type Duty = (typeof duties)[number];
 export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; dueAt: number }>;
 
-/**
- * Whether anybody wants to be told by webhook. Most tenants never ask for it, so a job calls nobody before D1, with its
- * answer to a projection, has said that its tenant did.
- */
-export type Audience = Readonly<{
-  /** The tenant had asked when D1 was last written. */
-  isThere: boolean;
-  /** The version of the last change of status that nobody was told of; D1's next answer decides about it. */
-  untold: number | null;
-}>;
-
 /** How far D1's copy of the job has come. */
 export type Projection = Readonly<{
   version: number;
@@ -143,8 +133,6 @@ export type JobState = Readonly<{
   /** When the owner took note of the job's end. */
   acknowledgedAt: number | null;
 }>;
-
-const noAudience: Audience = { isThere: false, untold: null };
 
 /** A job as it is right after its row was written: version 1, due for its first attempt, or complete by reuse. */
 export function newJobState(spec: JobSpec): JobState {

@@ -10,6 +10,8 @@ import {
   WebhookEndpointList,
 } from "../contract/webhook.ts";
 import { webhookSenderOf } from "../object/webhook-sender.ts";
+import { openDatabase } from "../store/database.ts";
+import { addWebhookTenant } from "../store/webhook-tenants.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
 import { guard, guardedAnswers, jsonAnswer, jsonBody } from "./openapi.ts";
@@ -152,7 +154,9 @@ export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: vali
   .openapi(createEndpointRoute, async (c) => {
     const wanted = c.req.valid("json");
     requireTarget(c, "/url", wanted.url);
-    return c.json(await senderOf(c).create(c.get("caller").tenantId, wanted), 201);
+    // First: a job that ends in between must find it.
+    await addWebhookTenant(openDatabase(c.env.DB), c.get("caller").tenantId);
+    return c.json(await senderOf(c).create(wanted), 201);
   })
   .openapi(listEndpointsRoute, async (c) => c.json({ data: await senderOf(c).list() }, 200))
   .openapi(getEndpointRoute, async (c) => c.json(found(await senderOf(c).read(c.req.valid("param").id)), 200))

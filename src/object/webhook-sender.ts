@@ -17,7 +17,6 @@ import { getSettings } from "../env.ts";
 import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob, type JobProjection } from "../store/jobs.ts";
-import { addWebhookTenant } from "../store/webhook-tenants.ts";
 import { toJob } from "./job-view.ts";
 import { type Delivery, type Endpoint, WebhookLog } from "./webhook-log.ts";
 import { type Posted, postWebhook } from "./webhook-post.ts";
@@ -63,8 +62,7 @@ export class WebhookSender extends DurableObject<Env> {
     return { wantsProgress: targets.some(({ events }) => events.includes("job.progress")) };
   }
 
-  async create(tenantId: string, request: CreateWebhookEndpoint): Promise<WebhookEndpoint> {
-    await addWebhookTenant(openDatabase(this.env.DB), tenantId);
+  create(request: CreateWebhookEndpoint): WebhookEndpoint {
     const endpoint = this.#log.addEndpoint(request, Date.now());
     return { ...toPublic(endpoint), secret: endpoint.secret };
   }
