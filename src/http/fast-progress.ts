@@ -3,9 +3,8 @@ import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts"
 import { type AttemptRef, findGenuineToken } from "../core/tokens.ts";
 import { findSettings } from "../env.ts";
 import { isLogged, log } from "../log.ts";
-import { toProgressReport } from "../runpod/words.ts";
 import { isShort } from "./body.ts";
-import { jobObject } from "./job-object.ts";
+import { tellProgress } from "./job-object.ts";
 import { fixedHeaders, usualHeaders } from "./request-context.ts";
 
 const progressUrl = /^https?:\/\/[^/]+\/webhooks\/runpod\/([^/?#]+)\/progress$/;
@@ -29,13 +28,11 @@ export function findUpdate(request: Request, env: Env): AttemptRef | null {
  */
 export async function takeUpdate(request: Request, env: Env, ref: AttemptRef): Promise<Response | Request> {
   const startedAt = performance.now();
-  const { jobId, attempt, nonce } = ref;
   const text = await request.text();
   try {
     const update = text.length > maxUpdateLength ? null : readProgressUpdate(text);
     if (update && !("code" in update)) {
-      const answer = await jobObject(env, jobId).progress({ attempt, nonce }, toProgressReport(update));
-      return respond(JSON.stringify(answer), jobId, startedAt);
+      return respond(JSON.stringify(await tellProgress(env, ref, update)), ref.jobId, startedAt);
     }
   } catch {
     // The app tries again, and has the words for it.

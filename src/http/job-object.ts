@@ -1,9 +1,22 @@
+import type { ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
+import type { AttemptRef } from "../core/tokens.ts";
+import { toProgressReport } from "../runpod/words.ts";
 import type { JobProjection } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 
 /** The Durable Object of a job. */
 export function jobObject(env: Env, id: string) {
   return env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
+}
+
+/** Brings an update of an attempt's handler to its job. */
+export async function tellProgress(
+  env: Env,
+  { jobId, attempt, nonce }: AttemptRef,
+  update: ProgressUpdate,
+): Promise<ProgressAnswer> {
+  const { progress, stage, message } = toProgressReport(update);
+  return { cancel: await jobObject(env, jobId).progress(attempt, nonce, progress, stage, message) };
 }
 
 /**

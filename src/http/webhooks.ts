@@ -3,10 +3,10 @@ import { z } from "zod";
 import { ProgressAnswer, ProgressUpdate, WebhookAnswer } from "../contract/handler.ts";
 import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts";
 import { type AttemptRef, readAttemptToken } from "../core/tokens.ts";
-import { RunId, toProgressReport } from "../runpod/words.ts";
+import { RunId } from "../runpod/words.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { readLenientText } from "./body.ts";
-import { jobObject } from "./job-object.ts";
+import { jobObject, tellProgress } from "./job-object.ts";
 import { openHandlerSocket } from "./job-socket.ts";
 import { jsonAnswer, jsonBody, problemAnswers } from "./openapi.ts";
 import { AppError } from "./problem.ts";
@@ -91,13 +91,13 @@ webhookRoutes.openapi(webhookRoute, async (c) => {
 
 webhookRoutes.openAPIRegistry.registerPath(progressRoute);
 webhookRoutes.post("/webhooks/runpod/:token/progress", async (c) => {
-  const { jobId, attempt, nonce } = await requireAttempt(c, c.req.param("token"));
+  const attempt = await requireAttempt(c, c.req.param("token"));
   const update = readProgressUpdate(await readLenientText(c.req.raw, maxUpdateLength));
   if ("code" in update) {
     const { code, ...details } = update;
     throw new AppError(code, details);
   }
-  return c.json(await jobObject(c.env, jobId).progress({ attempt, nonce }, toProgressReport(update)), 200);
+  return c.json(await tellProgress(c.env, attempt, update), 200);
 });
 
 webhookRoutes.openapi(progressSocketRoute, async (c) => {

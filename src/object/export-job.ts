@@ -5,7 +5,6 @@ import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendm
 import { describeError } from "../core/errors.ts";
 import { eventTypeOf, toEvent } from "../core/events.ts";
 import { canReopen, isFinal, isWanted, type JobSpec, type JobState } from "../core/job-state.ts";
-import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
 import { log } from "../log.ts";
@@ -13,7 +12,6 @@ import { openDatabase } from "../store/database.ts";
 import { type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
 import { Engine } from "./engine.ts";
-import type { AttemptKey } from "./handler-sockets.ts";
 import { Journal } from "./journal.ts";
 import { Listeners } from "./listeners.ts";
 import type { Ports } from "./ports.ts";
@@ -88,15 +86,19 @@ export class ExportJob extends DurableObject<Env> {
     return true;
   }
 
-  /** The handler's progress; `cancel` tells it that nobody wants its work any more. */
-  progress(ref: AttemptKey, report: ProgressReport): { cancel: boolean } {
-    if (!isWanted(this.#engine.job, ref)) {
-      return { cancel: true };
+  /**
+   * The handler's progress. Its parts come one by one, because an object's fields travel with their names: several
+   * percent of the way of an update.
+   * @returns whether the handler is to stop: nobody wants its work any more
+   */
+  progress(attempt: number, nonce: string, progress: number, stage: string | null, message: string | null): boolean {
+    if (!isWanted(this.#engine.job, { attempt, nonce })) {
+      return true;
     }
-    this.#engine.apply({ kind: "progress", attempt: ref.attempt, nonce: ref.nonce, report });
+    this.#engine.apply({ kind: "progress", attempt, nonce, report: { progress, stage, message } });
     this.#advance();
     this.#listeners.webhooks.tellProgress(this.#engine.job);
-    return { cancel: false };
+    return false;
   }
 
   /**
@@ -196,7 +198,9 @@ export class ExportJob extends DurableObject<Env> {
 
   /** Only handlers have something to say. */
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    this.#listeners.handlers.receive(socket, message, (ref, report) => this.progress(ref, report));
+    this.#listeners.handlers.receive(socket, message, (ref, report) =>
+      this.progress(ref.attempt, ref.nonce, report.progress, report.stage, report.message),
+    );
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {

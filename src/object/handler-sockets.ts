@@ -25,7 +25,8 @@ export type AttemptKey = z.infer<typeof AttemptKey>;
 /** What the runtime holds of a socket while the object sleeps. */
 type Attachment = AttemptKey & { kept?: KeptProgress };
 
-type TakeProgress = (ref: AttemptKey, report: ProgressReport) => ProgressAnswer;
+/** Takes a report in. @returns whether the handler is to stop */
+type TakeProgress = (ref: AttemptKey, report: ProgressReport) => boolean;
 
 /**
  * The sockets by which handlers tell their progress: one per attempt, hibernating like the watchers', so that a handler
@@ -65,7 +66,7 @@ export class HandlerSockets {
     const update = readUpdate(message);
     if ("code" in update) {
       this.#refuse(socket, update);
-    } else if (take(ref, toProgressReport(update)).cancel) {
+    } else if (take(ref, toProgressReport(update))) {
       dismiss(socket);
     }
   }
