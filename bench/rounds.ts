@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readProc } from "../local/memory.ts";
 import { median, quantile, sum } from "./statistics.ts";
 
 /** One batch of one subject: how long each operation took, in milliseconds, and the whole batch. */
@@ -20,20 +20,12 @@ export type RoundsOptions = {
 /** CPU time of processes since their start, in microseconds. Linux only; 0 elsewhere. */
 export function cpuOf(processes: readonly string[]): number {
   const ticks = processes.map((id) => {
-    const [, , , , , , , , , , , , user, system] = readStat(id)
+    const [, , , , , , , , , , , , user, system] = readProc(`${id}/stat`)
       .replace(/^.*\) /s, "- - ")
       .split(" ");
     return Number(user ?? 0) + Number(system ?? 0);
   });
   return sum(ticks) * 10_000;
-}
-
-function readStat(id: string): string {
-  try {
-    return readFileSync(`/proc/${id}/stat`, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 /**

@@ -1,6 +1,5 @@
 import { serve } from "./app.ts";
-import { describeError } from "./core/errors.ts";
-import { log } from "./log.ts";
+import { log, logFailure } from "./log.ts";
 import { removeOldJobs } from "./tasks/retention.ts";
 import { sweep } from "./tasks/sweep.ts";
 import { reapUploads } from "./tasks/uploads.ts";
@@ -16,7 +15,7 @@ async function inLog(during: string, work: Promise<number>): Promise<void> {
       log("info", "task", { during, count });
     }
   } catch (error) {
-    log("error", "failure", { during, message: describeError(error) });
+    logFailure(during, error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { describeError } from "./core/errors.ts";
 import { toCleanText } from "./core/text.ts";
 
 /** All that a log line may hold besides its level and event: names of things, codes and figures, no one's content. */
@@ -48,6 +49,11 @@ let least: number | null = null;
 export function isLogged(level: Level): boolean {
   least ??= levels.indexOf(env.LOG_LEVEL);
   return levels.indexOf(level) >= least;
+}
+
+/** Something of ours failed and goes on without its caller. */
+export function logFailure(during: string, error: unknown): void {
+  log("error", "failure", { during, message: describeError(error) });
 }
 
 /** One JSON line. Fields outside the list above are dropped, and secrets are cut out of the rest (I14). */

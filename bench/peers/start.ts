@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { familyOf } from "../../local/memory.ts";
 import { findPort, Service } from "../../local/processes.ts";
 import type { Surface } from "../driver.ts";
 import type { Runtime } from "../runtime.ts";
-import { familyOf } from "./family.ts";
 import { type Store, startPostgres, startRedis } from "./stores.ts";
 
 export const bullmq = "BullMQ and Redis";

@@ -2,12 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import type { Metadata } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
 import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendment.ts";
-import { describeError } from "../core/errors.ts";
 import { eventTypeOf, toEvent } from "../core/events.ts";
 import { canReopen, isFinal, isWanted, type JobSpec, type JobState } from "../core/job-state.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings, type Settings } from "../env.ts";
-import { log } from "../log.ts";
+import { logFailure } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobProjection, unsettleJob } from "../store/jobs.ts";
 import { newCloudflarePorts } from "./cloudflare-ports.ts";
@@ -86,11 +85,7 @@ export class ExportJob extends DurableObject<Env> {
     return true;
   }
 
-  /**
-   * The handler's progress. Its parts come one by one, because an object's fields travel with their names: several
-   * percent of the way of an update.
-   * @returns whether the handler is to stop: nobody wants its work any more
-   */
+  /** The handler's progress, part by part: an object's field names would travel too. @returns whether it is to stop */
   progress(attempt: number, nonce: string, progress: number, stage: string | null, message: string | null): boolean {
     if (!isWanted(this.#engine.job, { attempt, nonce })) {
       return true;
@@ -251,8 +246,4 @@ export class ExportJob extends DurableObject<Env> {
       this.ctx.waitUntil(this.#engine.advance().catch((error: unknown) => logFailure("advance", error)));
     }
   }
-}
-
-function logFailure(during: string, error: unknown): void {
-  log("error", "failure", { during, message: describeError(error) });
 }

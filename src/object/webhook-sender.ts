@@ -7,14 +7,13 @@ import type {
   WebhookEventType,
   WebhookMessage,
 } from "../contract/webhook.ts";
-import { describeError } from "../core/errors.ts";
 import { firstIdAt, newId } from "../core/ids.ts";
 import type { JobSpec } from "../core/job-state.ts";
 import { toTimestamp, toTimestampOrNull } from "../core/time.ts";
 import { disableAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
 import { deriveWebhookSecret, toWebhookHeaders } from "../core/webhook-signing.ts";
 import { getSettings } from "../env.ts";
-import { log } from "../log.ts";
+import { logFailure } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob, type JobProjection } from "../store/jobs.ts";
 import { toJob } from "./job-view.ts";
@@ -128,7 +127,7 @@ export class WebhookSender extends DurableObject<Env> {
       const due = this.#log.listDue(now, batchSize);
       await Promise.all(due.map((delivery) => this.#try(delivery)));
     } catch (error) {
-      log("error", "failure", { during: "webhooks", message: describeError(error) });
+      logFailure("webhooks", error);
     }
     await this.#setAlarm();
   }
