@@ -1,5 +1,5 @@
 import { closeAttempt, endIfNothingToSalvage, failAttempt, patchAttempt } from "./attempts.ts";
-import { type Attempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { type Attempt, findAttempt, isFinal, type JobState, type Obligation } from "./job-state.ts";
 import { endOtherAttempts } from "./live-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -16,7 +16,7 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, con
     return null;
   }
   const complete: JobState = {
-    ...closeAttempt(job, attempt.number, "complete", now),
+    ...keepOutput(closeAttempt(job, attempt.number, "complete", now), attempt.number),
     status: "complete",
     stage: "done",
     progress: 100,
@@ -28,6 +28,12 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, con
     completedAt: now,
   };
   return endOtherAttempts(complete, attempt.number, "superseded", context);
+}
+
+/** A cancel may have owed the removal of an output that, after the owner's retry, is the job's after all (I6). */
+function keepOutput(job: JobState, number: number): JobState {
+  const isOwed = ({ duty, attempt }: Obligation) => duty !== "delete_output" || attempt !== number;
+  return { ...job, obligations: job.obligations.filter(isOwed) };
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {

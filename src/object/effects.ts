@@ -103,8 +103,10 @@ const duties: Readonly<Record<AttemptDuty, (job: JobState, attempt: Attempt, por
     const run = runOf(attempt);
     return run ? ports.cancelRun(run.endpointId, run.runId) : true;
   },
-  delete_output: async (_job, attempt, ports) => {
-    await ports.deleteOutput(attempt.outputKey);
+  delete_output: async (job, attempt, ports) => {
+    if (job.output?.key !== attempt.outputKey) {
+      await ports.deleteOutput(attempt.outputKey);
+    }
     return true;
   },
 };

@@ -316,3 +316,18 @@ describe("a final job", () => {
     expect(play.job).toMatchObject({ status, version });
   });
 });
+
+describe("an output that was to be deleted", () => {
+  it("stays once the job is complete by it", () => {
+    const play = new Play({ maxRetries: 0 }).open().accept();
+    play.tell({ kind: "cancel_requested" });
+    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
+    play.tell({ kind: "retry_requested" });
+    play.open().accept(2);
+    const failed = { ...report, word: "failed", code: "handler_failed", message: "no" } as const;
+    play.tell({ kind: "run_reported", attempt: 2, report: failed });
+    play.tell({ kind: "output_found", attempt: 1, output });
+    expect(play.job).toMatchObject({ status: "complete", output });
+    expect(play.job.obligations.filter(({ duty }) => duty === "delete_output")).toEqual([]);
+  });
+});

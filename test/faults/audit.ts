@@ -12,6 +12,9 @@ export function auditMoment(world: World): void {
   if (job && job.settledAt === null && alarmAt === null && !row.unsettled && !isSettledInD1) {
     ledger.violate("I11", "not settled, without an alarm, and invisible to the sweep");
   }
+  if (job?.output && !world.r2.objects.has(job.output.key)) {
+    ledger.violate("I6", `complete, but ${job.output.key} is not in R2 any more`);
+  }
   if (job?.settledAt !== null && job) {
     const alive = world.runpod.runs.filter(({ state }) => state === "queued" || state === "running");
     const forgotten = alive.filter(({ attempt }) => job.attempts[attempt - 1]?.runId === null);

@@ -95,7 +95,12 @@ export class World {
     }
     this.clock.after(this.random.between(0, sweepEveryMs), () => this.#sweep());
     if (this.faults.strikes("client_cancels")) {
-      this.clock.after(this.random.between(0, 200_000), () => this.tell({ kind: "cancel_requested" }));
+      const at = this.random.between(0, 200_000);
+      this.clock.after(at, () => this.tell({ kind: "cancel_requested" }));
+      if (this.faults.strikes("client_retries")) {
+        // Owners change their minds within seconds.
+        this.clock.after(at + this.random.between(100, 20_000), () => void this.#retry());
+      }
     }
     if (this.faults.strikes("client_listens")) {
       this.clock.after(this.random.between(-200_000, 200_000), () => this.#listen());
