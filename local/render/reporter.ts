@@ -14,7 +14,7 @@ export class ProgressReporter {
   #socket: WebSocket | null = null;
   #latest: ProgressUpdate | null = null;
   #lastAt = 0;
-  #lastStage: string | undefined;
+  #lastStage: ProgressUpdate["stage"];
   #isOver = false;
 
   /** @param url the `progress_url` of the handler's input */

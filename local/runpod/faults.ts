@@ -2,11 +2,15 @@ import { Random } from "../random.ts";
 
 /** What the endpoint can do wrong, and what that is to its client. */
 export const faultKinds = {
+  away: "the connection of any call breaks, and nothing happens",
+  unavailable: "any call answers 503",
+  busy: "any call answers 429 with Retry-After: 2",
+  misconfigured: "any call answers 401",
   run_refused: "POST /run answers 500 and takes nothing",
   run_throttled: "POST /run answers 429 with Retry-After: 1",
   run_reset_before: "the connection breaks before POST /run took the run",
   run_reset_after: "the connection breaks after POST /run took the run",
-  run_error_after: "POST /run takes the run and answers 502",
+  run_error_after: "POST /run takes the run and answers 504",
   run_garbage: "POST /run takes the run and answers a page of HTML",
   status_error: "GET /status answers 500",
   status_gone: "GET /status answers 404 for a run that is there",
@@ -29,11 +33,16 @@ function isFaultKind(name: string): name is FaultKind {
 /** A bad day: each kind with its rate, every choice from one seed. */
 export class Faults {
   readonly random: Random;
-  readonly #rates: ReadonlyMap<FaultKind, number>;
+  readonly #rates: Map<FaultKind, number>;
 
   constructor(rates: ReadonlyMap<FaultKind, number> = new Map(), seed = 1) {
-    this.#rates = rates;
+    this.#rates = new Map(rates);
     this.random = new Random(seed);
+  }
+
+  /** Begins a trouble, or ends it with a rate of 0. */
+  set(kind: FaultKind, rate: number): void {
+    this.#rates.set(kind, rate);
   }
 
   strikes(kind: FaultKind): boolean {

@@ -18,7 +18,10 @@ export type Run = {
   endedAt: number | null;
   workerId: string | null;
   output: unknown;
-  error: string | null;
+  /** The handler's own, of whatever shape; null without one. */
+  error: unknown;
+  /** What a generator handler has yielded and nobody has fetched. */
+  streamed: unknown[];
   restarts: number;
 };
 
@@ -80,6 +83,7 @@ export class RunQueue {
       workerId: null,
       output: undefined,
       error: null,
+      streamed: [],
       restarts: 0,
     };
     this.#runs.set(run.id, run);
@@ -125,8 +129,21 @@ export class RunQueue {
     }
   }
 
+  /** One output of a generator handler; it is no progress, and not the result. */
+  stream(id: string, output: unknown): void {
+    const run = this.#runs.get(id);
+    if (run?.status === "IN_PROGRESS") {
+      run.streamed.push(output);
+    }
+  }
+
+  /** The streamed outputs since the last asking. */
+  takeStreamed(run: Run): unknown[] {
+    return run.streamed.splice(0);
+  }
+
   /** A worker's last word on its run; a run that is already over ignores it, as RunPod does. */
-  finish(id: string, result: { output?: unknown; error?: string }): void {
+  finish(id: string, result: { output?: unknown; error?: unknown }): void {
     const run = this.#runs.get(id);
     if (run?.status !== "IN_PROGRESS") {
       return;
@@ -201,7 +218,7 @@ export class RunQueue {
     };
   }
 
-  #end(run: Run, status: RunStatus, error: string | null): void {
+  #end(run: Run, status: RunStatus, error: unknown): void {
     run.status = status;
     run.error = error;
     run.endedAt = this.#now();

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { Faults } from "./faults.ts";
 import { type Run, RunQueue, toStatusBody } from "./queue.ts";
 import { sendWebhook } from "./webhook.ts";
+import { workerProtocol } from "./worker-protocol.ts";
 
 export type EndpointOptions = {
   port: number;
@@ -18,7 +19,6 @@ export type EndpointOptions = {
 
 export type Endpoint = { url: string; queue: RunQueue; close(): Promise<void> };
 
-const longPollMs = 20_000;
 const sweepEveryMs = 500;
 
 const RunBody = z.object({
@@ -27,13 +27,6 @@ const RunBody = z.object({
   policy: z
     .object({ executionTimeout: z.number().min(5_000).optional(), ttl: z.number().min(10_000).optional() })
     .optional(),
-});
-
-/** A worker's report: progress, a result, an error, or nothing at all. */
-const WorkerReport = z.object({
-  status: z.string().optional(),
-  output: z.unknown().optional(),
-  error: z.unknown().optional(),
 });
 
 /** The server side of RunPod Serverless for this machine: its public API, and the protocol its workers speak. */
@@ -88,13 +81,16 @@ function ringBadly(run: Run, pauseMs: number, faults: Faults, signal: AbortSigna
 }
 
 /** Breaks the connection instead of answering. */
-function reset(c: Context<{ Bindings: HttpBindings }>): Response {
+function reset(c: RunContext): Response {
   c.env.incoming.socket.destroy();
   return c.body(null);
 }
 
 function publicApi(queue: RunQueue, faults: Faults, ringEarly: (run: Run) => void) {
   const api = new Hono<{ Bindings: HttpBindings }>();
+  for (const path of ["/run", "/status/*", "/stream/*", "/cancel/*", "/health"]) {
+    api.use(path, async (c, next) => troubleOf(c, faults) ?? next());
+  }
   api.post("/run", async (c) => {
     const order = RunBody.safeParse(await c.req.json().catch(() => null));
     if (!order.success) {
@@ -116,6 +112,11 @@ function publicApi(queue: RunQueue, faults: Faults, ringEarly: (run: Run) => voi
     }
     return c.json(faults.strikes("status_foreign") ? { ...body, id: "another-e1" } : body, 200);
   });
+  api.get("/stream/:id", (c) => {
+    const run = queue.find(c.req.param("id"));
+    const stream = run && queue.takeStreamed(run).map((output) => ({ output }));
+    return run ? c.json({ status: run.status, stream }) : c.json({ error: "job not found" }, 404);
+  });
   api.post("/cancel/:id", (c) => {
     if (faults.strikes("cancel_error")) {
       return c.json({ error: "internal" }, 500);
@@ -132,6 +133,20 @@ function publicApi(queue: RunQueue, faults: Faults, ringEarly: (run: Run) => voi
 }
 
 type RunContext = Context<{ Bindings: HttpBindings }>;
+
+/** The trouble of the whole endpoint, whatever is asked of it; its workers do not see it. */
+function troubleOf(c: RunContext, faults: Faults): Response | null {
+  if (faults.strikes("away")) {
+    return reset(c);
+  }
+  if (faults.strikes("unavailable")) {
+    return c.json({ error: "service unavailable" }, 503);
+  }
+  if (faults.strikes("busy")) {
+    return c.json({ error: "too many requests" }, 429, { "retry-after": "2" });
+  }
+  return faults.strikes("misconfigured") ? c.json({ error: "Unauthorized" }, 401) : null;
+}
 
 /** The faults of `POST /run` that take nothing. */
 function runBadBefore(c: RunContext, faults: Faults): Response | null {
@@ -153,58 +168,9 @@ function runBadAfter(c: RunContext, faults: Faults, run: Run, ringEarly: (run: R
     return reset(c);
   }
   if (faults.strikes("run_error_after")) {
-    return c.json({ error: "bad gateway" }, 502);
+    return c.json({ error: "gateway timeout" }, 504);
   }
   return faults.strikes("run_garbage")
     ? c.html("<h1>Just a moment ...</h1>")
     : c.json({ id: run.id, status: run.status }, 200);
-}
-
-function workerProtocol(queue: RunQueue, faults: Faults, closing: AbortSignal): Hono {
-  const protocol = new Hono();
-  protocol.get("/job-take/:worker", async (c) => {
-    // `wait_ms` is this endpoint's own: a worker that cannot wait must not be given a run after it has left.
-    const until = Date.now() + Math.min(longPollMs, Number(c.req.query("wait_ms") ?? longPollMs));
-    do {
-      const run = queue.take(c.req.param("worker"));
-      if (run) {
-        return c.json({ id: run.id, input: run.order.input });
-      }
-      await queue.changed(until - Date.now());
-    } while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted);
-    return c.body(null, 204);
-  });
-  protocol.get("/job-stop/:worker", async (c) => {
-    const until = Date.now() + longPollMs;
-    while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted) {
-      const jobsToStop = queue.takeStops(c.req.param("worker"));
-      if (jobsToStop.length > 0) {
-        return c.json({ jobsToStop });
-      }
-      await queue.changed(until - Date.now());
-    }
-    return c.body(null, 204);
-  });
-  protocol.get("/ping/:worker", (c) => {
-    queue.seen(c.req.param("worker"));
-    return c.json({ status: "ok" });
-  });
-  protocol.post("/job-done/:worker/:id", async (c) => {
-    // The SDK labels the body as a form; it is JSON.
-    const report = WorkerReport.safeParse(JSON.parse((await c.req.text()) || "{}"));
-    queue.seen(c.req.param("worker"));
-    if (!report.success) {
-      return c.json({ error: "bad report" }, 400);
-    }
-    const { status, output, error } = report.data;
-    if (status === "IN_PROGRESS") {
-      queue.progress(c.req.param("id"), output);
-    } else if (faults.strikes("handler_fails")) {
-      queue.finish(c.req.param("id"), { error: "a fault made on purpose" });
-    } else if (!faults.strikes("result_lost")) {
-      queue.finish(c.req.param("id"), error ? { error: String(error) } : { output });
-    }
-    return c.json({ status: "ok" });
-  });
-  return protocol;
 }

@@ -73,8 +73,8 @@ async function handle(options: WorkerOptions, id: string, input: unknown, stop: 
     void report(options, id, { status: "IN_PROGRESS", output }).catch(() => {});
   };
   try {
-    const output = await options.handler(input, { signal, reportProgress });
-    return typeof output["error"] === "string" ? { error: output["error"] } : { output };
+    const { error, ...output } = await options.handler(input, { signal, reportProgress });
+    return error ? { output, error } : { output };
   } catch (error) {
     const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
     return { error: JSON.stringify({ error_type: name, error_message: message, error_traceback: stack ?? "" }) };

@@ -15,12 +15,15 @@ export const HandlerInput = withTypedParams({
 }).meta({ id: "HandlerInput" });
 export type HandlerInput = z.infer<typeof HandlerInput>;
 
-/** What a handler posts to its `progress_url`. Unknown fields are ignored: handlers are older and newer than the service. */
+/**
+ * What a handler posts to its `progress_url`. Unknown fields are ignored: handlers are older and newer than the service.
+ * A null is no text: Python sends one for `None`.
+ */
 export const ProgressUpdate = z
   .object({
     progress: z.number().min(0).max(100),
-    stage: z.string().optional().meta({ description: "Cut to 100 characters." }),
-    message: z.string().optional().meta({ description: "Cut to 500 characters." }),
+    stage: z.string().nullish().meta({ description: "Cut to 100 characters." }),
+    message: z.string().nullish().meta({ description: "Cut to 500 characters." }),
   })
   .meta({ id: "ProgressUpdate" });
 export type ProgressUpdate = z.infer<typeof ProgressUpdate>;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { ProgressUpdate } from "../contract/handler.ts";
-import type { JobErrorCode } from "../contract/job.ts";
+import type { ProgressUpdate } from "../contract/handler.ts";
 import type { ProgressReport, RunReport } from "../core/signals.ts";
 import { toCleanText } from "../core/text.ts";
+import { findOutputError, toFailure } from "./handler-error.ts";
 
 /** A run id of RunPod's: opaque, but fit for a URL path. */
 export const RunId = z.string().regex(/^[\w.-]{1,128}$/);
@@ -10,12 +10,18 @@ export const RunId = z.string().regex(/^[\w.-]{1,128}$/);
 /** The answer to `POST /run`. */
 export const RunAnswer = z.object({ id: RunId });
 
+/** In any letters, with a space or a hyphen where RunPod has an underscore. */
+const StatusWord = z
+  .string()
+  .transform((word) => word.trim().toUpperCase().replace(/[ -]/g, "_"))
+  .pipe(z.enum(["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]));
+
 const milliseconds = z.number().min(0).nullish().catch(null);
 
 /** The answer to `GET /status/{id}`; every field but `id` and `status` is optional, and RunPod adds others. */
 export const StatusAnswer = z.object({
   id: RunId,
-  status: z.enum(["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]),
+  status: StatusWord,
   delayTime: milliseconds,
   executionTime: milliseconds,
   output: z.unknown().optional(),
@@ -35,7 +41,7 @@ export function toRunReport(answer: StatusAnswer): RunReport {
     case "COMPLETED":
       return toCompleted(answer, figures);
     case "FAILED":
-      return { ...figures, word: "failed", ...toFailure(answer.error) };
+      return { ...figures, word: "failed", ...toFailure(answer.error || findOutputError(answer.output)) };
     case "TIMED_OUT":
       return {
         ...figures,
@@ -52,15 +58,28 @@ type Figures = Pick<RunReport, "delayMs" | "executionMs">;
 
 /** Some RunPod versions report a handler's `{"error": …}` as COMPLETED with that output. */
 function toCompleted({ output }: StatusAnswer, figures: Figures): RunReport {
-  const refused = z.object({ error: z.string().min(1) }).safeParse(output);
-  return refused.success
-    ? { ...figures, word: "failed", ...toFailure(refused.data.error) }
-    : { ...figures, word: "completed" };
+  const error = findOutputError(output);
+  return error === null ? { ...figures, word: "completed" } : { ...figures, word: "failed", ...toFailure(error) };
 }
 
-/** What `progress_update` sent: an object like the progress URL takes, or a bare number; anything else tells nothing. */
+/** A figure, or its text as Python prints it. */
+const Percent = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\s*\d+(\.\d+)?\s*%?\s*$/)
+      .transform(Number.parseFloat),
+  ])
+  .pipe(z.number().min(0).max(100));
+
+/** A text that is none must not lose the figure beside it. */
+const SomeText = z.string().nullish().catch(null);
+const SpokenProgress = z.object({ progress: Percent, stage: SomeText, message: SomeText });
+
+/** What `progress_update` sent: an object like the progress URL takes, or a bare figure; anything else tells nothing. */
 function toProgress(output: unknown): ProgressReport | null {
-  const update = ProgressUpdate.safeParse(typeof output === "number" ? { progress: output } : output);
+  const update = SpokenProgress.safeParse(typeof output === "object" ? output : { progress: output });
   return update.success ? toProgressReport(update.data) : null;
 }
 
@@ -71,31 +90,4 @@ export function toProgressReport({ progress, stage, message }: ProgressUpdate): 
     stage: stage ? toCleanText(stage, 100) || null : null,
     message: message ? toCleanText(message) || null : null,
   };
-}
-
-const HandlerError = z.object({ error_message: z.string() });
-
-/** The handler's error text: plain, or the JSON that RunPod's SDK makes of an exception. Never its traceback. */
-function toErrorText(error: unknown): string {
-  if (typeof error !== "string") {
-    return "";
-  }
-  try {
-    const parsed = HandlerError.safeParse(JSON.parse(error));
-    return parsed.success ? parsed.data.error_message : error;
-  } catch {
-    return error;
-  }
-}
-
-function toFailure(error: unknown): { code: JobErrorCode; message: string } {
-  const text = toCleanText(toErrorText(error));
-  const refused = /^invalid_params:\s*(.*)$/.exec(text);
-  if (refused) {
-    return { code: "invalid_params", message: refused[1] || "The handler refused the params." };
-  }
-  if (/^executionTimeout exceeded/i.test(text)) {
-    return { code: "handler_timeout", message: "RunPod stopped the run: it took too long." };
-  }
-  return { code: "handler_failed", message: text || "The handler failed without saying why." };
 }

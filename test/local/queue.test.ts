@@ -1,40 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { findPort } from "../../local/processes.ts";
 import { limits, RunQueue } from "../../local/runpod/queue.ts";
-import { type Endpoint, startEndpoint } from "../../local/runpod/server.ts";
-import { type Handler, runWorker } from "../../local/runpod/worker.ts";
-
-const apiKey = "test-key";
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) {
-    await close();
-  }
-});
-
-async function start(
-  handler?: Handler,
-): Promise<Endpoint & { call(path: string, init?: RequestInit): Promise<Response> }> {
-  const endpoint = await startEndpoint({ port: await findPort(), endpointId: "e", apiKey, webhookPauseMs: 20 });
-  closers.push(() => endpoint.close());
-  const endpointUrl = `${endpoint.url}/e`;
-  if (handler) {
-    const stopping = new AbortController();
-    const worker = runWorker({ endpointUrl, apiKey, workerId: "w1", handler, signal: stopping.signal });
-    closers.push(async () => {
-      stopping.abort();
-      await worker;
-    });
-  }
-  const call = (path: string, init: RequestInit = {}) =>
-    fetch(`${endpointUrl}/${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}` } });
-  return { ...endpoint, call };
-}
+import { apiKey, run, start, waitFor } from "./endpoint.ts";
 
 /** A receiver of webhooks that answers 500 to the first `failures`. */
 async function startReceiver(failures: number): Promise<{ url: string; bodies: unknown[] }> {
@@ -50,25 +21,10 @@ async function startReceiver(failures: number): Promise<{ url: string; bodies: u
   const port = await findPort();
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  closers.push(async () => server.close());
+  onTestFinished(() => {
+    server.close();
+  });
   return { url: `http://127.0.0.1:${port}/hook`, bodies };
-}
-
-async function run(endpoint: Awaited<ReturnType<typeof start>>, order: object): Promise<string> {
-  const response = await endpoint.call("run", { method: "POST", body: JSON.stringify(order) });
-  const { id, status } = z.object({ id: z.string(), status: z.string() }).parse(await response.json());
-  expect([response.status, status]).toEqual([200, "IN_QUEUE"]);
-  return id;
-}
-
-async function waitFor(endpoint: Awaited<ReturnType<typeof start>>, id: string, status: string): Promise<object> {
-  for (;;) {
-    const body = z.looseObject({ status: z.string() }).parse(await (await endpoint.call(`status/${id}`)).json());
-    if (body.status === status) {
-      return body;
-    }
-    await sleep(10);
-  }
 }
 
 describe("the RunPod endpoint of this machine", () => {
