@@ -1,3 +1,4 @@
+-- Rollback: the first of all: there is nothing before it to go back to.
 -- One row per export job. The job's Durable Object is the single writer of what changes; this is its copy for lists.
 CREATE TABLE export_jobs (
   id TEXT NOT NULL,

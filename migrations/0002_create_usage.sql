@@ -1,3 +1,4 @@
+-- Rollback: the release before knows neither table and runs beside both; leave them, they are what was used.
 -- One row per attempt, written once when its job is over; the key is the order in which it is read.
 CREATE TABLE usage (
   tenant_id TEXT NOT NULL,

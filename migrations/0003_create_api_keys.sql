@@ -1,3 +1,4 @@
+-- Rollback: the release before knows only the key of its settings and ignores the table; leave it.
 -- Credentials of backends. Of a secret only an HMAC is kept: what it unlocks cannot be read here.
 CREATE TABLE api_keys (
   id TEXT PRIMARY KEY NOT NULL,

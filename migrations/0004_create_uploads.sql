@@ -1,3 +1,4 @@
+-- Rollback: the release before ignores both tables; leave them. Its own uploads are then in no quota.
 -- One row per upload: what was promised, and of a multipart upload the parts that R2 has.
 CREATE TABLE uploads (
   tenant_id TEXT NOT NULL,

@@ -1,3 +1,4 @@
+-- Rollback: the release before sets none of the columns and runs beside them; leave them. It would remove the lender of a reused job.
 -- The owner has taken note of the job's end.
 ALTER TABLE export_jobs ADD COLUMN acknowledged_at TEXT;
 

@@ -26,6 +26,11 @@ export function uploadIdOf(key: string): string {
   return key.split("/")[2] ?? "";
 }
 
+/** The job that an output's key belongs to. */
+export function jobIdOf(key: string): string {
+  return key.split("/")[2] ?? "";
+}
+
 /** Letters, digits, dots, dashes and underscores, at most 100 characters, never empty and never only dots. */
 export function toSafeFilename(filename: string): string {
   const base = filename.split(/[/\\]/).at(-1) ?? "";

@@ -5,7 +5,7 @@ import { openDatabase } from "../store/database.ts";
 import { type Multipart, newMultipart, type Part } from "../store/multipart.ts";
 import type { UploadRow } from "../store/schema.ts";
 import { completeUpload, deleteUpload, findUpload } from "../store/uploads.ts";
-import { findVideo } from "../store/videos.ts";
+import { deleteVideo, findVideo } from "../store/videos.ts";
 import type { AppContext } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 import { countParts } from "./upload-view.ts";
@@ -45,8 +45,17 @@ export async function complete(c: AppContext, key: string): Promise<StoredObject
   if (!object) {
     throw new AppError("conflict", { detail: "The file is not there yet." });
   }
-  await completeUpload(openDatabase(c.env.DB), row.tenantId, row.id, toTimestamp(Date.now()));
+  await noteComplete(c.env, key);
   return { key, size: object.size, etag: object.etag };
+}
+
+/** Notes that R2 has the file. @throws AppError `not_found` when the upload is gone: then its file is so too */
+export async function noteComplete(env: Env, key: string): Promise<void> {
+  const now = toTimestamp(Date.now());
+  if (!(await completeUpload(openDatabase(env.DB), tenantOf(key), uploadIdOf(key), now))) {
+    await deleteVideo(env.VIDEOS, key);
+    throw new AppError("not_found", { detail: "The upload was removed or given up." });
+  }
 }
 
 /** Gives an upload up; again is no error. @throws AppError `conflict` when it is complete */

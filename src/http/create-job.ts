@@ -1,14 +1,12 @@
 import type { CreatedJob, CreateJob } from "../contract/create-job.ts";
 import { isUploadOf, mayUseProject, ownerFor } from "../core/access.ts";
-import { describeError } from "../core/errors.ts";
+import { toCanonicalJson } from "../core/canonical-json.ts";
 import { newId } from "../core/ids.ts";
 import { isInputKeyOf, uploadIdOf } from "../core/object-keys.ts";
 import { sha256Hex } from "../core/signing.ts";
 import { toTimestamp } from "../core/time.ts";
 import { newWatchToken } from "../core/tokens.ts";
 import { deriveWebhookSecret } from "../core/webhook-signing.ts";
-import { log } from "../log.ts";
-import { toJobSpec } from "../object/job-spec.ts";
 import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { findActiveTwin, findFinishedTwin, findJobByIdempotencyKey, insertJob } from "../store/jobs.ts";
@@ -16,8 +14,10 @@ import type { ExportJobRow, NewExportJobRow } from "../store/schema.ts";
 import { findUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
 import type { AppContext } from "./app-env.ts";
-import { jobObject, withLiveState } from "./job-object.ts";
+import { hashRequest, isSameRequest, readIdempotencyKey } from "./idempotency.ts";
+import { withLiveState } from "./job-object.ts";
 import { AppError } from "./problem.ts";
+import { startJob } from "./start-job.ts";
 import { requireTarget } from "./webhook-target.ts";
 
 type Creation = { row: ExportJobRow; readonly replayed: boolean };
@@ -28,7 +28,7 @@ export async function createJob(c: AppContext, request: CreateJob): Promise<Crea
   const userId = requireOwner(c, request);
   requireTarget(c, "/webhook_url", request.webhook_url);
   const key = readIdempotencyKey(c);
-  const requestHash = key === null ? null : await sha256Hex(JSON.stringify({ ...request, user_id: userId }));
+  const requestHash = key === null ? null : await hashRequest(c, request, userId);
   const db = openDatabase(c.env.DB);
   const earlier = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
   if (earlier) {
@@ -36,52 +36,58 @@ export async function createJob(c: AppContext, request: CreateJob): Promise<Crea
   }
   const inputSize = await requireInput(c, request.input_video_key);
   const { maxActiveJobs } = c.get("settings");
-  const reuse = await readReuse(c, request, userId);
-  const row = { ...toRow(c, request), ...reuse, userId, inputSize, idempotencyKey: key, requestHash };
-  const inserted = await insertJob(db, row, maxActiveJobs);
+  const { fingerprint, borrowed } = await readReuse(c, request, userId);
+  const row = { ...toRow(c, request), fingerprint, userId, inputSize, idempotencyKey: key, requestHash };
+  const insert = (reused: Partial<NewExportJobRow>) => insertJob(db, { ...row, ...reused }, maxActiveJobs);
+  // The lender may have been removed since it was found.
+  const inserted = (borrowed && (await insert(borrowed))) ?? (await insert({}));
   if (inserted) {
     // Behind the answer: a new object takes longer than all the rest, and whoever comes before it begins it.
-    c.executionCtx.waitUntil(start(c, inserted));
+    c.executionCtx.waitUntil(startJob(c.env, inserted));
     return { row: inserted, replayed: false };
   }
   const winner = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
-  const twin = winner || !reuse.fingerprint ? null : await findActiveTwin(db, tenantId, reuse.fingerprint);
-  if (twin) {
-    return { row: await withLiveState(c.env, twin), replayed: true };
+  if (winner) {
+    return replay(c, winner, requestHash);
   }
-  if (!winner) {
-    throw new AppError("quota_exceeded", { detail: `At most ${maxActiveJobs} jobs may be active at once.` });
+  const twin = fingerprint === null ? null : await findActiveTwin(db, tenantId, fingerprint);
+  if (!twin) {
+    throw quotaExceeded(c);
   }
-  return replay(c, winner, requestHash);
+  return { row: await withLiveState(c.env, twin), replayed: true };
 }
 
-type Reuse = Partial<NewExportJobRow>;
+/** As many jobs of the tenant are active as may be. */
+export function quotaExceeded(c: AppContext): AppError {
+  const { maxActiveJobs } = c.get("settings");
+  return new AppError("quota_exceeded", { detail: `At most ${maxActiveJobs} jobs may be active at once.` });
+}
+
+type Reuse = Readonly<{
+  fingerprint: string | null;
+  /** The columns of a job that shows another's output; null to do the work. */
+  borrowed: Partial<NewExportJobRow> | null;
+}>;
 
 /** What makes the job one that others may stand for, and with `result` the output of one that has done the same. */
 async function readReuse(c: AppContext, request: CreateJob, userId: string | null): Promise<Reuse> {
   if (request.reuse === "off") {
-    return {};
+    return { fingerprint: null, borrowed: null };
   }
   const { project_id, type, input_video_key, params } = request;
-  const fingerprint = await sha256Hex(JSON.stringify([project_id, userId, type, input_video_key, params]));
+  const fingerprint = await sha256Hex(toCanonicalJson([project_id, userId, type, input_video_key, params]));
   const db = openDatabase(c.env.DB);
   const { tenantId } = c.get("caller");
   const twin = request.reuse === "result" ? await findFinishedTwin(db, tenantId, fingerprint) : null;
   const isThere = twin?.outputVideoKey && (await findVideo(c.env.VIDEOS, twin.outputVideoKey));
   if (!twin || !isThere) {
-    return { fingerprint };
+    return { fingerprint, borrowed: null };
   }
   const now = toTimestamp(Date.now());
   const { outputVideoKey, outputSize, outputEtag } = twin;
-  const end = {
-    status: "complete",
-    stage: "done",
-    progress: 100,
-    startedAt: now,
-    completedAt: now,
-    settledAt: now,
-  } as const;
-  return { ...end, reusedFrom: twin.id, outputVideoKey, outputSize, outputEtag };
+  // Not settled: the sweep sees it until its object has told those who are to be told.
+  const end = { status: "complete", stage: "done", progress: 100, startedAt: now, completedAt: now } as const;
+  return { fingerprint, borrowed: { ...end, reusedFrom: twin.id, outputVideoKey, outputSize, outputEtag } };
 }
 
 /** Whose the job will be. @throws AppError when the caller may not create such a one */
@@ -97,18 +103,10 @@ function requireOwner(c: AppContext, { project_id, user_id }: CreateJob): string
 
 /** The same key with the same body is the same job, as it is now. */
 async function replay(c: AppContext, row: ExportJobRow, requestHash: string | null): Promise<Creation> {
-  if (row.requestHash !== requestHash) {
+  if (!isSameRequest(row.requestHash, requestHash)) {
     throw new AppError("idempotency_key_reused");
   }
   return { row: await withLiveState(c.env, row), replayed: true };
-}
-
-function readIdempotencyKey(c: AppContext): string | null {
-  const key = c.req.header("idempotency-key");
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw new AppError("invalid_idempotency_key");
-  }
-  return key ?? null;
 }
 
 /** @returns its size in bytes @throws AppError `input_not_found` */
@@ -150,17 +148,6 @@ function toRow(c: AppContext, request: CreateJob): NewExportJobRow {
     createdAt: now,
     updatedAt: now,
   };
-}
-
-/** The row is durable and so is the job: one whose start fails here is begun by its next reader, or by the sweep. */
-async function start(c: AppContext, row: ExportJobRow): Promise<void> {
-  // The next turn: the answer goes out first.
-  await scheduler.wait(0);
-  try {
-    await jobObject(c.env, row.id).start(toJobSpec(row));
-  } catch (error) {
-    log("warn", "failure", { during: "start", job_id: row.id, message: describeError(error) });
-  }
 }
 
 /** The answer to a creation: the job, and a token for the browser that will watch it. */

@@ -2,14 +2,14 @@ import { Hono } from "hono";
 import type { StoredObject, StoredPart } from "../contract/upload.ts";
 import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
 import { type FileGrant, filesPath, readSignedUrl } from "../core/signed-url.ts";
-import { toTimestamp } from "../core/time.ts";
 import { openDatabase } from "../store/database.ts";
 import { storePart } from "../store/multipart.ts";
-import { completeUpload, notePart } from "../store/uploads.ts";
+import { notePart } from "../store/uploads.ts";
 import { storeVideo } from "../store/videos.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
-import { abort, complete } from "./complete-upload.ts";
+import { abort, complete, noteComplete } from "./complete-upload.ts";
 import { serveVideo } from "./media.ts";
+import { keepTakenOutput, requireTakenOutput } from "./output-writer.ts";
 import { AppError } from "./problem.ts";
 
 type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
@@ -72,13 +72,14 @@ async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObje
   }
   const body = requireBody(c, (length) => length <= maxBytes, `${maxBytes} bytes at most`);
   const isOutput = key.startsWith("output/");
+  if (isOutput) {
+    await requireTakenOutput(c.env, key);
+  }
   const object = await inFull(storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput }));
   if (!object) {
     throw new AppError("precondition_failed", { detail: "This output was already written." });
   }
-  if (!isOutput) {
-    await completeUpload(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key), toTimestamp(Date.now()));
-  }
+  await (isOutput ? keepTakenOutput(c.env, key) : noteComplete(c.env, key));
   c.header("ETag", object.httpEtag);
   return { key: object.key, size: object.size, etag: object.etag };
 }

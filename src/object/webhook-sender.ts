@@ -16,6 +16,7 @@ import { getSettings } from "../env.ts";
 import { logFailure } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob, type JobProjection } from "../store/jobs.ts";
+import { addWebhookTenant } from "../store/webhook-tenants.ts";
 import { toJob } from "./job-view.ts";
 import { type Delivery, type Endpoint, WebhookLog } from "./webhook-log.ts";
 import { type Posted, postWebhook } from "./webhook-post.ts";
@@ -42,6 +43,16 @@ export class WebhookSender extends DurableObject<Env> {
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.#log = new WebhookLog(context.storage);
+    this.#noteTenant();
+  }
+
+  /** D1 may not know of endpoints that are older than its list of tenants; whoever is not on it is told nothing. */
+  #noteTenant(): void {
+    const tenantId = this.ctx.id.name;
+    if (tenantId !== undefined && this.#log.listEndpoints().length > 0) {
+      const noting = addWebhookTenant(openDatabase(this.env.DB), tenantId);
+      this.ctx.waitUntil(noting.catch((error: unknown) => logFailure("webhooks", error)));
+    }
   }
 
   /** Takes a message in for each address that wants it; durable when it returns. @returns whether any wants progress */

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { isCommon } from "./likelihood.ts";
@@ -7,25 +7,35 @@ import { countUsage } from "./usage.ts";
 import { isWebhookTenant } from "./webhook-tenants.ts";
 
 /**
- * Writes a new job, once: the unique index on the idempotency key decides a race (I2); the count of active jobs, and
- * the look for one with the same fingerprint, stand in the same statement, so that no race gets past them.
+ * Writes a new job, once: the unique index on the idempotency key decides a race (I2); the count of active jobs, the
+ * look for one with the same fingerprint and for the lender of a reused output stand in the same statement, so that no
+ * race gets past them.
  * @param maxActive the tenant's quota of jobs that are not over
- * @returns null when the tenant has used the key before, has as many active jobs as it may, or has the same one active
+ * @returns null when the tenant has used the key before, has as many active jobs as it may, or has the same one active,
+ * and when the lender is gone
  */
 export async function insertJob(db: Database, row: NewExportJobRow, maxActive: number): Promise<ExportJobRow | null> {
-  // The inner LIMIT bounds what a count reads, however large the quota's excess.
-  const active = sql`SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
-    WHERE ${and(eq(exportJobs.tenantId, row.tenantId), isNull(exportJobs.completedAt))} LIMIT ${maxActive})`;
-  const { tenantId, fingerprint } = row;
-  const twin = fingerprint && sql`SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)}`;
+  const { tenantId, fingerprint, reusedFrom } = row;
+  const conditions = [
+    hasRoom(tenantId, maxActive),
+    fingerprint && sql`NOT EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)})`,
+    reusedFrom && sql`EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${and(isJob(tenantId, reusedFrom), isComplete)})`,
+  ].flatMap((condition) => condition || []);
   const [inserted] = await db
     .insert(exportJobs)
-    .select(
-      sql`${rowAsSelect(exportJobs, row)} WHERE (${active}) < ${maxActive} ${twin ? sql`AND NOT EXISTS (${twin})` : sql``}`,
-    )
+    .select(sql`${rowAsSelect(exportJobs, row)} WHERE ${and(...conditions)}`)
     .onConflictDoNothing()
     .returning();
   return inserted ?? null;
+}
+
+const isComplete = eq(exportJobs.status, "complete");
+
+/** Whether the tenant may have one active job more; the inner LIMIT bounds what is read, however many there are. */
+function hasRoom(tenantId: string, maxActive: number): SQL {
+  const active = and(eq(exportJobs.tenantId, tenantId), isNull(exportJobs.completedAt));
+  return sql`(SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
+    WHERE ${active} LIMIT ${maxActive})) < ${maxActive}`;
 }
 
 function isTwin(tenantId: string, fingerprint: string): SQL | undefined {
@@ -44,7 +54,7 @@ export async function findActiveTwin(db: Database, tenantId: string, fingerprint
 
 /** The newest job that has done the same work, and not by reuse. */
 export async function findFinishedTwin(db: Database, tenantId: string, fingerprint: string) {
-  const isDone = and(eq(exportJobs.status, "complete"), isNull(exportJobs.reusedFrom));
+  const isDone = and(isComplete, isNull(exportJobs.reusedFrom));
   const [row] = await db
     .select()
     .from(exportJobs)
@@ -52,16 +62,6 @@ export async function findFinishedTwin(db: Database, tenantId: string, fingerpri
     .orderBy(desc(exportJobs.id))
     .limit(1);
   return row ?? null;
-}
-
-/** Whether other jobs show the output of this one. */
-export async function isReused(db: Database, { tenantId, id }: JobKey): Promise<boolean> {
-  const [other] = await db
-    .select({ id: exportJobs.id })
-    .from(exportJobs)
-    .where(and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.reusedFrom, id)))
-    .limit(1);
-  return other !== undefined;
 }
 
 /** Which job: its tenant stands in every statement (I13). */
@@ -80,6 +80,17 @@ const selectJob = prepareOnce((db) => {
 export async function findJob(db: Database, tenantId: string, id: string): Promise<ExportJobRow | null> {
   const [row] = await selectJob(db).all({ tenantId, id });
   return row ?? null;
+}
+
+/** The rows of those keys that are still there, oldest first; 100 values at most can be bound to a statement. */
+export async function findJobs(db: Database, keys: readonly JobKey[]): Promise<ExportJobRow[]> {
+  if (keys.length === 0) {
+    return [];
+  }
+  const values = keys.map(({ tenantId, id }) => sql`(${tenantId}, ${id})`);
+  const isOneOf = sql`(${exportJobs.tenantId}, ${exportJobs.id}) IN (VALUES ${sql.join(values, sql`, `)})`;
+  const rows = await db.select().from(exportJobs).where(isOneOf);
+  return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 export async function findJobByIdempotencyKey(db: Database, tenantId: string, key: string) {
@@ -116,6 +127,7 @@ export type JobProjection = Readonly<
     | "completedAt"
     | "updatedAt"
     | "settledAt"
+    | "quietUntil"
     | "acknowledgedAt"
   >
 >;
@@ -164,65 +176,39 @@ async function wasHeard(db: Database, { tenantId, id }: JobKey): Promise<number>
 }
 
 /**
- * The next jobs, by id, that are not settled and have been silent since `updatedBefore`.
- * @param afterId where the page before ended; empty for the first
+ * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). From here
+ * on it counts as active, so that no two get into the last place of the quota.
+ * @param lastVersion the object's; the row's becomes higher, so that a settling that D1 takes late hides nothing again
+ * @param maxActive the tenant's quota of jobs that are not over; one that is active already is within it
+ * @returns false when the quota is used up, or the row is gone
  */
-export function listSilentJobs(db: Database, updatedBefore: string, afterId: string, limit: number) {
-  return db
-    .select()
-    .from(exportJobs)
-    .where(and(isNull(exportJobs.settledAt), gt(exportJobs.id, afterId), lt(exportJobs.updatedAt, updatedBefore)))
-    .orderBy(exportJobs.id)
-    .limit(limit);
-}
-
-/** So many waiting jobs are counted; whoever is behind them waits long enough. */
-const maxCounted = 1_000;
-
-/** The ids of jobs that have shown no progress yet, oldest first: those that wait for a GPU of the endpoint. */
-export async function listWaitingIds(db: Database): Promise<string[]> {
-  const waits = inArray(exportJobs.stage, ["queued", "dispatching", "waiting_for_gpu"]);
-  const rows = await db
-    .select({ id: exportJobs.id })
-    .from(exportJobs)
-    .where(and(isNull(exportJobs.settledAt), waits, eq(exportJobs.progress, 0)))
-    .orderBy(exportJobs.id)
-    .limit(maxCounted);
-  return rows.map(({ id }) => id);
-}
-
-/** The tenant after `tenantId` in order, by one seek along the table's key; empty after the last. */
-export async function findNextTenant(db: Database, tenantId: string): Promise<string> {
-  const [next] = await db
-    .select({ tenantId: exportJobs.tenantId })
-    .from(exportJobs)
-    .where(gt(exportJobs.tenantId, tenantId))
-    .orderBy(exportJobs.tenantId)
-    .limit(1);
-  return next?.tenantId ?? "";
-}
-
-/** A tenant's oldest jobs that are settled, made before the id `beforeId`. */
-export function listSettledJobs(db: Database, tenantId: string, beforeId: string, limit: number) {
-  return db
-    .select({ id: exportJobs.id, tenantId: exportJobs.tenantId })
-    .from(exportJobs)
-    .where(and(eq(exportJobs.tenantId, tenantId), lt(exportJobs.id, beforeId), isNotNull(exportJobs.settledAt)))
-    .orderBy(exportJobs.id)
-    .limit(limit);
+export async function reopenJobRow(db: Database, { tenantId, id }: JobKey, lastVersion: number, maxActive: number) {
+  const version = sql`max(${exportJobs.version}, ${lastVersion + 1})`;
+  const isWithin = or(isNull(exportJobs.completedAt), hasRoom(tenantId, maxActive));
+  const reopened = await db
+    .update(exportJobs)
+    .set({ completedAt: null, settledAt: null, version })
+    .where(and(isJob(tenantId, id), isWithin))
+    .returning({ id: exportJobs.id });
+  return reopened.length > 0;
 }
 
 /**
- * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11).
- * @param lastVersion the object's; the row's becomes higher, so that a settling that D1 takes late hides nothing again
+ * Removes a job's row, unless other jobs show its output: then a later try may. One statement decides, so that no job
+ * can borrow the output of one that is going.
  */
-export async function unsettleJob(db: Database, { tenantId, id }: JobKey, lastVersion: number): Promise<void> {
-  const version = sql`max(${exportJobs.version}, ${lastVersion + 1})`;
-  await db.update(exportJobs).set({ settledAt: null, version }).where(isJob(tenantId, id));
+export async function deleteJobRow(db: Database, { tenantId, id }: JobKey): Promise<"deleted" | "lent"> {
+  const [, left] = await db.batch([
+    db.delete(exportJobs).where(and(isJob(tenantId, id), isNotLent(exportJobs.id, tenantId))),
+    db.select({ id: exportJobs.id }).from(exportJobs).where(isJob(tenantId, id)),
+  ]);
+  return left.length === 0 ? "deleted" : "lent";
 }
 
-export async function deleteJob(db: Database, { tenantId, id }: JobKey): Promise<void> {
-  await db.delete(exportJobs).where(isJob(tenantId, id));
+/** Whether no other job shows the output of one. @param id the column that names it */
+export function isNotLent(id: SQLWrapper, tenantId: string): SQL {
+  const isBorrower = sql`other.tenant_id = ${tenantId} AND other.reused_from = ${id}`;
+  return sql`NOT EXISTS (SELECT 1 FROM ${exportJobs} AS other WHERE ${isBorrower})`;
 }
 
 /** Whether D1 answers. */

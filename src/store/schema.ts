@@ -6,10 +6,11 @@ import type { Scope } from "../contract/scope.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
 import type { UploadStatus, VideoContentType } from "../contract/upload.ts";
 import type { WebhookEventType } from "../contract/webhook.ts";
+import type { Waiting } from "../core/queue.ts";
 
 /**
  * The table of migrations/0001_create_export_jobs.sql for drizzle's queries. The SQL file is the source (drizzle-kit
- * writes neither STRICT nor WITHOUT ROWID); test/store/schema.test.ts fails when the two part.
+ * writes neither STRICT nor WITHOUT ROWID); test/store/jobs.test.ts fails when the two part.
  */
 export const exportJobs = sqliteTable(
   "export_jobs",
@@ -50,6 +51,8 @@ export const exportJobs = sqliteTable(
     webhookUrl: text("webhook_url"),
     webhookEvents: text("webhook_events", { mode: "json" }).$type<WebhookEventType[]>(),
     inputSize: integer("input_size"),
+    /** Until when a healthy job writes nothing. */
+    quietUntil: text("quiet_until"),
   },
   (job) => [
     primaryKey({ columns: [job.tenantId, job.id] }),
@@ -96,6 +99,13 @@ export const usage = sqliteTable(
 export const taskCursors = sqliteTable("task_cursors", {
   task: text("task").primaryKey().notNull(),
   position: text("position").notNull(),
+});
+
+/** The table of migrations/0009_quiet_jobs_and_queue_snapshots.sql. */
+export const queueSnapshots = sqliteTable("queue_snapshots", {
+  queue: text("queue").primaryKey().notNull(),
+  takenAt: text("taken_at").notNull(),
+  waiting: text("waiting", { mode: "json" }).$type<Waiting>().notNull(),
 });
 
 /** The table of migrations/0008_add_webhook_tenants.sql. */

@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { type Database, rowAsSelect } from "./database.ts";
 import { exportJobs, type NewUploadRow, storedBytes, type UploadRow, uploads } from "./schema.ts";
 
@@ -36,22 +36,43 @@ export async function notePart(db: Database, tenantId: string, id: string, part:
   await db.update(uploads).set({ parts }).where(isUpload(tenantId, id));
 }
 
-/** R2 has the whole file; its parts need not be known any more. Again changes nothing. */
-export async function completeUpload(db: Database, tenantId: string, id: string, now: string): Promise<void> {
-  await db
-    .update(uploads)
-    .set({ status: "complete", completedAt: now, parts: {} })
-    .where(and(isUpload(tenantId, id), isNull(uploads.completedAt)));
+/**
+ * R2 has the whole file; its parts need not be known any more. Again changes nothing.
+ * @returns false when the upload is gone: then its object is nobody's
+ */
+export async function completeUpload(db: Database, tenantId: string, id: string, now: string): Promise<boolean> {
+  const [, found] = await db.batch([
+    db
+      .update(uploads)
+      .set({ status: "complete", completedAt: now, parts: {} })
+      .where(and(isUpload(tenantId, id), isNull(uploads.completedAt))),
+    db.select({ id: uploads.id }).from(uploads).where(isUpload(tenantId, id)),
+  ]);
+  return found.length > 0;
 }
 
 /** Removes an upload and gives its bytes back, both or neither; again changes nothing. */
-export async function deleteUpload(db: Database, tenantId: string, id: string): Promise<void> {
-  const size = sql`coalesce((SELECT ${uploads.size} FROM ${uploads} WHERE ${isUpload(tenantId, id)}), 0)`;
+export function deleteUpload(db: Database, tenantId: string, id: string): Promise<void> {
+  return deleteWhere(db, tenantId, isUpload(tenantId, id));
+}
+
+/** As {@link deleteUpload}, but only an upload that was not completed meanwhile. */
+export function giveUpUpload(db: Database, tenantId: string, id: string): Promise<void> {
+  return deleteWhere(db, tenantId, and(isUpload(tenantId, id), isNull(uploads.completedAt)));
+}
+
+async function deleteWhere(db: Database, tenantId: string, isThat: SQL | undefined): Promise<void> {
+  const size = sql`coalesce((SELECT ${uploads.size} FROM ${uploads} WHERE ${isThat}), 0)`;
   const bytes = sql`max(0, ${storedBytes.bytes} - ${size})`;
   await db.batch([
     db.update(storedBytes).set({ bytes }).where(eq(storedBytes.tenantId, tenantId)),
-    db.delete(uploads).where(isUpload(tenantId, id)),
+    db.delete(uploads).where(isThat),
   ]);
+}
+
+/** One that could not be ended lets the others come before it until then. */
+export async function postponeUpload(db: Database, tenantId: string, id: string, until: string): Promise<void> {
+  await db.update(uploads).set({ expiresAt: until }).where(isUpload(tenantId, id));
 }
 
 /** Uploads that were begun and not ended in time, oldest first. */

@@ -5,24 +5,28 @@ import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import { newMultipart } from "../store/multipart.ts";
 import type { UploadRow } from "../store/schema.ts";
-import { completeUpload, deleteUpload, listAbandonedUploads } from "../store/uploads.ts";
+import { completeUpload, giveUpUpload, listAbandonedUploads, postponeUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
 
-/** Each costs a few calls, of which a Worker may make 1,000; a minute later comes the next run. */
-const maxUploadsPerRun = 50;
+/** Each costs four calls at most, of which a Worker may make 1,000; the next run comes soon. */
+const usualLimits = { maxUploads: 200 };
+/** A PUT that began when its URL was still good may go on for so long. */
+const graceMs = 60 * 60_000;
+/** So long an upload that could not be ended lets the others come first. */
+const postponeMs = 60 * 60_000;
 
 /**
  * Ends uploads that were not ended in time: what R2 has whole is noted, the rest given up and its bytes given back.
  * @returns how many were given up
  */
-export async function reapUploads(env: Env, now: number): Promise<number> {
+export async function reapUploads(env: Env, now: number, { maxUploads } = usualLimits): Promise<number> {
   const db = openDatabase(env.DB);
-  const abandoned = await listAbandonedUploads(db, toTimestamp(now), maxUploadsPerRun);
+  const abandoned = await listAbandonedUploads(db, toTimestamp(now - graceMs), maxUploads);
   const reaped = await Promise.all(abandoned.map((row) => reap(env, row, now)));
   return reaped.filter((isGivenUp) => isGivenUp).length;
 }
 
-/** One that fails must not keep the others: the next run comes back to it. */
+/** One that fails must not keep the others, in this run or the next. */
 async function reap(env: Env, row: UploadRow, now: number): Promise<boolean> {
   const { tenantId, id, objectKey, multipartId } = row;
   const db = openDatabase(env.DB);
@@ -34,10 +38,11 @@ async function reap(env: Env, row: UploadRow, now: number): Promise<boolean> {
     if (multipartId !== null) {
       await newMultipart(env.VIDEOS, getSettings(env).s3).abort(objectKey, multipartId);
     }
-    await deleteUpload(db, tenantId, id);
+    await giveUpUpload(db, tenantId, id);
     return true;
   } catch (error) {
     log("warn", "failure", { during: "uploads", tenant_id: tenantId, message: describeError(error) });
+    await postponeUpload(db, tenantId, id, toTimestamp(now + postponeMs - graceMs)).catch(() => undefined);
     return false;
   }
 }

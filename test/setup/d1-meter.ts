@@ -6,6 +6,12 @@ export type Meter = { statements: string[]; written: number[]; read: number[] };
 
 /** The database, with D1's own `meta.rows_written` and `meta.rows_read` noted for whatever is run. */
 export function openMeteredDatabase(): { db: Database; meter: Meter } {
+  const { binding, meter } = meterBinding();
+  return { db: openDatabase(binding), meter };
+}
+
+/** The same as a binding, for code that opens it by itself. */
+export function meterBinding(): { binding: D1Database; meter: Meter } {
   const meter: Meter = { statements: [], written: [], read: [] };
   const prepare = (sql: string) => {
     meter.statements.push(sql);
@@ -17,7 +23,7 @@ export function openMeteredDatabase(): { db: Database; meter: Meter } {
   };
   const ours: Record<string | symbol, unknown> = { prepare, batch };
   const binding = new Proxy(env.DB, { get: (target, name) => ours[name] ?? Reflect.get(target, name) });
-  return { db: openDatabase(binding), meter };
+  return { binding, meter };
 }
 
 /** Only D1's own statements go into a batch. */

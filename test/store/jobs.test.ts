@@ -15,6 +15,7 @@ import {
 import {
   apiKeys,
   exportJobs,
+  queueSnapshots,
   storedBytes,
   taskCursors,
   type UsageRow,
@@ -58,6 +59,7 @@ function newProjection(id: string, version: number, extra: Partial<JobProjection
     completedAt: null,
     updatedAt: toTimestamp(Date.now()),
     settledAt: null,
+    quietUntil: null,
     acknowledgedAt: null,
     ...extra,
   };
@@ -81,7 +83,7 @@ describe("the drizzle schema and the migrations", () => {
     return squash((parts ?? []).join(""));
   }
 
-  it.each([usage, taskCursors, webhookTenants, apiKeys, uploads, storedBytes].map(getTableConfig))(
+  it.each([usage, taskCursors, queueSnapshots, webhookTenants, apiKeys, uploads, storedBytes].map(getTableConfig))(
     "have the same columns in $name",
     async ({ name, columns, primaryKeys }) => {
       const { results } = await env.DB.prepare(`PRAGMA table_info(${name})`).all();
@@ -229,8 +231,9 @@ describe("the rows that a job's life writes", () => {
       projectJob(counting, newProjection(row.id, version, { tenantId: "cost", ...extra }), { ...plain, usage });
     const { db: counting, meter } = openMeteredDatabase();
     await insertJob(counting, row, quota);
-    await project(4);
-    await project(8, { progress: 70 });
+    const quietUntil = toTimestamp(Date.now() + 60_000);
+    await project(4, { quietUntil });
+    await project(8, { progress: 70, quietUntil });
     const final = { status: "complete", stage: "done", progress: 100, completedAt: "now", settledAt: "now" } as const;
     await project(9, final, [newUsage(row.id)]);
     expect(meter.written).toEqual([4, 1, 1, 1, 1]);

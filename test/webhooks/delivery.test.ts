@@ -122,7 +122,7 @@ describe("outgoing webhooks", () => {
     );
     expect(JSON.parse(hook?.body ?? "")).toMatchObject({ type: "job.cancelled", data: { id: jobs[1]?.id } });
     await until(
-      () => env.DB.prepare("SELECT count(*) AS n FROM export_jobs WHERE settled_at IS NULL").first("n"),
+      () => env.DB.prepare("SELECT count(*) AS n FROM export_jobs WHERE completed_at IS NULL").first("n"),
       (open) => open === 0,
     );
     expect(await isCalled(silent)).toBe(false);
