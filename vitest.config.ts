@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { findPort } from "./local/processes.ts";
@@ -38,6 +39,12 @@ const settings = {
   JWT_AUDIENCE: "exports",
 };
 
+/** The crons of wrangler.toml. */
+function readCrons(): string[] {
+  const [, list = ""] = /^crons = \[(.*?)\]/ms.exec(readFileSync("wrangler.toml", "utf8")) ?? [];
+  return [...list.matchAll(/"([^"]+)"/g)].flatMap(([, cron]) => cron ?? []);
+}
+
 /** Shorter still: in the fault matrix every time-out is waited for. */
 const matrixSettings = {
   RUNPOD_BASE_URL: `http://127.0.0.1:${process.env["RUNPOD_PORT_matrix"]}/v2`,
@@ -57,7 +64,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{contract,core,runpod,local,docs,faults}/**/*.test.ts"],
+          include: ["test/{contract,core,runpod,local,docs,faults}/**/*.test.ts", "test/store/migrations.test.ts"],
           testTimeout: 60_000,
         },
       },
@@ -66,12 +73,20 @@ export default defineConfig({
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             remoteBindings: false,
-            miniflare: { bindings: { ...settings, ...secrets, TEST_MIGRATIONS: await readD1Migrations("migrations") } },
+            miniflare: {
+              bindings: {
+                ...settings,
+                ...secrets,
+                TEST_MIGRATIONS: await readD1Migrations("migrations"),
+                TEST_CRONS: readCrons(),
+              },
+            },
           })),
         ],
         test: {
           name: "workers",
-          include: ["test/{store,object,http}/**/*.test.ts"],
+          include: ["test/{store,object,http,tasks}/**/*.test.ts"],
+          exclude: ["test/store/migrations.test.ts"],
           globalSetup: ["test/setup/runpod.ts", "test/setup/peers.ts"],
           setupFiles: ["test/setup/migrations.ts"],
           fileParallelism: false,

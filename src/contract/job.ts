@@ -59,7 +59,8 @@ export const Job = z
     status: JobStatus,
     stage: z.string().meta({
       description:
-        "queued, dispatching, waiting_for_gpu, the handler's own words while it renders, verifying, or done.",
+        "queued, dispatching, waiting_for_provider (RunPod is away, busy or misconfigured), waiting_for_gpu, the handler's own " +
+        "words while it renders, verifying, or done.",
       examples: ["rendering"],
     }),
     progress: z.int().min(0).max(100).meta({ description: "Percent; never falls within an attempt." }),

@@ -1,85 +1,99 @@
-import type { JobErrorCode } from "../contract/job.ts";
-import { type Attempt, currentAttempt, type Duty, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { startDeadline } from "./pace.ts";
+import {
+  type Attempt,
+  type AttemptIn,
+  type Failure,
+  newRun,
+  type Outcome,
+  runOf,
+  sentAtOf,
+  toPhase,
+} from "./attempt.ts";
+import { currentAttempt, isFinal, type JobState } from "./job-state.ts";
+import { waitDeadline } from "./pace.ts";
 import { backoffMs, retryable } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
 
-/** The job with some fields of one attempt changed. */
-export function patchAttempt(job: JobState, number: number, patch: Partial<Attempt>): JobState {
-  const attempts = job.attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...patch } : attempt));
-  return { ...job, attempts };
+/** The job with one attempt as it is now. */
+export function putAttempt(job: JobState, attempt: Attempt): JobState {
+  return { ...job, attempts: job.attempts.map((other) => (other.number === attempt.number ? attempt : other)) };
 }
 
-export function closeAttempt(job: JobState, number: number, outcome: Attempt["outcome"], now: number): JobState {
-  const closedAt = findAttempt(job, number)?.closedAt ?? now;
-  return patchAttempt(job, number, { phase: "closed", outcome, closedAt, check: null, claim: null, hinted: false });
+export function toClosed(attempt: Attempt, outcome: Outcome, now: number): AttemptIn<"closed"> {
+  const { hint } = attempt;
+  const run = runOf(attempt) ?? (hint === null ? null : newRun(hint, "webhook", now));
+  const sentAt = sentAtOf(attempt);
+  const owed = { cancelsOwed: [], usageOwed: false };
+  return toPhase(attempt, { phase: "closed", sentAt, run, outcome, closedAt: now, ...owed });
 }
-
-function owe(job: JobState, duty: Duty, attempt: number, dueAt: number): JobState {
-  const isOwed = job.obligations.some((owed) => owed.duty === duty && owed.attempt === attempt);
-  return isOwed ? job : { ...job, obligations: [...job.obligations, { duty, attempt, tries: 0, dueAt }] };
-}
-
-/** Owes RunPod a cancel for every run that nobody waits for any more, and that it never said is over (I8). */
-export function oweCancels(job: JobState, now: number): JobState {
-  const left = job.attempts.filter(
-    ({ phase, runId, endedAt, check, cancelOwed }) =>
-      phase === "closed" && runId !== null && endedAt === null && check === null && !cancelOwed,
-  );
-  return left.reduce(
-    (state, { number }) => owe(patchAttempt(state, number, { cancelOwed: true }), "cancel", number, now),
-    job,
-  );
-}
-
-/** Owes the removal of an output that nobody will read, after the time in which a late writer may still bring it. */
-export function oweDeletion(job: JobState, number: number, { now, timers }: DecisionContext): JobState {
-  return owe(job, "delete_output", number, now + timers.outputWindowMs);
-}
-
-type Failure = { code: JobErrorCode; message: string; retry?: boolean };
 
 /**
  * Ends one attempt. If it is the current one, the next is planned, or the job is on its way to `error`: first every
  * attempt's output is looked for once more, because a lost result is still a result.
  */
-export function failAttempt(job: JobState, number: number, failure: Failure, context: DecisionContext): JobState {
-  const closed = closeAttempt(job, number, failure.code, context.now);
-  const attempt = currentAttempt(closed);
-  if (isFinal(job.status) || attempt?.number !== number || job.pendingError) {
+export function failAttempt(job: JobState, attempt: Attempt, failure: Failure, context: DecisionContext): JobState {
+  const { now, timers } = context;
+  const closed = putAttempt(job, toClosed(attempt, failure.code, now));
+  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
     return closed;
   }
-  const nextAttemptAt = context.now + backoffMs(context.timers.retryBackoffMs, number, attempt.nonce);
-  const mayRetry = (failure.retry ?? retryable[failure.code]) && number - job.attemptsBefore <= job.spec.maxRetries;
-  if (mayRetry && nextAttemptAt < startDeadline(job)) {
-    return { ...closed, stage: "queued", message: failure.message, nextAttemptAt };
+  const failures = countFailures(closed);
+  const mayRetry = (failure.retry ?? retryable[failure.code]) && failures <= job.spec.maxRetries;
+  const hadBegun = (runOf(attempt)?.startedAt ?? null) !== null;
+  const next = { ...closed, waitingSince: hadBegun ? now : job.waitingSince };
+  const nextAttemptAt = now + backoffMs(timers.retryBackoffMs, failures, attempt.nonce);
+  if (mayRetry && nextAttemptAt < waitDeadline(next, timers)) {
+    return { ...next, stage: "queued", message: failure.message, nextAttemptAt };
   }
-  const { code, message } = failure;
-  return salvage({ ...closed, pendingError: { code, message, retryable: retryable[code], attempt: number } }, context);
+  return salvage(next, attempt.number, failure, now);
+}
+
+/** What failed since the owner last asked; an attempt that was given up for RunPod's trouble is none of it. */
+function countFailures({ attempts, attemptsBefore }: JobState): number {
+  return attempts.slice(attemptsBefore).filter((a) => a.phase === "closed" && a.outcome !== "superseded").length;
+}
+
+/** Nobody knows whether a run was bought, and nobody has heard of one: the next attempt, as long as the job may wait. */
+export function giveUpAttempt(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
+  const { now, timers } = context;
+  const closed = putAttempt(job, toClosed(attempt, "superseded", now));
+  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
+    return closed;
+  }
+  const failure: Failure = { code: "provider_unavailable", message: "RunPod did not confirm the run." };
+  const givenUp = job.attempts.length - job.attemptsBefore - countFailures(job);
+  const nextAttemptAt = now + backoffMs(timers.retryBackoffMs, givenUp, attempt.nonce);
+  return nextAttemptAt < waitDeadline(job, timers)
+    ? { ...closed, stage: "waiting_for_provider", message: failure.message, nextAttemptAt }
+    : salvage(closed, attempt.number, failure, now);
 }
 
 /** Starts the last look at every attempt that may have written an output; without one the job ends at once. */
-function salvage(job: JobState, { now }: DecisionContext): JobState {
-  const attempts = job.attempts.map((attempt): Attempt => {
-    const mayHaveRun = attempt.outcome !== "provider_rejected";
-    return mayHaveRun ? { ...attempt, claim: "salvage", check: { step: "output", at: now } } : attempt;
-  });
-  return endIfNothingToSalvage({ ...job, attempts, nextAttemptAt: null, stage: "verifying" }, now);
+function salvage(job: JobState, attempt: number, { code, message }: Failure, now: number): JobState {
+  const looks = job.attempts.filter((other) => sentAtOf(other) !== null).map(({ number }) => number);
+  const error = { code, message, retryable: retryable[code], attempt };
+  const verdict = { error, looks, lookAt: now };
+  return endIfNothingToSalvage({ ...job, verdict, nextAttemptAt: null, stage: "verifying" }, now);
 }
 
-/** The pending error becomes the job's error as soon as no attempt is left to look at. */
+/** The verdict becomes the job's error as soon as no attempt is left to look at. */
 export function endIfNothingToSalvage(job: JobState, now: number): JobState {
-  if (!job.pendingError || job.attempts.some(({ claim }) => claim === "salvage")) {
+  if (!job.verdict || job.verdict.looks.length > 0) {
     return job;
   }
-  return {
-    ...job,
-    status: "error",
-    stage: "done",
-    message: null,
-    error: job.pendingError,
-    pendingError: null,
-    nextAttemptAt: null,
-    completedAt: now,
-  };
+  const { error } = job.verdict;
+  const end = { status: "error", stage: "done", message: null, error, completedAt: now } as const;
+  return endOtherAttempts({ ...job, ...end, verdict: null, nextAttemptAt: null }, null, "superseded", now);
+}
+
+/** Closes every open attempt but the winner. One whose `/run` is under way stays open until that is answered. */
+export function endOtherAttempts(job: JobState, winner: number | null, outcome: Outcome, now: number): JobState {
+  const attempts = job.attempts.map((attempt): Attempt => {
+    if (attempt.number === winner || attempt.phase === "closed" || attempt.phase === "abandoned") {
+      return attempt;
+    }
+    return attempt.phase === "submitting"
+      ? toPhase(attempt, { phase: "abandoned", sentAt: attempt.sentAt, outcome })
+      : toClosed(attempt, outcome, now);
+  });
+  return { ...job, attempts };
 }

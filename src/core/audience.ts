@@ -1,8 +1,9 @@
+import { owe, withoutDuty } from "./duty.ts";
 import type { JobState } from "./job-state.ts";
 
 /**
  * Whether anybody wants to be told by webhook. Most tenants never ask for it, so a job calls nobody before D1, with its
- * answer to a projection, has said that its tenant did.
+ * answer to a write of the row, has said that its tenant did.
  */
 export type Audience = Readonly<{
   /** The tenant had asked when D1 was last written. */
@@ -16,15 +17,15 @@ export const noAudience: Audience = { isThere: false, untold: null };
 /** The job has changed its status: a notice is owed to those who listen, or it waits until D1 says whether anybody does. */
 export function oweNotice(job: JobState, version: number, now: number): JobState {
   // Of two notices that wait at once only the newer is worth sending.
-  const obligations = job.obligations.filter(({ duty }) => duty !== "notify");
+  const others = withoutDuty(job, "notify");
   if (job.status === "pending") {
-    return { ...job, obligations, audience: { ...job.audience, untold: null } };
+    return { ...others, audience: { ...job.audience, untold: null } };
   }
   if (job.spec.webhook === null && !job.audience.isThere) {
-    return { ...job, obligations, audience: { ...job.audience, untold: version } };
+    return { ...others, audience: { ...job.audience, untold: version } };
   }
-  const notice = { duty: "notify", attempt: version, tries: 0, dueAt: now } as const;
-  return { ...job, obligations: [...obligations, notice], audience: { ...job.audience, untold: null } };
+  const owing = owe(others, { duty: "notify", of: version }, now);
+  return { ...owing, audience: { ...job.audience, untold: null } };
 }
 
 /** D1 has taken this version, and said whether the tenant asked for webhooks. */

@@ -22,7 +22,10 @@ const tail = 0.1;
 const minProgress = 10;
 
 /** How long the output will be, from what the params say. Milliseconds; null where only the input knows. */
-export function outputMsOf(params: JobParams): number | null {
+export function outputMsOf(params: JobParams | null): number | null {
+  if (params === null) {
+    return null;
+  }
   if ("clips" in params) {
     return Math.round(params.clips.reduce((sum, { start_time, end_time }) => sum + end_time - start_time, 0) * 1000);
   }

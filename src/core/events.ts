@@ -1,6 +1,6 @@
 import type { JobEvent, JobEventType } from "../contract/event.ts";
 import type { JobStatus } from "../contract/job.ts";
-import type { JobState } from "./job-state.ts";
+import { type JobState, newJobState } from "./job-state.ts";
 import { toTimestamp } from "./time.ts";
 
 const finalEventTypes: Readonly<Partial<Record<JobStatus, JobEventType>>> = {
@@ -12,6 +12,12 @@ const finalEventTypes: Readonly<Partial<Record<JobStatus, JobEventType>>> = {
 /** The kind of event that leads to this job: its final state's own, or `otherwise`. */
 export function eventTypeOf(job: JobState, otherwise: "status" | "progress"): JobEventType {
   return finalEventTypes[job.status] ?? otherwise;
+}
+
+/** The first event of a job: its creation. Of a removed job there is none. */
+export function creationOf({ spec, removal }: JobState): JobEvent[] {
+  const created = newJobState(spec);
+  return removal ? [] : [toEvent(created, eventTypeOf(created, "status"))];
 }
 
 /** The job as one event, as it stands after its last change. */

@@ -1,8 +1,10 @@
 import type { Metadata } from "../contract/common.ts";
-import { finalStatuses, type JobError, type JobErrorCode, type JobStatus } from "../contract/job.ts";
+import { finalStatuses, type JobError, type JobStatus } from "../contract/job.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
 import type { WebhookEventType } from "../contract/webhook.ts";
+import type { Attempt } from "./attempt.ts";
 import { type Audience, noAudience } from "./audience.ts";
+import type { Duty } from "./duty.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -11,7 +13,8 @@ export type JobSpec = Readonly<{
   projectId: number;
   userId: string | null;
   type: JobType;
-  params: JobParams;
+  /** Null once the job is removed. */
+  params: JobParams | null;
   inputVideoKey: string;
   /** Bytes, as at the creation; null when nobody noted it. */
   inputSize: number | null;
@@ -28,78 +31,25 @@ export type JobSpec = Readonly<{
 /** A verified output: seen in R2, non-empty. */
 export type StoredOutput = Readonly<{ key: string; size: number; etag: string }>;
 
-/**
- * - `submitting`: written before `POST /run`, the answer is not known yet
- * - `throttled`: RunPod said 429; the same attempt is sent again
- * - `unconfirmed`: the answer was lost, a run may or may not exist
- * - `running`: RunPod gave a run id (queued or rendering there)
- * - `closed`: over, whatever its outcome
- */
-export type AttemptPhase = "submitting" | "throttled" | "unconfirmed" | "running" | "closed";
-
-/**
- * Why an attempt's output is looked for: RunPod said `completed`, RunPod no longer knows the run (`gone`), a deadline
- * of ours passed (`late_start`, `late_end`), or the job is about to end in error (`salvage`).
- */
-export type Claim = "completed" | "gone" | "late_start" | "late_end" | "salvage";
-
-export type Attempt = Readonly<{
-  number: number;
-  /** Random; part of the webhook token, so that a token of another attempt or object is refused. */
-  nonce: string;
-  outputKey: string;
-  endpointId: string;
-  phase: AttemptPhase;
-  openedAt: number;
-  /** The last `POST /run`; later than `openedAt` after a 429. */
-  submittedAt: number;
-  runId: string | null;
-  acceptedAt: number | null;
-  runningSince: number | null;
-  /** A webhook rang and has not been answered by RunPod's own word yet. */
-  hinted: boolean;
-  claim: Claim | null;
-  claimedAt: number | null;
-  /** How often `/status` said 404. */
-  timesGone: number;
-  /** The next verification: ask RunPod for the status, or look for the output in R2. */
-  check: Readonly<{ step: "status" | "output"; at: number }> | null;
-  polls: number;
-  outcome: "complete" | "cancelled" | "superseded" | JobErrorCode | null;
-  closedAt: number | null;
-  /** When RunPod said that the run is over; until then it may hold a GPU. */
-  endedAt: number | null;
-  /** A cancel of its run is owed or done. */
-  cancelOwed: boolean;
-  /** D1 has its usage; see {@link uncountedAttempts}. */
-  usageCounted: boolean;
-  /** Longest rendering and whole life that RunPod was told, in milliseconds. */
-  policy: Readonly<{ executionTimeoutMs: number; ttlMs: number }>;
-  /** RunPod's own figures, when it gave them. */
-  delayMs: number | null;
-  executionMs: number | null;
-}>;
-
-export const duties = ["cancel", "delete_output", "notify"] as const;
-/**
- * What is owed for an attempt and tried until it is done: `cancel` its run at RunPod (I8), `delete_output` of one that
- * lost. A `notify`, to whoever asked for webhooks, is owed for a version instead: its `attempt` is that version.
- */
-export type Duty = (typeof duties)[number];
-export type Obligation = Readonly<{ duty: Duty; attempt: number; tries: number; dueAt: number }>;
-
-/** How far D1's copy of the job has come. */
-export type Projection = Readonly<{
+/** What is known of the job's row in D1. */
+export type RowState = Readonly<{
   version: number;
   progress: number;
-  /** The last version that D1 must have without delay: a change of status. */
-  urgentVersion: number;
   at: number;
-  tries: number;
-  notBefore: number;
   /** The version at which the owner last reopened the job: until D1 has it, the columns of the end must be cleared. */
   reopenedVersion: number;
 }>;
+
+/** The verdict that stands unless an attempt's output is found after all. */
+export type Verdict = Readonly<{
+  error: JobError;
+  /** The attempts, by number, that are still to be looked at. */
+  looks: readonly number[];
+  lookAt: number;
+}>;
+
+/** The owner wants the job gone. Nothing begins any more; what is left to do is owed. */
+export type Removal = Readonly<{ requestedAt: number; rowGone: boolean }>;
 
 export type JobState = Readonly<{
   spec: JobSpec;
@@ -109,19 +59,23 @@ export type JobState = Readonly<{
   message: string | null;
   error: JobError | null;
   output: StoredOutput | null;
+  /** RunPod's id of the run, as readers see it: a final job's stays as it was. */
+  runId: string | null;
   attempts: readonly Attempt[];
   /** When the next attempt may be opened; null while one is open and when the job is final. */
   nextAttemptAt: number | null;
-  /** The verdict that stands unless an attempt's output is found after all. */
-  pendingError: JobError | null;
-  obligations: readonly Obligation[];
+  /** Since when it waits for a GPU, through all trouble that RunPod may have. */
+  waitingSince: number;
+  /** Its owner's own end of that wait; null without one, and once it has rendered. */
+  startBy: number | null;
+  verdict: Verdict | null;
+  duties: readonly Duty[];
+  removal: Removal | null;
   audience: Audience;
   /** How many attempts there were when the owner last asked for a retry: each asking has its own `max_retries`. */
   attemptsBefore: number;
   version: number;
-  /** The next version is above this: a crash may have lost versions that readers have seen. */
-  versionFloor: number;
-  projection: Projection;
+  row: RowState;
   startedAt: number | null;
   completedAt: number | null;
   updatedAt: number;
@@ -136,18 +90,38 @@ export type JobState = Readonly<{
 
 /** A job as it is right after its row was written: version 1, due for its first attempt, or complete by reuse. */
 export function newJobState(spec: JobSpec): JobState {
-  const fresh = newPendingState(spec);
-  if (!spec.reused) {
-    return fresh;
+  const pending = newPendingState(spec);
+  const { createdAt, reused } = spec;
+  if (!reused) {
+    return pending;
   }
-  const { createdAt } = spec;
-  const end = { startedAt: createdAt, completedAt: createdAt, settledAt: createdAt };
-  const done = { status: "complete", stage: "done", progress: 100, output: spec.reused, nextAttemptAt: null } as const;
-  const obligations: Obligation[] = [{ duty: "notify", attempt: fresh.version, tries: 0, dueAt: createdAt }];
-  return { ...fresh, ...done, ...end, obligations };
+  const duties: Duty[] = [
+    { duty: "notify", of: 1, tries: 0, dueAt: createdAt, until: null },
+    { duty: "write_row", of: 1, tries: 0, dueAt: createdAt, until: null },
+  ];
+  const end = { status: "complete", stage: "done", progress: 100, output: reused } as const;
+  return { ...pending, ...end, duties, nextAttemptAt: null, startedAt: createdAt, completedAt: createdAt };
+}
+
+/**
+ * A job whose object is empty though its row is of one that got further: nothing of it may begin again.
+ * @param outputKeys what its attempts may have left
+ */
+export function newRemovedState(spec: JobSpec, outputKeys: readonly string[], now: number): JobState {
+  const base = { tries: 0, dueAt: now, until: null };
+  const deletions = outputKeys.map((of): Duty => ({ ...base, duty: "delete_output", of }));
+  return {
+    ...newPendingState(spec),
+    status: "cancelled",
+    nextAttemptAt: null,
+    completedAt: now,
+    removal: { requestedAt: now, rowGone: false },
+    duties: [{ ...base, duty: "delete_row", of: spec.id }, ...deletions],
+  };
 }
 
 function newPendingState(spec: JobSpec): JobState {
+  const { createdAt, startWithinMs } = spec;
   return {
     spec,
     status: "pending",
@@ -156,41 +130,27 @@ function newPendingState(spec: JobSpec): JobState {
     message: null,
     error: null,
     output: null,
+    runId: null,
     attempts: [],
-    nextAttemptAt: spec.createdAt,
-    pendingError: null,
-    obligations: [],
+    nextAttemptAt: createdAt,
+    waitingSince: createdAt,
+    startBy: startWithinMs === null ? null : createdAt + startWithinMs,
+    verdict: null,
+    duties: [],
+    removal: null,
     audience: noAudience,
     attemptsBefore: 0,
     version: 1,
-    versionFloor: 0,
-    projection: {
-      version: 1,
-      progress: 0,
-      urgentVersion: 1,
-      at: spec.createdAt,
-      tries: 0,
-      notBefore: 0,
-      reopenedVersion: 0,
-    },
+    row: { version: 1, progress: 0, at: createdAt, reopenedVersion: 0 },
     startedAt: null,
     completedAt: null,
-    updatedAt: spec.createdAt,
+    updatedAt: createdAt,
     settledAt: null,
     lastSeq: 1,
     metadata: null,
     acknowledgedAt: null,
   };
 }
-
-/** A state as an earlier version of this service saved it, completed by what has been added since. */
-export function fromSavedState(saved: SavedState): JobState {
-  const added = { lastSeq: saved.version, metadata: null, acknowledgedAt: null, audience: noAudience };
-  return { ...added, ...saved };
-}
-
-type Added = "lastSeq" | "metadata" | "acknowledgedAt" | "audience";
-type SavedState = Omit<JobState, Added> & Partial<Pick<JobState, Added>>;
 
 const finalSet: ReadonlySet<JobStatus> = new Set(finalStatuses);
 
@@ -207,9 +167,13 @@ export const allowedEdges: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   cancelled: ["pending"],
 };
 
+/** So many attempts fit into a saved state, with room to spare. */
+const maxAttempts = 500;
+
 /** Whether the owner may ask for another try. */
-export function canReopen(status: JobStatus): boolean {
-  return isFinal(status) && allowedEdges[status].includes("pending");
+export function canReopen({ status, removal, attempts }: JobState): boolean {
+  const isAllowed = isFinal(status) && allowedEdges[status].includes("pending");
+  return isAllowed && removal === null && attempts.length < maxAttempts;
 }
 
 export function currentAttempt(job: JobState): Attempt | undefined {
@@ -226,17 +190,25 @@ export function isWanted(job: JobState | null, { attempt, nonce }: { attempt: nu
   return Boolean(job && !isFinal(job.status) && current?.number === attempt && current.nonce === nonce);
 }
 
-/** Once the job is over, each closed attempt is counted, once, with the next write to D1 (I10). */
-export function uncountedAttempts(job: JobState): Attempt[] {
-  return isFinal(job.status)
-    ? job.attempts.filter(({ phase, usageCounted }) => phase === "closed" && !usageCounted)
-    : [];
+/** Whether an output may be written: any attempt's, as long as the job goes on; in the end the winner's is there already. */
+export function takesOutput(job: JobState | null, key: string): "yes" | "over" | "gone" {
+  if (!job || job.removal || !job.attempts.some(({ outputKey }) => outputKey === key)) {
+    return "gone";
+  }
+  return isFinal(job.status) && job.output?.key !== key ? "over" : "yes";
 }
+
+const ofTheRow: ReadonlySet<Duty["duty"]> = new Set(["write_row", "count_usage"]);
 
 /**
  * Final, and nothing left to do outside D1, no run that could cost a GPU: with D1's next write only such a job may go to
  * sleep without an alarm (I8, I11).
  */
 export function isSettleable(job: JobState): boolean {
-  return isFinal(job.status) && job.obligations.length === 0 && job.attempts.every(({ phase }) => phase === "closed");
+  return (
+    isFinal(job.status) &&
+    job.removal === null &&
+    job.duties.every(({ duty }) => ofTheRow.has(duty)) &&
+    job.attempts.every(({ phase }) => phase === "closed")
+  );
 }

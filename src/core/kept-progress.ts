@@ -9,7 +9,17 @@ export function toKeptProgress({ version, lastSeq, progress, stage, message, upd
   return { version, lastSeq, progress, stage, message, updatedAt };
 }
 
-/** The job as it was when its progress was kept, unless it has been saved since; no version has been lost then. */
+/**
+ * The job with progress that comes to light only when its socket closes, because the object slept till then. It may have
+ * been shown in between, with a version above all that were reserved.
+ */
+export function withLateProgress(job: JobState, kept: KeptProgress): JobState {
+  const isNews = kept.updatedAt > job.updatedAt && !isFinal(job.status);
+  const version = Math.max(job.version, kept.version) + 1;
+  return isNews ? { ...job, ...kept, version, lastSeq: version } : job;
+}
+
+/** The job as it was when its progress was kept, unless it has been saved since. */
 export function withKeptProgress(job: JobState, kept: KeptProgress): JobState {
-  return kept.version > job.version && !isFinal(job.status) ? { ...job, ...kept, versionFloor: 0 } : job;
+  return kept.version > job.version && !isFinal(job.status) ? { ...job, ...kept } : job;
 }

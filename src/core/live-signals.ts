@@ -1,74 +1,132 @@
-import { closeAttempt, oweDeletion, patchAttempt } from "./attempts.ts";
+import { type AttemptIn, newRun, toPhase } from "./attempt.ts";
+import { endOtherAttempts, putAttempt } from "./attempts.ts";
+import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { beginRendering, learnRun } from "./run-signals.ts";
+import { toHinted } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
+
+/** A webhook's token is public once its handler is: however often it rings, RunPod is asked once in so long. */
+const ringPauseMs = 1_000;
+
+/** More runs than one attempt can have by mistake: whoever names others has made them up. */
+const maxStrays = 8;
 
 /**
  * RunPod's webhook rang. Its body is no evidence: it only makes us ask, at once. The one thing taken from it is the
- * run's id where the answer to `/run` was lost, and that id again is only used to ask.
+ * run's id where the answer to `/run` was lost, and that id is a hint: it gives way to RunPod's own word and to a later one.
  */
-export function doorbell(job: JobState, signal: SignalOf<"doorbell">, context: DecisionContext) {
+export function doorbell(job: JobState, signal: SignalOf<"doorbell">, context: DecisionContext): JobState | null {
   const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || attempt.nonce !== signal.nonce || isFinal(job.status) || job.pendingError || attempt.claim) {
+  if (attempt?.nonce !== signal.nonce || job.verdict) {
     return null;
   }
-  const heardRunPodsWord = attempt.phase === "closed" && attempt.outcome !== "superseded";
-  if (heardRunPodsWord || attempt.hinted) {
-    return null;
+  const { now } = context;
+  const { runId } = signal;
+  switch (attempt.phase) {
+    case "submitting":
+    case "abandoned":
+      return remember(job, attempt, runId, now);
+    case "unconfirmed":
+      return runId === null ? lookNow(job, attempt, now) : toHinted(job, attempt, runId, context);
+    case "running":
+      return isOtherHint(attempt, runId) ? toHinted(job, attempt, runId, context) : rung(job, attempt, now);
+    case "verifying":
+      return isOtherHint(attempt, runId) ? toHinted(job, attempt, runId, context) : null;
+    case "held":
+      return runId === null ? null : toHinted(job, asUnconfirmed(attempt, now), runId, context);
+    case "closed":
+      return isFinal(job.status) ? rungAfterEnd(job, attempt, runId, now) : rungLate(job, attempt, runId, context);
   }
-  const hinted = patchAttempt(job, attempt.number, { hinted: true });
-  const runId = attempt.runId ?? signal.runId;
-  if (runId === null) {
-    return hinted;
-  }
-  if (attempt.runId === null && attempt.phase !== "closed") {
-    return learnRun(hinted, { ...attempt, hinted: true }, runId, context);
-  }
-  return patchAttempt(hinted, attempt.number, { runId, check: { step: "status", at: context.now } });
 }
 
-/** The handler's own progress: monotone within the attempt; of an old attempt, or after the end, it is nothing. */
-export function progressed(job: JobState, signal: SignalOf<"progress">, { now }: DecisionContext) {
-  const attempt = currentAttempt(job);
-  if (attempt?.number !== signal.attempt || attempt.nonce !== signal.nonce || isFinal(job.status)) {
+/** While `/run` is under way its answer decides; without one the hint is all there is. */
+function remember(job: JobState, attempt: AttemptIn<"submitting" | "abandoned">, runId: string | null, now: number) {
+  const isNews = attempt.rungAt === null || (runId !== null && runId !== attempt.hint);
+  return isNews ? putAttempt(job, { ...attempt, rungAt: now, hint: runId ?? attempt.hint }) : null;
+}
+
+/** Somebody speaks for a run that RunPod had refused: perhaps it had not. */
+function asUnconfirmed(attempt: AttemptIn<"held">, now: number): AttemptIn<"unconfirmed"> {
+  const waiting = { sentAt: attempt.openedAt, lookAt: now, looks: 0, heardAt: null, verdict: null };
+  return toPhase(attempt, { phase: "unconfirmed", ...waiting });
+}
+
+function isOtherHint({ run }: AttemptIn<"running" | "verifying">, runId: string | null): runId is string {
+  return run?.toldBy === "webhook" && runId !== null && runId !== run.id;
+}
+
+function lookNow(job: JobState, attempt: AttemptIn<"unconfirmed">, now: number): JobState | null {
+  const isEarly = attempt.rungAt !== null && now < attempt.rungAt + ringPauseMs;
+  return isEarly || attempt.lookAt <= now ? null : putAttempt(job, { ...attempt, rungAt: now, lookAt: now });
+}
+
+function rung(job: JobState, attempt: AttemptIn<"running">, now: number): JobState | null {
+  if (attempt.rung) {
     return null;
   }
-  if (attempt.phase === "closed" || attempt.claim !== null || Math.round(signal.report.progress) < job.progress) {
+  const pollAt = Math.max(now, (attempt.rungAt ?? -Infinity) + ringPauseMs);
+  return putAttempt(job, { ...attempt, rung: true, rungAt: pollAt, pollAt });
+}
+
+/** The job is over: a run of it that nobody knew is one to be cancelled. */
+function rungAfterEnd(job: JobState, attempt: AttemptIn<"closed">, runId: string | null, now: number) {
+  const { run, strays } = attempt;
+  if (runId === null || attempt.sentAt === null || run?.toldBy === "answer" || run?.id === runId) {
     return null;
   }
-  return beginRendering(job, attempt, signal.report, now);
+  if (run === null) {
+    return putAttempt(job, { ...attempt, run: newRun(runId, "webhook", now) });
+  }
+  const isNews = !strays.includes(runId) && strays.length < maxStrays;
+  return isNews ? putAttempt(job, { ...attempt, strays: [...strays, runId] }) : null;
+}
+
+/**
+ * An attempt that was given up is heard of after all. As long as no other has begun, the job goes on with it; later its
+ * output counts, if it is there by now.
+ */
+function rungLate(job: JobState, attempt: AttemptIn<"closed">, runId: string | null, context: DecisionContext) {
+  const { now } = context;
+  const isRecent = attempt.rungAt !== null && now < attempt.rungAt + ringPauseMs;
+  if (attempt.outcome !== "superseded" || attempt.sentAt === null || isRecent) {
+    return null;
+  }
+  if (runId !== null && currentAttempt(job)?.number === attempt.number) {
+    return toHinted(job, attempt, runId, context);
+  }
+  const run = runId === null ? attempt.run : newRun(runId, "webhook", now);
+  const { sentAt } = attempt;
+  const looking = { phase: "verifying", sentAt, run, claim: "late_word", since: now, lookAt: now } as const;
+  return putAttempt(job, toPhase({ ...attempt, rungAt: now }, { ...looking, silences: 0 }));
 }
 
 /** Final for the user at once; whatever runs, or turns out to run, is cancelled behind it. */
-export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_requested">, context: DecisionContext) {
+export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_requested">, { now }: DecisionContext) {
   if (isFinal(job.status)) {
     return null;
   }
-  const cancelled: JobState = {
-    ...job,
-    status: "cancelled",
-    stage: "done",
-    message: null,
-    nextAttemptAt: null,
-    pendingError: null,
-    completedAt: context.now,
-  };
-  return endOtherAttempts(cancelled, null, "cancelled", context);
+  const end = { status: "cancelled", stage: "done", message: null, nextAttemptAt: null, verdict: null } as const;
+  return endOtherAttempts({ ...job, ...end, completedAt: now }, null, "cancelled", now);
 }
 
-/** The owner wants another try of a job that failed or was cancelled: it is pending again, its history stays. */
+/**
+ * The owner wants another try of a job that failed or was cancelled: it is pending again, its history stays, and its
+ * progress too until the next attempt opens, because within an attempt it never falls.
+ */
 export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested">, { now }: DecisionContext) {
-  if (!canReopen(job.status)) {
+  if (!canReopen(job)) {
     return null;
   }
+  const { startWithinMs } = job.spec;
   const reopened: JobState = {
     ...job,
     status: "pending",
     stage: "queued",
-    progress: 0,
     message: null,
     error: null,
     nextAttemptAt: now,
+    waitingSince: now,
+    startBy: startWithinMs === null ? null : now + startWithinMs,
     attemptsBefore: job.attempts.length,
     completedAt: null,
     settledAt: null,
@@ -77,35 +135,24 @@ export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested
   return reopened;
 }
 
+/** The owner wants a job that is over to be gone. From here on nothing of it begins; first its row goes. */
+export function removeRequested(job: JobState, _signal: SignalOf<"remove_requested">, { now }: DecisionContext) {
+  if (!isFinal(job.status) || job.removal) {
+    return null;
+  }
+  const removal = { requestedAt: now, rowGone: false };
+  return owe({ ...job, removal, settledAt: null }, { duty: "delete_row", of: job.spec.id }, now);
+}
+
 /** The owner changed the labels, or took note of the end: in any state, and without touching it. Null changes nothing. */
-export function amended(job: JobState, signal: SignalOf<"amended">, { now }: DecisionContext): JobState {
+export function amended(job: JobState, signal: SignalOf<"amended">, { now }: DecisionContext): JobState | null {
+  if (job.removal) {
+    return null;
+  }
   const taken = signal.acknowledged ? (job.acknowledgedAt ?? now) : null;
   return {
     ...job,
     metadata: signal.metadata ?? job.metadata,
     acknowledgedAt: signal.acknowledged === null ? job.acknowledgedAt : taken,
   };
-}
-
-/** Closes every open attempt but the winner. One whose run id is not known yet stays open until it is, or its ttl ends. */
-export function endOtherAttempts(
-  job: JobState,
-  winner: number | null,
-  outcome: "cancelled" | "superseded",
-  context: DecisionContext,
-): JobState {
-  return job.attempts.reduce((ended, attempt) => {
-    if (attempt.number === winner || attempt.phase === "closed") {
-      return attempt.number === winner ? ended : patchAttempt(ended, attempt.number, { check: null, claim: null });
-    }
-    if (attempt.phase === "submitting" || attempt.phase === "unconfirmed") {
-      return oweDeletion(
-        patchAttempt(ended, attempt.number, { check: null, claim: null, outcome }),
-        attempt.number,
-        context,
-      );
-    }
-    const { now } = context;
-    return oweDeletion(closeAttempt(ended, attempt.number, outcome, now), attempt.number, context);
-  }, job);
 }

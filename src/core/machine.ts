@@ -1,21 +1,15 @@
 import type { JobEvent } from "../contract/event.ts";
-import { oweCancels } from "./attempts.ts";
+import { type Attempt, runOf } from "./attempt.ts";
 import { oweNotice } from "./audience.ts";
+import { oweDebts, oweRow } from "./debts.ts";
 import { eventTypeOf, toEvent } from "./events.ts";
-import { type Attempt, allowedEdges, currentAttempt, isFinal, type JobState } from "./job-state.ts";
-import { amended, cancelRequested, doorbell, progressed, retryRequested } from "./live-signals.ts";
+import { allowedEdges, isFinal, type JobState } from "./job-state.ts";
+import { amended, cancelRequested, doorbell, removeRequested, retryRequested } from "./live-signals.ts";
 import { outputAbsent, outputFound, outputUnknown } from "./output-signals.ts";
-import {
-  attemptOpened,
-  runAccepted,
-  runRefused,
-  runReported,
-  runThrottled,
-  runUnconfirmed,
-  statusUnavailable,
-} from "./run-signals.ts";
+import { attemptOpened, inputMissing, runAnswered, turnDelayed } from "./run-signals.ts";
 import type { DecisionContext, Signal, SignalOf } from "./signals.ts";
-import { clock, d1Seen, dutyTried, projected } from "./upkeep-signals.ts";
+import { progressed, statusAnswered } from "./status-signals.ts";
+import { clock, d1Seen, dutyTried, rowWritten } from "./upkeep-signals.ts";
 
 export type Change = Readonly<{
   job: JobState;
@@ -33,25 +27,24 @@ type Handlers = {
   ) => JobState | null;
 };
 
-const handlers: Handlers = {
+export const handlers: Handlers = {
   attempt_opened: attemptOpened,
-  run_accepted: runAccepted,
-  run_refused: runRefused,
-  run_throttled: runThrottled,
-  run_unconfirmed: runUnconfirmed,
-  run_reported: runReported,
-  status_unavailable: statusUnavailable,
+  input_missing: inputMissing,
+  run_answered: runAnswered,
+  status_answered: statusAnswered,
+  turn_delayed: turnDelayed,
   doorbell,
   progress: progressed,
-  cancel_requested: cancelRequested,
-  retry_requested: retryRequested,
-  amended,
   output_found: outputFound,
   output_absent: outputAbsent,
   output_unknown: outputUnknown,
-  projected,
-  d1_seen: d1Seen,
+  cancel_requested: cancelRequested,
+  retry_requested: retryRequested,
+  remove_requested: removeRequested,
+  amended,
   duty_tried: dutyTried,
+  row_written: rowWritten,
+  d1_seen: d1Seen,
   clock,
 };
 
@@ -64,11 +57,12 @@ export function transition(job: JobState, signal: Signal, context: DecisionConte
   if (handled === null || !isAllowed(job, handled)) {
     return null;
   }
-  const next = oweCancels(handled, context.now);
-  if (!isVisible(job, next)) {
-    return { job: next, events: [], durable: !isLight(signal, job, next) };
-  }
-  return publish(job, next, signal, context.now);
+  const isLight = lightKinds.has(signal.kind) && isSameAnchor(job, handled);
+  const next = isVisible(job, handled) ? toNextVersion(job, handled, context) : handled;
+  const owing = oweDebts(job, next, context);
+  const isTold = owing.version > job.version && owing.lastSeq > job.lastSeq;
+  const events = isTold ? [toEvent(owing, eventTypeOf(owing, isLight ? "progress" : "status"))] : [];
+  return { job: owing, events, durable: !isLight };
 }
 
 function handle<Kind extends Signal["kind"]>(kind: Kind, job: JobState, signal: Signal, context: DecisionContext) {
@@ -84,82 +78,62 @@ function isAllowed(before: JobState, after: JobState): boolean {
   return before.status === after.status || allowedEdges[before.status].includes(after.status);
 }
 
-/** What is learned of a run after its job is over concerns nobody but us: a final state never changes (I3). */
-function isVisible(before: JobState, after: JobState): boolean {
-  if (isAmended(before, after)) {
-    return true;
-  }
-  if (isFinal(before.status) && before.status === after.status) {
-    return false;
-  }
-  return isStatusVisible(before, after) || before.progress !== after.progress || before.message !== after.message;
-}
+const shown = ["status", "stage", "progress", "message", "runId", "metadata", "acknowledgedAt"] as const;
 
-function isStatusVisible(before: JobState, after: JobState): boolean {
+/** Whether a reader sees the change. What is learned of a run after its job is over concerns nobody but us (I3). */
+function isVisible(before: JobState, after: JobState): boolean {
+  const isGone = after.removal?.rowGone ?? false;
   return (
-    before.status !== after.status ||
-    before.stage !== after.stage ||
-    before.attempts.length !== after.attempts.length ||
-    currentAttempt(before)?.runId !== currentAttempt(after)?.runId
+    !isGone &&
+    (before.attempts.length !== after.attempts.length || shown.some((field) => before[field] !== after[field]))
   );
 }
 
-function isAmended(before: JobState, after: JobState): boolean {
-  return before.metadata !== after.metadata || before.acknowledgedAt !== after.acknowledgedAt;
-}
+/** In percent: lists are read from D1 and need no more than a rough figure; who watches one job asks its object. */
+const progressStep = 25;
 
-/** Gives the change its version and its event. The final event is the last: what is amended after it, readers see. */
-function publish(before: JobState, after: JobState, signal: Signal, now: number): Change {
-  const version = Math.max(before.version, before.versionFloor) + 1;
+/**
+ * Gives the change its version, and owes it to D1: a change of status at once, progress in few steps, so that however
+ * many updates a run sends, and however long it takes, they cost three rows. The final event is the last: what is amended
+ * after it, readers see.
+ */
+function toNextVersion(before: JobState, after: JobState, { now, timers }: DecisionContext): JobState {
   const isOver = isFinal(before.status) && before.status === after.status;
-  const urgent = before.status !== after.status || isAmended(before, after);
-  const projection = { ...after.projection, urgentVersion: urgent ? version : after.projection.urgentVersion };
   const isReopened = isFinal(before.status) && !isFinal(after.status);
-  const reopenedVersion = isReopened ? version : projection.reopenedVersion;
-  const lastSeq = isOver ? before.lastSeq : version;
-  const told = before.status !== after.status ? oweNotice(after, version, now) : after;
-  const job = {
-    ...told,
-    version,
-    lastSeq,
-    updatedAt: now,
-    projection: { ...projection, reopenedVersion },
-  };
-  const durable = !isLight(signal, before, after);
-  if (isOver) {
-    return { job, events: [], durable };
+  // The row was shown to the sweep with the version between: what that shows must not change under it.
+  const version = before.version + (isReopened ? 2 : 1);
+  const row = isReopened ? { ...after.row, reopenedVersion: version } : after.row;
+  const next = { ...after, version, row, updatedAt: now, lastSeq: isOver ? before.lastSeq : version };
+  const told = before.status === after.status ? next : oweNotice(next, version, now);
+  if (before.status !== after.status || isOver || before.metadata !== after.metadata) {
+    return oweRow(told, version, now);
   }
-  const event = toEvent(job, eventTypeOf(job, durable ? "status" : "progress"));
-  return { job, events: [event], durable };
+  const isStep = Math.abs(next.progress - row.progress) > progressStep;
+  return isStep ? oweRow(told, version, Math.max(now, row.at + timers.progressFlushMs)) : told;
 }
 
-const lightKinds: ReadonlySet<Signal["kind"]> = new Set(["progress", "run_reported", "status_unavailable"]);
+const lightKinds: ReadonlySet<Signal["kind"]> = new Set(["progress", "status_answered", "turn_delayed"]);
 
-/** Progress and polls that move nothing but figures may be lost in a crash: the next one repairs it. */
-function isLight(signal: Signal, before: JobState, after: JobState): boolean {
-  return lightKinds.has(signal.kind) && before.status === after.status && isSameAnchor(before, after);
-}
-
-/** Whether nothing changed that a crash must not take back. */
+/** Whether nothing changed that a crash must not take back: progress and polls that move nothing but figures. */
 function isSameAnchor(before: JobState, after: JobState): boolean {
   return (
+    before.status === after.status &&
     before.nextAttemptAt === after.nextAttemptAt &&
-    before.pendingError === after.pendingError &&
-    (before.attempts === after.attempts || isSameAttempts(before.attempts, after.attempts))
+    before.verdict === after.verdict &&
+    before.attempts.length === after.attempts.length &&
+    before.attempts.every((attempt, index) => isSameAttempt(attempt, after.attempts[index]))
   );
-}
-
-function isSameAttempts(before: readonly Attempt[], after: readonly Attempt[]): boolean {
-  return before.length === after.length && before.every((attempt, index) => isSameAttempt(attempt, after[index]));
 }
 
 function isSameAttempt(before: Attempt, after: Attempt | undefined): boolean {
-  return (
-    before === after ||
-    (before.phase === after?.phase &&
-      before.runId === after.runId &&
-      before.claim === after.claim &&
-      before.hinted === after.hinted &&
-      before.runningSince === after.runningSince)
-  );
+  if (before === after || !after) {
+    return before === after;
+  }
+  const [run, later] = [runOf(before), runOf(after)];
+  const isSameRun = run?.id === later?.id && run?.startedAt === later?.startedAt;
+  return before.phase === after.phase && isSameRun && isRung(before) === isRung(after);
+}
+
+function isRung(attempt: Attempt): boolean {
+  return attempt.phase === "running" && attempt.rung;
 }

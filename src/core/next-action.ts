@@ -1,12 +1,15 @@
-import { type Duty, isFinal, isSettleable, type JobState, uncountedAttempts } from "./job-state.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Duty, DutyKey, DutyName } from "./duty.ts";
+import { isFinal, isSettleable, type JobState } from "./job-state.ts";
 import { deadlineOf } from "./pace.ts";
 import type { Timers } from "./timers.ts";
 
 export type Action = Readonly<
   | { do: "submit" }
-  | { do: "verify"; step: "status" | "output"; attempt: number }
-  | { do: Duty; attempt: number }
-  | { do: "project"; settled: boolean }
+  | { do: "ask"; attempt: number }
+  | { do: "look"; attempt: number }
+  | { do: "write_row"; settled: boolean }
+  | { do: "carry_out"; key: DutyKey }
   | { do: "clock" }
   | { do: "wait"; until: number }
   | { do: "rest" }
@@ -17,59 +20,90 @@ export type Action = Readonly<
  * `wait` names the instant at which to ask again at the latest; only a settled job may `rest`.
  */
 export function nextAction(job: JobState, now: number, timers: Timers): Action {
-  const due = dueWork(job, timers).reduce((first, work) => (work.at < first.at ? work : first), idle);
-  if (due.at <= now) {
+  const work = dueWork(job, timers);
+  const due = work.find(({ at }) => at <= now);
+  if (due) {
     return due.action;
   }
-  return due.at === Infinity ? { do: "rest" } : { do: "wait", until: due.at };
+  const until = work.reduce((first, { at }) => Math.min(first, at), Infinity);
+  return until === Infinity ? { do: "rest" } : { do: "wait", until };
 }
 
 type Work = Readonly<{ at: number; action: Action }>;
 
-const idle: Work = { at: Infinity, action: { do: "rest" } };
-
-function dueWork(job: JobState, timers: Timers): Work[] {
-  const owed = job.obligations.map(({ duty, attempt, dueAt }): Work => ({ at: dueAt, action: { do: duty, attempt } }));
-  // While the job goes on, nothing waits for a notice; at its end one write to D1 waits for all that is owed.
-  const [first, last] = isFinal(job.status)
-    ? [owed, []]
-    : [owed.filter(isNoNotice), owed.filter((w) => !isNoNotice(w))];
-  const work = [...first];
-  for (const attempt of job.attempts) {
-    work.push({ at: deadlineOf(job, attempt, timers).at, action: { do: "clock" } });
-    if (attempt.check && !isFinal(job.status)) {
-      const { step, at } = attempt.check;
-      work.push({ at, action: { do: "verify", step, attempt: attempt.number } });
-    }
-  }
-  if (job.nextAttemptAt !== null && !isFinal(job.status)) {
-    work.push({ at: job.nextAttemptAt, action: { do: "submit" } });
-  }
-  work.push(projectionWork(job, timers), ...last);
-  return work;
-}
-
-function isNoNotice({ action }: Work): boolean {
-  return action.do !== "notify";
-}
-
-/** Lists are read from D1 and need no more than a rough figure; who watches one job asks its object. In percent. */
-const progressStep = 25;
-
 /**
- * D1 gets a change of status at once, the settling with or after the final state, and progress in few steps: however
- * many updates a run sends, and however long it takes, they cost three rows.
+ * Of what is due the first in this order goes first. While the job goes on, everything comes before a notice and the
+ * write to D1; at its end one write waits for all else that is owed, and then tells the end, the usage and the settling.
  */
-function projectionWork(job: JobState, timers: Timers): Work {
-  const { version, urgentVersion, at, notBefore, progress } = job.projection;
-  const settled = isSettleable(job);
-  const action: Action = { do: "project", settled };
-  if (urgentVersion > version || (settled && job.settledAt === null) || uncountedAttempts(job).length > 0) {
-    // Not before what was owed at the same instant: then one write to D1 tells the end, the usage and the settling.
-    return { at: Math.max(notBefore, job.updatedAt), action };
+function dueWork(job: JobState, timers: Timers): Work[] {
+  const isOver = isFinal(job.status);
+  const owed = job.duties.map((duty) => ({ rank: rankOf(duty.duty, isOver), work: toWork(job, duty) }));
+  const ofRank = (rank: number) => owed.filter((duty) => duty.rank === rank).map(({ work }) => work);
+  return [
+    ...ofRank(0),
+    ...job.attempts.flatMap((attempt) => workOf(job, attempt, timers)),
+    ...openWork(job),
+    ...ofRank(1),
+    ...ofRank(2),
+  ];
+}
+
+function rankOf(duty: DutyName, isOver: boolean): number {
+  switch (duty) {
+    case "write_row":
+    case "count_usage":
+      return 1;
+    case "notify":
+      return isOver ? 0 : 2;
+    case "cancel":
+    case "delete_output":
+    case "delete_row":
+    case "forget":
+      return 0;
   }
-  if (job.version > version && job.progress - progress >= progressStep) {
-    return { at: Math.max(notBefore, at + timers.progressFlushMs), action };
+}
+
+function toWork(job: JobState, { duty, of, dueAt }: Duty): Work {
+  switch (duty) {
+    case "write_row":
+    case "count_usage":
+      return { at: dueAt, action: { do: "write_row", settled: isSettleable(job) } };
+    case "forget":
+      // The last of all: it takes the list of what is owed with it.
+      return { at: job.duties.length === 1 ? dueAt : Infinity, action: { do: "carry_out", key: { duty, of } } };
+    case "notify":
+    case "cancel":
+    case "delete_output":
+    case "delete_row":
+      return { at: dueAt, action: { do: "carry_out", key: { duty, of } } };
   }
-  return idle;
+}
+
+/** What an attempt waits for: its next question or look, and the end of all waiting. */
+function workOf(job: JobState, attempt: Attempt, timers: Timers): Work[] {
+  const deadline: Work = { at: deadlineOf(job, attempt, timers).at, action: { do: "clock" } };
+  const { number } = attempt;
+  switch (attempt.phase) {
+    case "submitting":
+    case "abandoned":
+      return [deadline];
+    case "held":
+      return [deadline, { at: attempt.resendAt, action: { do: "submit" } }];
+    case "running":
+      return [deadline, { at: attempt.pollAt, action: { do: "ask", attempt: number } }];
+    case "unconfirmed":
+    case "verifying":
+      return [{ at: attempt.lookAt, action: { do: "look", attempt: number } }];
+    case "closed":
+      return [];
+  }
+}
+
+function openWork({ status, nextAttemptAt, verdict }: JobState): Work[] {
+  if (isFinal(status)) {
+    return [];
+  }
+  const [attempt] = verdict?.looks ?? [];
+  const looking: Work[] = verdict && attempt ? [{ at: verdict.lookAt, action: { do: "look", attempt } }] : [];
+  return nextAttemptAt === null ? looking : [...looking, { at: nextAttemptAt, action: { do: "submit" } }];
 }

@@ -1,107 +1,132 @@
-import { closeAttempt, endIfNothingToSalvage, failAttempt, patchAttempt } from "./attempts.ts";
-import { type Attempt, findAttempt, isFinal, type JobState, type Obligation } from "./job-state.ts";
-import { endOtherAttempts } from "./live-signals.ts";
+import { type Attempt, type AttemptIn, runOf } from "./attempt.ts";
+import { endIfNothingToSalvage, endOtherAttempts, putAttempt, toClosed } from "./attempts.ts";
+import { findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { troublePauseMs } from "./pace.ts";
+import { decideUnconfirmed } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
+import { failRun } from "./status-signals.ts";
 
-/** How often `/status` may say 404, with no output in R2, before a run is called lost. */
+/** How often `/status` must say 404, in a row, and for how long at least, before a run is called lost. */
 const looksBeforeLost = 3;
+const minGoneMs = 120_000;
 const looksInOutputWindow = 6;
 
 /** The object is in R2: with RunPod's word, its webhook, or the end of all waiting, the job is complete (I6). */
-export function outputFound(job: JobState, signal: SignalOf<"output_found">, context: DecisionContext) {
-  const { now } = context;
+export function outputFound(job: JobState, signal: SignalOf<"output_found">, { now }: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  const grounds = attempt && (attempt.claim !== null || attempt.hinted || attempt.phase === "unconfirmed");
-  if (!grounds || isFinal(job.status) || signal.output.size <= 0) {
+  if (!attempt || isFinal(job.status) || signal.output.size <= 0 || !mayDecide(job, attempt)) {
     return null;
   }
   const complete: JobState = {
-    ...keepOutput(closeAttempt(job, attempt.number, "complete", now), attempt.number),
+    ...putAttempt(job, toClosed(attempt, "complete", now)),
     status: "complete",
     stage: "done",
     progress: 100,
     message: null,
     output: signal.output,
     nextAttemptAt: null,
-    pendingError: null,
+    verdict: null,
     startedAt: job.startedAt ?? now,
     completedAt: now,
   };
-  return endOtherAttempts(complete, attempt.number, "superseded", context);
+  return endOtherAttempts(complete, attempt.number, "superseded", now);
 }
 
-/** A cancel may have owed the removal of an output that, after the owner's retry, is the job's after all (I6). */
-function keepOutput(job: JobState, number: number): JobState {
-  const isOwed = ({ duty, attempt }: Obligation) => duty !== "delete_output" || attempt !== number;
-  return { ...job, obligations: job.obligations.filter(isOwed) };
+/** Whether there is ground to look for this attempt's output: an output alone, without any word, ends nothing. */
+function mayDecide(job: JobState, attempt: Attempt): boolean {
+  switch (attempt.phase) {
+    case "unconfirmed":
+    case "verifying":
+      return true;
+    case "running":
+      return attempt.rung || attempt.gone !== null || attempt.silences > 0;
+    case "closed":
+      return job.verdict !== null;
+    case "submitting":
+    case "held":
+    case "abandoned":
+      return false;
+  }
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  if (attempt?.check?.step !== "output" || isFinal(job.status)) {
+  if (!attempt || isFinal(job.status)) {
     return null;
   }
-  return attempt.claim === null
-    ? absentUnclaimed(job, attempt, context)
-    : absentAs[attempt.claim](job, attempt, context);
+  if (job.verdict?.looks.includes(attempt.number)) {
+    const looks = job.verdict.looks.filter((number) => number !== attempt.number);
+    return endIfNothingToSalvage({ ...job, verdict: { ...job.verdict, looks } }, context.now);
+  }
+  switch (attempt.phase) {
+    case "unconfirmed":
+      return decideUnconfirmed(job, attempt, context);
+    case "running":
+      return absentWhileRunning(job, attempt, context);
+    case "verifying":
+      return absentAs[attempt.claim](job, attempt, context);
+    case "submitting":
+    case "held":
+    case "abandoned":
+    case "closed":
+      return null;
+  }
 }
 
-/** A webhook without an output: RunPod is asked on. An unconfirmed run that nobody heard of never was: the next attempt. */
-function absentUnclaimed(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
-  const { now, timers } = context;
-  if (attempt.hinted && attempt.runId !== null) {
-    const check = { step: "status", at: now + timers.pollMinMs } as const;
-    return patchAttempt(job, attempt.number, { hinted: false, check });
+/** A ring without an output was early; RunPod is asked on. A run that it has long forgotten left nothing. */
+function absentWhileRunning(job: JobState, attempt: AttemptIn<"running">, context: DecisionContext): JobState | null {
+  const { now } = context;
+  const { gone } = attempt;
+  if (gone && gone.times >= looksBeforeLost && now - gone.since >= minGoneMs) {
+    const message = "RunPod no longer knows the run, and it left no output.";
+    return failRun(job, attempt, { code: "output_missing", message }, context);
   }
-  const isHeardOf = attempt.runningSince !== null && now < attempt.runningSince + attempt.policy.executionTimeoutMs;
-  if (attempt.runId === null && isHeardOf) {
-    // Its handler reports progress, so there is a run, though nobody knows its id: a second one would be a waste.
-    return patchAttempt(job, attempt.number, { check: { step: "output", at: now + timers.pollMaxMs } });
-  }
-  const message = "RunPod did not confirm the run.";
-  const failed = failAttempt(job, attempt.number, { code: "provider_unavailable", message }, context);
-  return failed.nextAttemptAt === null ? failed : patchAttempt(failed, attempt.number, { outcome: "superseded" });
+  return attempt.rung ? putAttempt(job, { ...attempt, rung: false }) : null;
 }
 
-type Absence = (job: JobState, attempt: Attempt, context: DecisionContext) => JobState;
+type Absence = (job: JobState, attempt: AttemptIn<"verifying">, context: DecisionContext) => JobState;
 
-const absentAs: Readonly<Record<NonNullable<Attempt["claim"]>, Absence>> = {
+const absentAs: Readonly<Record<AttemptIn<"verifying">["claim"], Absence>> = {
   completed: (job, attempt, context) => {
     const { now, timers } = context;
-    if (now - (attempt.claimedAt ?? now) >= timers.outputWindowMs) {
+    if (now - attempt.since >= timers.outputWindowMs) {
       const message = "RunPod says that the run completed, but it left no output.";
-      return failAttempt(job, attempt.number, { code: "output_missing", message }, context);
+      return failRun(job, attempt, { code: "output_missing", message }, context);
     }
-    const at = now + Math.ceil(timers.outputWindowMs / looksInOutputWindow);
-    return patchAttempt(job, attempt.number, { check: { step: "output", at } });
-  },
-  gone: (job, attempt, context) => {
-    if (attempt.timesGone >= looksBeforeLost) {
-      const message = "RunPod no longer knows the run, and it left no output.";
-      return failAttempt(job, attempt.number, { code: "output_missing", message }, context);
-    }
-    const check = { step: "status", at: context.now + context.timers.pollMinMs } as const;
-    return patchAttempt(job, attempt.number, { claim: null, check });
+    return putAttempt(job, { ...attempt, lookAt: now + Math.ceil(timers.outputWindowMs / looksInOutputWindow) });
   },
   late_start: (job, attempt, context) => {
     const message = "No GPU took the run in time.";
-    const { startWithinMs, createdAt } = job.spec;
-    const retry = startWithinMs === null || context.now < createdAt + startWithinMs;
-    return failAttempt(job, attempt.number, { code: "queue_timeout", message, retry }, context);
+    return failRun(job, attempt, { code: "queue_timeout", message, retry: false }, context);
   },
   late_end: (job, attempt, context) => {
     const message = "The run did not end in time.";
-    return failAttempt(job, attempt.number, { code: "deadline_exceeded", message }, context);
+    return failRun(job, attempt, { code: "deadline_exceeded", message }, context);
   },
-  salvage: (job, attempt, { now }) =>
-    endIfNothingToSalvage(patchAttempt(job, attempt.number, { claim: null, check: null }), now),
+  late_word: (job, attempt, { now }) => putAttempt(job, toClosed(attempt, "superseded", now)),
 };
 
 /** R2 did not answer: the look is repeated, nothing is decided. */
 export function outputUnknown(job: JobState, signal: SignalOf<"output_unknown">, { now, timers }: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  if (attempt?.check?.step !== "output" || isFinal(job.status)) {
+  if (!attempt || isFinal(job.status)) {
     return null;
   }
-  return patchAttempt(job, attempt.number, { check: { step: "output", at: now + timers.pollMinMs } });
+  const later = (tries: number) => now + troublePauseMs(timers.pollMinMs, tries, attempt.nonce, null);
+  if (job.verdict) {
+    return { ...job, verdict: { ...job.verdict, lookAt: later(1) } };
+  }
+  switch (attempt.phase) {
+    case "unconfirmed":
+      return putAttempt(job, { ...attempt, looks: attempt.looks + 1, lookAt: later(attempt.looks + 1) });
+    case "verifying":
+      return putAttempt(job, { ...attempt, silences: attempt.silences + 1, lookAt: later(attempt.silences + 1) });
+    default:
+      return null;
+  }
+}
+
+/** Whether R2 is worth a look together with the question to RunPod: a ring, or a RunPod that has lost or lost sight of it. */
+export function looksWhileAsking(attempt: AttemptIn<"running">): boolean {
+  return attempt.rung || attempt.gone !== null || attempt.silences > 0 || runOf(attempt)?.toldBy === "webhook";
 }

@@ -1,16 +1,42 @@
-import { type Attempt, isFinal, type JobState } from "./job-state.ts";
+import type { Attempt, AttemptIn } from "./attempt.ts";
+import { isFinal, type JobState } from "./job-state.ts";
+import { backoffMs, fraction } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
 import type { Timers } from "./timers.ts";
 
 const nearEndPercent = 90;
 const growth = 1.5;
+/** RunPod's own bounds of `policy.ttl`: 10 s to 7 days. */
+const minTtlMs = 10_000;
+const maxTtlMs = 7 * 24 * 3_600_000;
+/** No `Retry-After` is obeyed for longer: trouble ends sooner than some say. */
+const maxRetryAfterMs = 3_600_000;
+
+/** A pause of ±20 %, so that jobs that were made together do not ask together. */
+function withJitter(pauseMs: number, salt: string): number {
+  return Math.round(pauseMs * (0.8 + 0.4 * fraction(salt)));
+}
 
 /** Pause before the next `/status` poll: short while someone watches or the end is near, else growing. */
-export function pollPauseMs(job: JobState, attempt: Attempt, { timers, watched }: DecisionContext): number {
-  if (watched || attempt.hinted || job.progress >= nearEndPercent) {
-    return timers.pollMinMs;
-  }
-  return Math.min(timers.pollMaxMs, Math.round(timers.pollMinMs * growth ** Math.min(20, attempt.polls)));
+export function pollPauseMs(
+  job: JobState,
+  { nonce, polls, rung }: Pick<AttemptIn<"running">, "nonce" | "polls" | "rung">,
+  { timers, watched }: DecisionContext,
+): number {
+  const isShort = watched || rung || job.progress >= nearEndPercent;
+  const grown = Math.min(timers.pollMaxMs, timers.pollMinMs * growth ** Math.min(20, polls));
+  return withJitter(isShort ? timers.pollMinMs : grown, `${nonce}/poll/${polls}`);
+}
+
+/** Pause after a handler's own report: as long as it speaks, there is no need to ask. */
+export function restPauseMs({ progress }: JobState, { pollMinMs, pollMaxMs }: Timers): number {
+  return progress >= nearEndPercent ? pollMinMs : pollMaxMs;
+}
+
+/** Pause after trouble: never shorter than our own backoff, and longer if RunPod asked for more. */
+export function troublePauseMs(baseMs: number, tries: number, salt: string, afterMs: number | null): number {
+  const told = Math.min(afterMs ?? 0, maxRetryAfterMs) * (1 + 0.25 * fraction(`${salt}/told/${tries}`));
+  return Math.max(backoffMs(baseMs, tries, salt), Math.round(told));
 }
 
 /** Longest rendering time of one attempt of this job. */
@@ -18,39 +44,58 @@ export function executionTimeoutMs(job: JobState, timers: Timers): number {
   return job.spec.maxRunMs ?? timers.executionTimeoutMs;
 }
 
-/** After this RunPod drops the job, running or not: a whole wait, a whole run and time to be told of it. */
-export function runTtlMs(job: JobState, timers: Timers): number {
-  return Math.max(10_000, timers.queueTimeoutMs + executionTimeoutMs(job, timers) + timers.runGraceMs);
+/** When waiting for a GPU ends: as the owner wished, else after `PROVIDER_PATIENCE_MS`. */
+export function waitDeadline({ startBy, waitingSince }: JobState, { providerPatienceMs }: Timers): number {
+  return Math.min(startBy ?? Infinity, waitingSince + providerPatienceMs);
 }
 
-/** When the job as a whole must have begun to render, whatever the attempt; infinite once it has, or without a wish. */
-export function startDeadline(job: JobState): number {
-  const begun = job.attempts.some(({ runningSince }) => runningSince !== null);
-  return begun || job.spec.startWithinMs === null ? Infinity : job.spec.createdAt + job.spec.startWithinMs;
+/** After this RunPod drops the run, rendering or not: a whole wait, a whole run and time to be told of it. */
+export function runTtlMs(job: JobState, timers: Timers, now: number): number {
+  const waitMs = Math.max(0, waitDeadline(job, timers) - now);
+  return Math.min(maxTtlMs, Math.max(minTtlMs, waitMs + executionTimeoutMs(job, timers) + timers.runGraceMs));
 }
 
-export type Deadline = Readonly<{ at: number; passed: "unanswered" | "late_start" | "late_end" | "forgotten" }>;
+export type Deadline = Readonly<{
+  at: number;
+  passed: "unanswered" | "waited_out" | "late_start" | "late_end" | "never";
+}>;
+
+const never: Deadline = { at: Infinity, passed: "never" };
 
 /**
  * The instant at which waiting for this attempt ends, and what has then happened. Our own deadlines lie a little
  * behind RunPod's, so that its own word comes first.
  */
 export function deadlineOf(job: JobState, attempt: Attempt, timers: Timers): Deadline {
-  const { phase, runningSince, submittedAt, acceptedAt, claim } = attempt;
-  if (phase === "submitting") {
-    return { at: submittedAt + timers.runTimeoutMs + timers.statusTimeoutMs, passed: "unanswered" };
+  switch (attempt.phase) {
+    case "submitting":
+    case "abandoned":
+      return { at: attempt.sentAt + timers.runTimeoutMs + 2 * timers.statusTimeoutMs, passed: "unanswered" };
+    case "held":
+      return { at: waitDeadline(job, timers), passed: "waited_out" };
+    case "running":
+      return attempt.run.startedAt === null
+        ? { at: waitDeadline(job, timers), passed: "late_start" }
+        : {
+            at: attempt.run.startedAt + attempt.policy.executionTimeoutMs + timers.pollMaxMs,
+            passed: "late_end",
+          };
+    case "unconfirmed":
+    case "verifying":
+    case "closed":
+      return never;
   }
-  if (phase === "unconfirmed" && isFinal(job.status)) {
-    return { at: submittedAt + attempt.policy.ttlMs, passed: "forgotten" };
+}
+
+/** A healthy object writes something to D1 within this time, whatever it waits for. */
+const maxQuietMs = 30 * 60_000;
+
+/** Until when D1 need not hear of the job: it is silent when it is silent for longer (I11). */
+export function quietUntil(job: JobState, timers: Timers, now: number): number {
+  if (isFinal(job.status)) {
+    const others = job.duties.filter(({ duty }) => duty !== "write_row" && duty !== "count_usage");
+    return others.reduce((first, { dueAt }) => Math.min(first, dueAt), Infinity);
   }
-  if (phase !== "running" || claim !== null) {
-    return { at: Infinity, passed: "late_end" };
-  }
-  if (runningSince !== null) {
-    return { at: runningSince + attempt.policy.executionTimeoutMs + timers.pollMaxMs, passed: "late_end" };
-  }
-  return {
-    at: Math.min((acceptedAt ?? submittedAt) + timers.queueTimeoutMs, startDeadline(job)),
-    passed: "late_start",
-  };
+  const deadlines = job.attempts.map((attempt) => deadlineOf(job, attempt, timers).at);
+  return Math.min(now + maxQuietMs, job.nextAttemptAt ?? Infinity, ...deadlines);
 }

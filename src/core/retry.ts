@@ -27,7 +27,7 @@ export function backoffMs(baseMs: number, tries: number, salt: string): number {
 }
 
 /** Text → a number in [0, 1), evenly spread (FNV-1a with a final mix). */
-function fraction(text: string): number {
+export function fraction(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

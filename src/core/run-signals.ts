@@ -1,188 +1,229 @@
-import { closeAttempt, failAttempt, patchAttempt } from "./attempts.ts";
-import { type Attempt, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { executionTimeoutMs, pollPauseMs, runTtlMs, startDeadline } from "./pace.ts";
-import { backoffMs } from "./retry.ts";
-import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
+import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, toPhase } from "./attempt.ts";
+import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
+import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { executionTimeoutMs, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
+import type { DecisionContext, SignalOf } from "./signals.ts";
 
-/** Opens the next attempt, or the same again after a 429: written before the POST that may buy a GPU. */
+/** Opens the next attempt, or sends the one again that was held back: written before the POST that may buy a GPU. */
 export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">, { now, timers }: DecisionContext) {
+  const policy = { executionTimeoutMs: executionTimeoutMs(job, timers), ttlMs: runTtlMs(job, timers, now) };
+  const held = currentAttempt(job);
+  if (held?.phase === "held") {
+    const again = { phase: "submitting", sentAt: now, tries: held.tries, heardAt: null } as const;
+    return held.resendAt > now ? null : putAttempt(job, toPhase({ ...held, policy }, again));
+  }
   if (job.nextAttemptAt === null || job.nextAttemptAt > now) {
     return null;
-  }
-  const opened = { ...job, nextAttemptAt: null, stage: "dispatching", message: null, progress: 0 };
-  const throttled = currentAttempt(job);
-  if (throttled?.phase === "throttled") {
-    return patchAttempt(opened, throttled.number, { phase: "submitting", submittedAt: now });
   }
   const attempt: Attempt = {
     number: job.attempts.length + 1,
     nonce: signal.nonce,
     outputKey: signal.outputKey,
     endpointId: signal.endpointId,
-    phase: "submitting",
     openedAt: now,
-    submittedAt: now,
-    runId: null,
-    acceptedAt: null,
-    runningSince: null,
-    hinted: false,
-    claim: null,
-    claimedAt: null,
-    timesGone: 0,
-    check: null,
-    polls: 0,
-    outcome: null,
-    closedAt: null,
-    endedAt: null,
-    cancelOwed: false,
-    usageCounted: false,
-    policy: { executionTimeoutMs: executionTimeoutMs(job, timers), ttlMs: runTtlMs(job, timers) },
-    delayMs: null,
-    executionMs: null,
+    policy,
+    rungAt: null,
+    hint: null,
+    strays: [],
+    ...{ phase: "submitting", sentAt: now, tries: 0, heardAt: null },
   };
-  return { ...opened, attempts: [...job.attempts, attempt] };
+  const fresh = { nextAttemptAt: null, stage: "dispatching", message: null, progress: 0, runId: null };
+  return { ...job, ...fresh, attempts: [...job.attempts, attempt] };
 }
 
-export function runAccepted(job: JobState, signal: SignalOf<"run_accepted">, context: DecisionContext) {
-  const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || attempt.runId !== null) {
-    return null;
+export function turnDelayed(job: JobState, { attempt: number, at }: SignalOf<"turn_delayed">): JobState | null {
+  const attempt = findAttempt(job, number);
+  switch (attempt?.phase) {
+    case "held":
+      return putAttempt(job, { ...attempt, resendAt: Math.max(at, attempt.resendAt) });
+    case "running":
+      return putAttempt(job, { ...attempt, pollAt: Math.max(at, attempt.pollAt) });
+    default:
+      return null;
   }
-  return learnRun(job, attempt, signal.runId, context);
 }
 
-/** RunPod runs this attempt under that id: the job is under way, or the run comes too late and is cancelled. */
-export function learnRun(job: JobState, attempt: Attempt, runId: string, context: DecisionContext): JobState {
-  const { now } = context;
-  const known = patchAttempt(job, attempt.number, { runId, acceptedAt: now });
-  if (isFinal(job.status) || attempt.phase === "closed") {
-    return closeAttempt(known, attempt.number, attempt.outcome ?? "cancelled", now);
-  }
-  const at = attempt.hinted ? now : now + pollPauseMs(job, attempt, context);
-  const running = patchAttempt(known, attempt.number, { phase: "running", check: { step: "status", at } });
-  return enterProcessing(running, now, job.stage === "dispatching" ? "waiting_for_gpu" : job.stage);
-}
-
-function enterProcessing(job: JobState, now: number, stage: string): JobState {
-  return job.status === "processing" && job.stage === stage
-    ? job
-    : { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
-}
-
-export function runRefused(job: JobState, signal: SignalOf<"run_refused">, context: DecisionContext) {
-  return findAttempt(job, signal.attempt)?.phase === "submitting"
-    ? failAttempt(job, signal.attempt, signal, context)
-    : null;
-}
-
-/** A 429 bought nothing: the attempt is sent again later, until its job has waited as long as it may for a GPU. */
-export function runThrottled(job: JobState, signal: SignalOf<"run_throttled">, context: DecisionContext) {
+/** The input is gone: nothing need be bought to know how that ends. */
+export function inputMissing(job: JobState, signal: SignalOf<"input_missing">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
+  switch (attempt?.phase) {
+    case "submitting":
+      return failUnsent(
+        job,
+        attempt,
+        { code: "input_not_found", message: "The input is not there any more." },
+        context,
+      );
+    case "abandoned":
+      return putAttempt(job, { ...toClosed(attempt, attempt.outcome, context.now), sentAt: null });
+    default:
+      return null;
+  }
+}
+
+/** Nothing was bought, so there is nothing to look for, to cancel or to delete. */
+function failUnsent(
+  job: JobState,
+  attempt: AttemptIn<"submitting">,
+  failure: Failure,
+  context: DecisionContext,
+): JobState {
+  const { tries } = attempt;
+  const unsent = toPhase(attempt, { phase: "held", why: "not_bought", tries, resendAt: context.now });
+  return failAttempt(job, unsent, failure, context);
+}
+
+export function runAnswered(job: JobState, signal: SignalOf<"run_answered">, context: DecisionContext) {
+  const attempt = findAttempt(job, signal.attempt);
+  const { answer } = signal;
+  if (answer.kind === "ok") {
+    return attempt ? learnRun(job, attempt, answer.value.runId, context) : null;
+  }
+  if (attempt?.phase === "abandoned") {
+    const closed = toClosed(attempt, attempt.outcome, context.now);
+    return putAttempt(job, answer.kind === "maybe_bought" ? closed : { ...closed, sentAt: null });
+  }
   if (attempt?.phase !== "submitting") {
     return null;
   }
-  if (isFinal(job.status)) {
-    return closeAttempt(job, attempt.number, "cancelled", context.now);
+  switch (answer.kind) {
+    case "maybe_bought":
+      return toUnconfirmed(job, attempt, context);
+    case "job_fault":
+      return failUnsent(job, attempt, { code: "provider_rejected", message: answer.message }, context);
+    case "not_bought":
+    case "misconfigured":
+      return hold(job, attempt, answer, null, context);
+    case "busy":
+      return hold(job, attempt, answer, answer.afterMs, context);
   }
-  const { now, timers } = context;
-  if (now >= Math.min(attempt.openedAt + timers.queueTimeoutMs, startDeadline(job))) {
-    const message = "RunPod kept refusing new runs (429).";
-    return failAttempt(job, attempt.number, { code: "queue_timeout", message, retry: false }, context);
-  }
-  const pauseMs = signal.retryAfterMs ?? backoffMs(timers.retryBackoffMs, attempt.polls + 1, attempt.nonce);
-  const throttled = patchAttempt(job, attempt.number, { phase: "throttled", polls: attempt.polls + 1 });
-  return { ...throttled, stage: "queued", nextAttemptAt: now + pauseMs };
+}
+
+/** Nothing was bought: the same attempt is sent again later, until its job has waited as long as it may. */
+function hold(
+  job: JobState,
+  attempt: AttemptIn<"submitting">,
+  { kind: why, message }: { kind: AttemptIn<"held">["why"]; message: string },
+  afterMs: number | null,
+  { now, timers }: DecisionContext,
+): JobState {
+  const tries = attempt.tries + 1;
+  const resendAt = now + troublePauseMs(timers.retryBackoffMs, tries, attempt.nonce, afterMs);
+  const held = putAttempt(job, toPhase(attempt, { phase: "held", why, tries, resendAt }));
+  return { ...held, stage: "waiting_for_provider", message };
 }
 
 /**
  * Nobody knows whether `/run` bought a GPU. RunPod has no idempotency key, so nothing is sent again before the grace
  * is over: a webhook may name the run, and the output may appear.
  */
-export function runUnconfirmed(job: JobState, signal: SignalOf<"run_unconfirmed">, { now, timers }: DecisionContext) {
-  const attempt = findAttempt(job, signal.attempt);
-  if (attempt?.phase !== "submitting") {
-    return null;
-  }
-  const check = isFinal(job.status) ? null : ({ step: "output", at: now + timers.runGraceMs } as const);
-  return patchAttempt(job, attempt.number, { phase: "unconfirmed", check });
+export function toUnconfirmed(job: JobState, attempt: AttemptIn<"submitting">, context: DecisionContext): JobState {
+  const { now, timers } = context;
+  const { sentAt, hint, heardAt } = attempt;
+  const waiting = { phase: "unconfirmed", sentAt, lookAt: now + timers.runGraceMs } as const;
+  const unconfirmed = toPhase(attempt, { ...waiting, looks: 0, heardAt, verdict: null });
+  return hint === null ? putAttempt(job, unconfirmed) : toHinted(job, unconfirmed, hint, context);
 }
 
-export function runReported(job: JobState, signal: SignalOf<"run_reported">, context: DecisionContext) {
-  const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || isFinal(job.status) || attempt.claim !== null || attempt.check?.step !== "status") {
-    return null;
-  }
-  const { report } = signal;
-  const figures = {
-    delayMs: report.delayMs ?? attempt.delayMs,
-    executionMs: report.executionMs ?? attempt.executionMs,
-    polls: attempt.polls + 1,
-    endedAt: report.word === "completed" || report.word === "failed" ? context.now : attempt.endedAt,
-  };
-  const noted = patchAttempt(job, attempt.number, figures);
-  return applyWord(noted, { ...attempt, ...figures }, report, context);
-}
-
-function applyWord(job: JobState, attempt: Attempt, report: RunReport, context: DecisionContext): JobState {
+/** RunPod says so itself: this attempt runs under that id. One that comes too late is cancelled. */
+function learnRun(job: JobState, attempt: Attempt, runId: string, context: DecisionContext): JobState | null {
   const { now } = context;
-  const { number } = attempt;
-  switch (report.word) {
-    case "queued":
-      return keepAsking(job, attempt, context);
-    case "running":
-      return keepAsking(beginRendering(job, attempt, report.progress, now), attempt, context);
-    case "completed":
-      return claimOutput(job, number, "completed", now);
-    case "gone":
-      return patchAttempt(claimOutput(job, number, "gone", now), number, { timesGone: attempt.timesGone + 1 });
-    case "failed":
-      return failAttempt(job, number, report, context);
-  }
-}
-
-/** The run should have ended: its output decides. Only the current attempt moves what a reader sees. */
-export function claimOutput(job: JobState, number: number, claim: Attempt["claim"], now: number): JobState {
-  const claimed = patchAttempt(job, number, { claim, claimedAt: now, check: { step: "output", at: now } });
-  return currentAttempt(job)?.number === number ? { ...claimed, stage: "verifying" } : claimed;
-}
-
-/** RunPod works on it: notes since when, and its progress, which never falls within an attempt. */
-export function beginRendering(
-  job: JobState,
-  attempt: Attempt,
-  progress: ProgressReport | null,
-  now: number,
-): JobState {
-  const begun = attempt.runningSince === null ? patchAttempt(job, attempt.number, { runningSince: now }) : job;
-  if (currentAttempt(job)?.number !== attempt.number) {
-    return begun;
-  }
-  const waiting = job.stage === "waiting_for_gpu" || job.stage === "dispatching";
-  const processing = enterProcessing(begun, now, waiting ? "rendering" : job.stage);
-  if (!progress || Math.round(progress.progress) < job.progress) {
-    return processing;
-  }
-  return {
-    ...processing,
-    progress: Math.round(progress.progress),
-    stage: progress.stage ?? processing.stage,
-    message: progress.message ?? job.message,
-  };
-}
-
-export function statusUnavailable(job: JobState, signal: SignalOf<"status_unavailable">, context: DecisionContext) {
-  const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || isFinal(job.status) || attempt.claim !== null || attempt.check?.step !== "status") {
+  const run = runOf(attempt);
+  if (run?.id === runId && run.toldBy === "answer") {
     return null;
   }
-  const polled = { ...attempt, polls: attempt.polls + 1 };
-  return keepAsking(patchAttempt(job, attempt.number, { polls: polled.polls }), polled, context);
+  const strays = run && run.id !== runId ? [...attempt.strays, run.id] : attempt.strays;
+  const known = { ...attempt, strays: strays.filter((id) => id !== runId) };
+  const told = run?.id === runId ? { ...run, toldBy: "answer" as const } : newRun(runId, "answer", now);
+  switch (known.phase) {
+    case "abandoned":
+      return putAttempt(job, { ...toClosed(known, known.outcome, now), run: told });
+    case "closed":
+    case "verifying":
+      return putAttempt(job, { ...known, run: told });
+    case "held":
+      return null;
+    case "running": {
+      const isShown = currentAttempt(job)?.number === known.number && !isFinal(job.status);
+      return { ...putAttempt(job, { ...known, run: told }), runId: isShown ? told.id : job.runId };
+    }
+    case "submitting":
+    case "unconfirmed":
+      return enterRunning(job, known, { ...told, startedAt: known.heardAt }, context);
+  }
 }
 
-/** No final word yet. After a webhook the output is looked for at once: `/status` can lag behind it for ever. */
-function keepAsking(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
-  const check = attempt.hinted
-    ? ({ step: "output", at: context.now } as const)
-    : ({ step: "status", at: context.now + pollPauseMs(job, attempt, context) } as const);
-  return patchAttempt(job, attempt.number, { check });
+/** A webhook named the run of an attempt whose answer was lost: RunPod is asked about it at once. */
+export function toHinted(
+  job: JobState,
+  attempt: AttemptIn<"unconfirmed" | "running" | "verifying" | "closed">,
+  runId: string,
+  context: DecisionContext,
+): JobState {
+  const before = runOf(attempt);
+  const strays = before ? [...attempt.strays, before.id] : attempt.strays;
+  const run = newRun(runId, "webhook", context.now);
+  const heardAt = attempt.phase === "unconfirmed" ? attempt.heardAt : null;
+  const rung = { ...attempt, hint: null, rungAt: context.now, strays: strays.filter((id) => id !== runId) };
+  return enterRunning(job, rung, { ...run, startedAt: heardAt }, context);
+}
+
+type Starting = AttemptIn<"submitting" | "unconfirmed" | "running" | "verifying" | "closed">;
+
+function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running">["run"], context: DecisionContext) {
+  const { now } = context;
+  const rung = attempt.rungAt !== null;
+  const sentAt = attempt.sentAt ?? now;
+  const fresh = { phase: "running", sentAt, run, polls: 0, silences: 0, gone: null, rung } as const;
+  const pollAt = rung ? now : now + pollPauseMs(job, { nonce: attempt.nonce, polls: 0, rung }, context);
+  const running = putAttempt(job, toPhase(attempt, { ...fresh, pollAt }));
+  if (currentAttempt(job)?.number !== attempt.number || isFinal(job.status)) {
+    return running;
+  }
+  const waits = job.status !== "processing" || job.stage === "dispatching" || job.stage === "waiting_for_provider";
+  return enterProcessing(
+    { ...running, nextAttemptAt: null, runId: run.id },
+    now,
+    waits ? "waiting_for_gpu" : job.stage,
+  );
+}
+
+/** RunPod has taken the job: it is under way. */
+export function enterProcessing(job: JobState, now: number, stage: string): JobState {
+  return job.status === "processing" && job.stage === stage
+    ? job
+    : { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
+}
+
+/** What is left when a run that only a webhook named turns out to be none, or to have failed before the grace is over. */
+export function backToUnconfirmed(
+  job: JobState,
+  attempt: AttemptIn<"running" | "verifying">,
+  verdict: AttemptIn<"unconfirmed">["verdict"],
+  { now, timers }: DecisionContext,
+): JobState {
+  const { sentAt } = attempt;
+  const lookAt = Math.max(now, sentAt + timers.runGraceMs);
+  const heardAt = runOf(attempt)?.startedAt ?? null;
+  // A 404 may have been wrong, so that the run is cancelled in the end all the same.
+  const left = { ...attempt, strays: openRunsOf(attempt) };
+  return putAttempt(job, toPhase(left, { phase: "unconfirmed", sentAt, lookAt, looks: 0, heardAt, verdict }));
+}
+
+/** The grace is over without an output. What RunPod said of a named run counts now; else nobody heard of one. */
+export function decideUnconfirmed(
+  job: JobState,
+  attempt: AttemptIn<"unconfirmed">,
+  context: DecisionContext,
+): JobState {
+  const { now, timers } = context;
+  const { sentAt, heardAt, verdict, policy } = attempt;
+  if (now < sentAt + timers.runGraceMs) {
+    return putAttempt(job, { ...attempt, lookAt: sentAt + timers.runGraceMs });
+  }
+  if (heardAt !== null && verdict === null && now < heardAt + policy.executionTimeoutMs + timers.pollMaxMs) {
+    // Its handler reports progress, so there is a run, though nobody knows its id: a second one would be a waste.
+    return putAttempt(job, { ...attempt, lookAt: now + timers.pollMaxMs });
+  }
+  return verdict ? failAttempt(job, attempt, verdict, context) : giveUpAttempt(job, attempt, context);
 }

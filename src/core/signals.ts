@@ -1,6 +1,8 @@
 import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode } from "../contract/job.ts";
-import type { Duty, StoredOutput } from "./job-state.ts";
+import type { DutyKey } from "./duty.ts";
+import type { StoredOutput } from "./job-state.ts";
+import type { ProviderAnswer } from "./provider-answer.ts";
 import type { Timers } from "./timers.ts";
 
 /** Progress as a handler reports it, cleaned: percent 0–100, texts bounded. */
@@ -16,30 +18,38 @@ export type RunReport = Readonly<
 >;
 
 /** What was written to D1: the job as of a version, and the usage of some attempts. */
-export type Projected = Readonly<{ version: number; progress: number; settled: boolean; counted: readonly number[] }>;
+export type WrittenRow = Readonly<{
+  version: number;
+  progress: number;
+  settled: boolean;
+  counted: readonly number[];
+}>;
 
 /** What D1 said to it: `failed` when it may not have taken it, otherwise whether the tenant had asked for webhooks. */
-export type ProjectionAnswer = "failed" | Readonly<{ isHeard: boolean }>;
+export type RowAnswer = "failed" | Readonly<{ isHeard: boolean }>;
+
+/** `lent`: the row stays, because other jobs show its output. */
+export type DutyOutcome = "done" | "failed" | "lent";
 
 /** A fact reported to a job. Each names its attempt, so that a late one cannot touch a newer attempt (I5). */
 export type Signal = Readonly<
   | { kind: "attempt_opened"; nonce: string; endpointId: string; outputKey: string }
-  | { kind: "run_accepted"; attempt: number; runId: string }
-  | { kind: "run_refused"; attempt: number; code: JobErrorCode; message: string }
-  | { kind: "run_throttled"; attempt: number; retryAfterMs: number | null }
-  | { kind: "run_unconfirmed"; attempt: number }
+  | { kind: "input_missing"; attempt: number }
+  | { kind: "run_answered"; attempt: number; answer: ProviderAnswer<{ runId: string }> }
+  | { kind: "status_answered"; attempt: number; runId: string; answer: ProviderAnswer<RunReport> }
+  /** RunPod is in trouble, and not to be asked about this attempt before then. */
+  | { kind: "turn_delayed"; attempt: number; at: number }
   | { kind: "doorbell"; attempt: number; nonce: string; runId: string | null }
   | { kind: "progress"; attempt: number; nonce: string; report: ProgressReport }
-  | { kind: "run_reported"; attempt: number; report: RunReport }
-  | { kind: "status_unavailable"; attempt: number }
   | { kind: "output_found"; attempt: number; output: StoredOutput }
   | { kind: "output_absent"; attempt: number }
   | { kind: "output_unknown"; attempt: number }
   | { kind: "cancel_requested" }
   | { kind: "retry_requested" }
+  | { kind: "remove_requested" }
   | { kind: "amended"; metadata: Metadata | null; acknowledged: boolean | null }
-  | { kind: "duty_tried"; duty: Duty; attempt: number; done: boolean }
-  | { kind: "projected"; projected: Projected; answer: ProjectionAnswer }
+  | { kind: "duty_tried"; key: DutyKey; outcome: DutyOutcome }
+  | { kind: "row_written"; written: WrittenRow; answer: RowAnswer }
   | { kind: "d1_seen"; version: number }
   | { kind: "clock" }
 >;

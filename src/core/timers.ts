@@ -12,8 +12,10 @@ export type Timers = Readonly<{
   pollMaxMs: number;
   /** Longest rendering time of one attempt, enforced by RunPod and, a poll later, by us. */
   executionTimeoutMs: number;
-  /** Longest wait for a GPU. */
+  /** A job that has waited so long for a GPU is worth the operator's attention; it goes on waiting. */
   queueTimeoutMs: number;
+  /** Longest wait for a run to be bought and begun, where the job's owner named none. */
+  providerPatienceMs: number;
   /** How long the output may take to appear in R2 after RunPod says that the run completed. */
   outputWindowMs: number;
   /** Pause before the first retry; doubles with each. */

@@ -4,46 +4,60 @@ import { isSignedBy, type SigningKeys, sign } from "./signing.ts";
 /** Whom a webhook URL speaks for: one attempt of one job. The nonce ties it to what the object itself wrote down. */
 export type AttemptRef = Readonly<{ jobId: string; attempt: number; nonce: string }>;
 
-/** The token in the webhook and progress URLs; checked without waking any object. */
-export async function newAttemptToken(keys: SigningKeys, { jobId, attempt, nonce }: AttemptRef): Promise<string> {
-  const payload = `${jobId}.${attempt}.${nonce}`;
+/**
+ * The token in the webhook and progress URLs; checked without waking any object.
+ * @param expiresAt when the attempt's run is dropped by RunPod at the latest: nobody has anything to say after that
+ */
+export async function newAttemptToken(
+  keys: SigningKeys,
+  { jobId, attempt, nonce }: AttemptRef,
+  expiresAt: number,
+): Promise<string> {
+  const payload = `${jobId}.${attempt}.${nonce}.${expiresAt + hookDelayMs}`;
   return `${payload}.${await sign(keys, "attempt", payload)}`;
 }
 
+/** RunPod keeps a result for 30 minutes, and its webhook comes within them. */
+const hookDelayMs = 30 * 60_000;
+
+type Genuine = Readonly<{ ref: AttemptRef; expiresAt: number }>;
+
 /** A handler comes many times with the same token: what was found genuine once stays so as long as the keys do. */
-const genuineTokens = new WeakMap<SigningKeys, Map<string, AttemptRef>>();
+const genuineTokens = new WeakMap<SigningKeys, Map<string, Genuine>>();
 const maxGenuineTokens = 1_000;
 
-/** @returns null when the token is not one of ours */
-export async function readAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
-  return findGenuineToken(keys, token) ?? (await verifyAttemptToken(keys, token));
+/** @returns null when the token is not one of ours, or its attempt is long over */
+export async function readAttemptToken(keys: SigningKeys, token: string, now: number): Promise<AttemptRef | null> {
+  return findGenuineToken(keys, token, now) ?? (await verifyAttemptToken(keys, token, now));
 }
 
-/** @returns null when the token has not been here before */
-export function findGenuineToken(keys: SigningKeys, token: string): AttemptRef | null {
-  return genuineTokens.get(keys)?.get(token) ?? null;
+/** @returns null when the token has not been here before, or its attempt is long over */
+export function findGenuineToken(keys: SigningKeys, token: string, now: number): AttemptRef | null {
+  const known = genuineTokens.get(keys)?.get(token);
+  return known && known.expiresAt > now ? known.ref : null;
 }
 
-function rememberToken(keys: SigningKeys, token: string, ref: AttemptRef): void {
-  const known = genuineTokens.get(keys) ?? new Map<string, AttemptRef>();
+function rememberToken(keys: SigningKeys, token: string, genuine: Genuine): void {
+  const known = genuineTokens.get(keys) ?? new Map<string, Genuine>();
   const [oldest] = known.size < maxGenuineTokens ? [] : known.keys();
   known.delete(oldest ?? "");
-  known.set(token, ref);
+  known.set(token, genuine);
   genuineTokens.set(keys, known);
 }
 
-async function verifyAttemptToken(keys: SigningKeys, token: string): Promise<AttemptRef | null> {
+async function verifyAttemptToken(keys: SigningKeys, token: string, now: number): Promise<AttemptRef | null> {
   const parts = token.split(".");
-  const [jobId, number, nonce, ...signature] = parts;
-  if (parts.length !== 5 || jobId === undefined || nonce === undefined || !isId(jobId)) {
+  const [jobId, number, nonce, expires, ...signature] = parts;
+  if (parts.length !== 6 || jobId === undefined || nonce === undefined || !isId(jobId)) {
     return null;
   }
-  const genuine = await isSignedBy(keys, "attempt", `${jobId}.${number}.${nonce}`, signature.join("."));
-  if (!genuine) {
+  const payload = `${jobId}.${number}.${nonce}.${expires}`;
+  const isGenuine = await isSignedBy(keys, "attempt", payload, signature.join("."));
+  if (!isGenuine || !(Number(expires) > now)) {
     return null;
   }
   const ref = { jobId, attempt: Number(number), nonce };
-  rememberToken(keys, token, ref);
+  rememberToken(keys, token, { ref, expiresAt: Number(expires) });
   return ref;
 }
 

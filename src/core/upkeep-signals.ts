@@ -1,63 +1,96 @@
-import { closeAttempt } from "./attempts.ts";
-import { learnAudience } from "./audience.ts";
-import { type Attempt, isSettleable, type JobState, uncountedAttempts } from "./job-state.ts";
+import type { Attempt } from "./attempt.ts";
+import { failAttempt, putAttempt, toClosed } from "./attempts.ts";
+import { learnAudience, noAudience } from "./audience.ts";
+import { oweDeletion, oweRow } from "./debts.ts";
+import { type Duty, findDuty, owe, postponeDuty, settleDuty, withoutDuty } from "./duty.ts";
+import { isSettleable, type JobState } from "./job-state.ts";
 import { type Deadline, deadlineOf } from "./pace.ts";
-import { backoffMs } from "./retry.ts";
-import { claimOutput, runUnconfirmed } from "./run-signals.ts";
+import { toUnconfirmed } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
+import { verify } from "./status-signals.ts";
+
+/** D1 can be set back to any moment of the last 30 days (Time Travel): so long a removed job must be known as such. */
+const restoreWindowMs = 30 * 24 * 3_600_000;
+
+/** What one write to D1 does. */
+function isOfTheRow({ duty }: Duty): boolean {
+  return duty === "write_row" || duty === "count_usage";
+}
 
 /** D1 has this version now, or could not be written. */
-export function projected(job: JobState, signal: SignalOf<"projected">, { now, timers }: DecisionContext): JobState {
-  const { projection } = job;
-  const { answer } = signal;
+export function rowWritten(job: JobState, signal: SignalOf<"row_written">, context: DecisionContext): JobState {
+  const { now } = context;
+  const { answer, written } = signal;
+  const owed = job.duties.find(({ duty }) => duty === "write_row");
   if (answer === "failed") {
-    const tries = projection.tries + 1;
-    const notBefore = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
-    return { ...job, projection: { ...projection, tries, notBefore } };
+    const owing = owed ? job : oweRow(job, written.version, now);
+    return owing.duties.filter(isOfTheRow).reduce((state, failed) => postponeDuty(state, failed, context), owing);
   }
-  const { version, progress, settled, counted } = signal.projected;
-  const attempts = counted.length === 0 ? job.attempts : markCounted(job, counted);
-  const written = { version: Math.max(projection.version, version), progress, at: now, tries: 0, notBefore: 0 };
-  const known = { ...job, attempts, projection: { ...projection, ...written } };
+  const isDone = ({ duty, of }: Duty) =>
+    (duty === "write_row" && Number(of) <= written.version) ||
+    (duty === "count_usage" && written.counted.includes(Number(of)));
+  const { version, progress } = written;
+  const row = { ...job.row, version: Math.max(job.row.version, version), progress, at: now };
+  const known = { ...job, row, duties: job.duties.filter((duty) => !isDone(duty)) };
   const next = learnAudience(known, version, answer.isHeard, now);
-  const mayRest = settled && job.settledAt === null && isSettleable(next) && uncountedAttempts(next).length === 0;
+  const mayRest = written.settled && job.settledAt === null && isSettleable(next) && next.duties.length === 0;
   return mayRest ? { ...next, settledAt: now } : next;
 }
 
-function markCounted({ attempts }: JobState, counted: readonly number[]): Attempt[] {
-  return attempts.map((attempt) => (counted.includes(attempt.number) ? { ...attempt, usageCounted: true } : attempt));
-}
-
-/** D1 was seen with an older version than it had told us that it took, or unsettled though settled: it lost a write. */
-export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">): JobState | null {
-  const { projection } = job;
-  const isBehind = version < projection.version;
-  if (!isBehind && job.settledAt === null) {
-    return null;
+/**
+ * The sweep found the row silent, or behind what D1 had told us that it took: then D1 lost a write. Of a job that was
+ * removed there should be no row at all.
+ */
+export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">, { now }: DecisionContext): JobState {
+  if (job.removal) {
+    return owe(job, { duty: "delete_row", of: job.spec.id }, now);
   }
-  const urgentVersion = isBehind ? job.version : projection.urgentVersion;
-  return {
-    ...job,
-    // D1 is ahead of us only when a reopening was shown to it and then did not come about.
-    version: Math.max(job.version, version),
-    settledAt: null,
-    projection: { ...projection, version: Math.min(version, projection.version), urgentVersion },
-  };
+  const row = { ...job.row, version: Math.min(version, job.row.version) };
+  // D1 is ahead of us only when a reopening was shown to it and then did not come about.
+  const seen = { ...job, row, version: Math.max(job.version, version), settledAt: null };
+  return oweRow(seen, seen.version, now);
 }
 
 /** A duty was done, or is tried again later. */
-export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, { now, timers }: DecisionContext) {
-  const owed = job.obligations.find(({ duty, attempt }) => duty === signal.duty && attempt === signal.attempt);
+export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context: DecisionContext): JobState | null {
+  const owed = findDuty(job, signal.key);
   if (!owed) {
     return null;
   }
-  const others = job.obligations.filter((obligation) => obligation !== owed);
-  if (signal.done) {
-    return { ...job, obligations: others };
+  switch (signal.outcome) {
+    case "failed":
+      return postponeDuty(job, owed, context);
+    case "lent":
+      // What is gone cannot come back: its row is deleted as soon as nobody shows its output.
+      return job.removal?.rowGone ? postponeDuty(job, owed, context) : { ...settleDuty(job, owed), removal: null };
+    case "done":
+      return afterDuty(job, owed, context);
   }
-  const tries = owed.tries + 1;
-  const dueAt = now + backoffMs(timers.retryBackoffMs, tries, job.spec.id);
-  return { ...job, obligations: [...others, { ...owed, tries, dueAt }] };
+}
+
+function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
+  if (owed.duty === "delete_output" && owed.until !== null && now < owed.until) {
+    // Until then a late writer may bring it again; a PUT that began just before takes its time.
+    const again = { ...owed, tries: 0, dueAt: owed.until + timers.runGraceMs, until: null };
+    return { ...job, duties: job.duties.map((duty) => (duty === owed ? again : duty)) };
+  }
+  return owed.duty === "delete_row" ? forgetLater(settleDuty(job, owed), now) : settleDuty(job, owed);
+}
+
+/** The row is gone: so is all that readers could see. What is left keeps a removed job from beginning again. */
+function forgetLater(job: JobState, now: number): JobState {
+  const quiet = withoutDuty(job, "write_row", "notify");
+  const removal = { requestedAt: job.removal?.requestedAt ?? now, rowGone: true };
+  const bare: JobState = {
+    ...quiet,
+    ...{ removal, metadata: null, message: null, error: null, audience: noAudience },
+    spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null },
+  };
+  const deleting = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
+  const urgent = deleting.duties.map((duty) =>
+    duty.duty === "delete_output" && duty.until ? { ...duty, dueAt: now } : duty,
+  );
+  return owe({ ...deleting, duties: urgent }, { duty: "forget", of: job.spec.id }, now + restoreWindowMs);
 }
 
 /** Time has passed: every attempt whose deadline is over moves on. */
@@ -70,14 +103,25 @@ export function clock(job: JobState, _signal: SignalOf<"clock">, context: Decisi
   return moved === job ? null : moved;
 }
 
+const refusals = {
+  not_bought: { code: "provider_unavailable", message: "RunPod could not be reached in time." },
+  misconfigured: { code: "provider_rejected", message: "RunPod refused our key or endpoint." },
+  busy: { code: "queue_timeout", message: "RunPod kept refusing new runs (429)." },
+} as const;
+
 function passDeadline(job: JobState, attempt: Attempt, passed: Deadline["passed"], context: DecisionContext): JobState {
-  switch (passed) {
-    case "unanswered":
-      return runUnconfirmed(job, { kind: "run_unconfirmed", attempt: attempt.number }, context) ?? job;
-    case "forgotten":
-      return closeAttempt(job, attempt.number, attempt.outcome, context.now);
-    case "late_start":
-    case "late_end":
-      return claimOutput(job, attempt.number, passed, context.now);
+  switch (attempt.phase) {
+    case "submitting":
+      return toUnconfirmed(job, attempt, context);
+    case "abandoned":
+      return putAttempt(job, toClosed(attempt, attempt.outcome, context.now));
+    case "held":
+      return failAttempt(job, attempt, { ...refusals[attempt.why], retry: false }, context);
+    case "running":
+      return verify(job, attempt, passed === "late_start" ? "late_start" : "late_end", context.now);
+    case "unconfirmed":
+    case "verifying":
+    case "closed":
+      return job;
   }
 }

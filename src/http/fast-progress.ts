@@ -16,7 +16,7 @@ const answerHeaders = new Headers({ ...fixedHeaders, ...usualHeaders, "Content-T
 export function findUpdate(request: Request, env: Env): AttemptRef | null {
   const [, token] = request.method === "POST" ? (progressUrl.exec(request.url) ?? []) : [];
   const settings = token === undefined ? null : findSettings(env);
-  const ref = settings && token !== undefined ? findGenuineToken(settings.signingKeys, token) : null;
+  const ref = settings && token !== undefined ? findGenuineToken(settings.signingKeys, token, Date.now()) : null;
   return ref && isShort(request, maxUpdateLength) ? ref : null;
 }
 

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
+import { rpcVersion } from "../object/rpc.ts";
 import { openDatabase } from "../store/database.ts";
 import { pingDatabase } from "../store/jobs.ts";
 import { pingVideos } from "../store/videos.ts";
@@ -36,7 +37,7 @@ async function findSilent(env: Env): Promise<string[]> {
     D1: pingDatabase(openDatabase(env.DB)),
     R2: pingVideos(env.VIDEOS),
     // An object that never holds a job: reading it writes nothing.
-    "Durable Objects": jobObject(env, "readyz").read("readyz"),
+    "Durable Objects": jobObject(env, "readyz").read(rpcVersion, "readyz"),
   };
   const results = await Promise.allSettled(Object.values(checks));
   return Object.keys(checks).filter((_, index) => results[index]?.status === "rejected");

@@ -3,9 +3,12 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { AmendJob } from "../contract/amend-job.ts";
 import { Job } from "../contract/job.ts";
 import type { AmendmentRefusal } from "../core/amendment.ts";
+import type { Removed } from "../object/job-shell.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import type { AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
+import { quotaExceeded } from "./create-job.ts";
 import { etagOf, JobPath, requireRow, toJobNow } from "./find-job.ts";
 import { jobObject } from "./job-object.ts";
 import { guard, guardedAnswers, headerParameters, jsonAnswer, jsonBody } from "./openapi.ts";
@@ -58,7 +61,7 @@ const retryJobRoute = createRoute({
   request: { params: JobPath },
   responses: {
     200: jsonAnswer("The job, pending again, with its `max_retries` anew.", Job),
-    ...guardedAnswers("not_found", "conflict"),
+    ...guardedAnswers("not_found", "conflict", "quota_exceeded"),
   },
 });
 
@@ -84,12 +87,18 @@ const refusals: Readonly<Record<AmendmentRefusal, () => AppError>> = {
   },
 };
 
+const notRemoved: Readonly<Record<Exclude<Removed, "removed">, () => AppError>> = {
+  active: () => new AppError("conflict", { detail: "Only a job that is over can be removed." }),
+  lent: () => new AppError("conflict", { detail: "Other jobs show the output of this one." }),
+  unavailable: () => new AppError("unavailable", { detail: "The job will be gone soon: its removal goes on." }),
+};
+
 export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook })
   .openapi(amendJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
     const { metadata: labels = null, acknowledged = null } = c.req.valid("json");
     const change = { labels, acknowledged, knownVersions: readIfMatch(c.req.header("if-match")) };
-    const amended = await jobObject(c.env, row.id).amend(toJobSpec(row), change, {
+    const amended = await jobObject(c.env, row.id).amend(rpcVersion, toJobSpec(row), change, {
       isNew: mayBegin(row),
       metadata: row.metadata,
     });
@@ -101,7 +110,7 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   })
   .openapi(cancelJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
-    const ended = await jobObject(c.env, row.id).cancel(toJobSpec(row), mayBegin(row));
+    const ended = await jobObject(c.env, row.id).cancel(rpcVersion, toJobSpec(row), mayBegin(row));
     const job = await toJobNow(c, { ...row, ...ended });
     if (job.status !== "cancelled") {
       throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });
@@ -110,18 +119,21 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   })
   .openapi(retryJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
-    const reopened = await jobObject(c.env, row.id).retry(row.tenantId);
-    if (!reopened) {
+    const reopened = await jobObject(c.env, row.id).retry(rpcVersion, row.tenantId);
+    if (reopened === "over_quota") {
+      throw quotaExceeded(c);
+    }
+    if (reopened === "refused") {
       throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });
     }
     return c.json(await toJobNow(c, { ...row, ...reopened }), 200);
   })
   .openapi(deleteJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
-    if (!(await jobObject(c.env, row.id).destroy(row.tenantId))) {
-      throw new AppError("conflict", {
-        detail: "Only a job that is over, and whose output no other job shows, can be removed.",
-      });
+    const facts = { isNew: mayBegin(row), attempts: row.attempt };
+    const removed = await jobObject(c.env, row.id).remove(rpcVersion, toJobSpec(row), facts);
+    if (removed !== "removed") {
+      throw notRemoved[removed]();
     }
     return c.body(null, 204);
   });

@@ -1,5 +1,6 @@
 import type { ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
 import type { AttemptRef } from "../core/tokens.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import { toProgressReport } from "../runpod/words.ts";
 import type { JobProjection } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
@@ -16,7 +17,7 @@ export async function tellProgress(
   update: ProgressUpdate,
 ): Promise<ProgressAnswer> {
   const { progress, stage, message } = toProgressReport(update);
-  return { cancel: await jobObject(env, jobId).progress(attempt, nonce, progress, stage, message) };
+  return { cancel: await jobObject(env, jobId).progress(rpcVersion, attempt, nonce, progress, stage, message) };
 }
 
 /**
@@ -29,5 +30,5 @@ export async function withLiveState(env: Env, row: ExportJobRow): Promise<Export
 }
 
 async function readLive(env: Env, { id, tenantId }: ExportJobRow): Promise<JobProjection | null> {
-  return jobObject(env, id).read(tenantId);
+  return jobObject(env, id).read(rpcVersion, tenantId);
 }

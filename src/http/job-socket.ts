@@ -2,6 +2,7 @@ import { JobEvent } from "../contract/event.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { handlerPath } from "../object/handler-sockets.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext } from "./app-env.ts";
 import { jobObject } from "./job-object.ts";
@@ -26,7 +27,7 @@ export async function openSocket(c: AppContext, row: ExportJobRow, { after, more
   if (response.status !== 404 || !mayBegin(row)) {
     return requireAnswer(response);
   }
-  await jobObject(c.env, row.id).start(toJobSpec(row));
+  await jobObject(c.env, row.id).start(rpcVersion, toJobSpec(row));
   return requireAnswer(await connect());
 }
 

@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { JobHistory } from "../contract/event.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { JobPath, requireRow } from "./find-job.ts";
 import { jobObject } from "./job-object.ts";
@@ -74,7 +75,7 @@ liveRoutes.openapi(eventsRoute, async (c) => {
     return streamEvents(c, id);
   }
   const row = await requireRow(c, id);
-  return c.json({ data: await jobObject(c.env, row.id).history(toJobSpec(row), mayBegin(row)) }, 200);
+  return c.json({ data: await jobObject(c.env, row.id).history(rpcVersion, toJobSpec(row), mayBegin(row)) }, 200);
 });
 
 liveRoutes.openapi(wsRoute, async (c) => {

@@ -7,6 +7,7 @@ import { type Caller, callerUser, mayUseProject } from "../core/access.ts";
 import { toTimestamp } from "../core/time.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { projectStreamOf } from "../object/project-stream.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import { openDatabase } from "../store/database.ts";
 import { listJobs } from "../store/list-jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
@@ -70,7 +71,9 @@ async function listGreeted(c: AppContext, projectId: number): Promise<ExportJobR
 
 async function greet(c: AppContext, projectId: number): Promise<JobEvent[]> {
   const rows = await listGreeted(c, projectId);
-  const events = await Promise.all(rows.map((row) => jobObject(c.env, row.id).follow(toJobSpec(row), mayBegin(row))));
+  const events = await Promise.all(
+    rows.map((row) => jobObject(c.env, row.id).follow(rpcVersion, toJobSpec(row), mayBegin(row))),
+  );
   return events.flatMap((event) => event ?? []);
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ProgressAnswer, ProgressUpdate, WebhookAnswer } from "../contract/handler.ts";
 import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts";
 import { type AttemptRef, readAttemptToken } from "../core/tokens.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import { RunId } from "../runpod/words.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { readLenientText } from "./body.ts";
@@ -64,7 +65,7 @@ const progressSocketRoute = createRoute({
 
 /** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found` */
 async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef> {
-  const attempt = await readAttemptToken(c.get("settings").signingKeys, token);
+  const attempt = await readAttemptToken(c.get("settings").signingKeys, token, Date.now());
   if (!attempt) {
     throw new AppError("not_found");
   }
@@ -85,7 +86,7 @@ export const webhookRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHo
 
 webhookRoutes.openapi(webhookRoute, async (c) => {
   const attempt = await requireAttempt(c, c.req.valid("param").token);
-  await jobObject(c.env, attempt.jobId).ring(attempt, await readRunId(c.req.raw));
+  await jobObject(c.env, attempt.jobId).ring(rpcVersion, attempt, await readRunId(c.req.raw));
   return c.json({ received: true } as const, 200);
 });
 

@@ -1,51 +1,48 @@
 import type { JobEvent } from "../contract/event.ts";
 import { newNonce } from "../core/ids.ts";
 import type { Settings } from "../env.ts";
-import { log } from "../log.ts";
+import { log, logFailure } from "../log.ts";
 import { askStatus, cancelRun, submitRun } from "../runpod/client.ts";
 import { openDatabase } from "../store/database.ts";
-import { projectJob } from "../store/jobs.ts";
+import { deleteJobRow, projectJob, reopenJobRow } from "../store/jobs.ts";
 import { deleteVideo, findOutput } from "../store/videos.ts";
 import type { Journal } from "./journal.ts";
 import type { Listeners } from "./listeners.ts";
-import type { Ports } from "./ports.ts";
+import type { JobSockets, Ports, Provider, Stores } from "./ports.ts";
+import { providerGateOf } from "./provider-gate.ts";
+import { rpcVersion } from "./rpc.ts";
 import { newRunRequest } from "./run-request.ts";
 
-/** The engine's ports to the real world. */
-export function newCloudflarePorts(
-  env: Env,
-  settings: Settings,
-  journal: Journal,
-  { watchers, handlers, webhooks }: Listeners,
-): Ports {
-  const { runpod, timers, endpointId } = settings;
-  const db = openDatabase(env.DB);
+type World = Readonly<{
+  env: Env;
+  context: DurableObjectState;
+  settings: Settings;
+  journal: Journal;
+  listeners: Listeners;
+}>;
+
+/** A job's ports to the real world. */
+export function newCloudflarePorts(world: World): Ports {
+  const { timers, endpointId } = world.settings;
   return {
     now: Date.now,
     timers,
     endpointId,
     newNonce,
-    load: () => {
-      const job = journal.load();
-      return job && { job: handlers.restore(job), savedVersion: job.version };
-    },
-    keep: (job) => handlers.keep(job),
-    save: (job, events, wake) => journal.save(job, events, wake),
-    wake: (wake) => journal.wake(wake),
-    submitRun: async (job, attempt) =>
-      submitRun(runpod, attempt.endpointId, await newRunRequest(job, attempt, settings, Date.now())),
-    askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
-    cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
-    findOutput: (key) => inTime(findOutput(env.VIDEOS, key), timers.statusTimeoutMs),
-    project: async (projection, extra) => {
-      if (watchers.count > 0) {
-        // The next turn: who watches hears of it first.
-        await scheduler.wait(0);
-      }
-      return inTime(projectJob(db, projection, extra), timers.statusTimeoutMs);
-    },
-    deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), timers.statusTimeoutMs),
-    notify: (job) => inTime(webhooks.notify(job), timers.statusTimeoutMs),
+    storage: world.journal,
+    sockets: newSockets(world.listeners),
+    provider: newProvider(world),
+    stores: newStores(world),
+    background: (work) => world.context.waitUntil(work),
+    later: (ms, run) => void setTimeout(run, ms),
+    warn: (message) => log("warn", "warning", { message }),
+    fail: logFailure,
+  };
+}
+
+function newSockets({ watchers, handlers, relay, webhooks }: Listeners): JobSockets {
+  return {
+    isWatched: () => watchers.count > 0,
     broadcast: (event) => {
       watchers.broadcast(event);
       if (event.type !== "progress") {
@@ -53,8 +50,41 @@ export function newCloudflarePorts(
         handlers.follow(event);
       }
     },
-    isWatched: () => watchers.count > 0,
-    warn: (message) => log("warn", "warning", { message }),
+    keep: (job) => handlers.keep(job),
+    follow: () => relay.follow(),
+    tellProgress: (job) => webhooks.tellProgress(job),
+  };
+}
+
+function newProvider({ env, settings }: World): Provider {
+  const { runpod } = settings;
+  return {
+    submitRun: async (job, attempt) =>
+      submitRun(runpod, attempt.endpointId, await newRunRequest(job, attempt, settings, Date.now())),
+    askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
+    cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
+    takeTurn: async (endpoint, call) => (await providerGateOf(env, endpoint).takeTurn(rpcVersion, call)).at,
+    noteOutcome: (endpoint, call, kind, afterMs) =>
+      providerGateOf(env, endpoint).noteOutcome(rpcVersion, call, kind, afterMs),
+  };
+}
+
+function newStores({ env, settings, listeners: { watchers, webhooks } }: World): Stores {
+  const db = openDatabase(env.DB);
+  const { statusTimeoutMs } = settings.timers;
+  return {
+    findOutput: (key) => inTime(findOutput(env.VIDEOS, key), statusTimeoutMs),
+    deleteOutput: (key) => inTime(deleteVideo(env.VIDEOS, key), statusTimeoutMs),
+    writeRow: async (row, extra) => {
+      if (watchers.count > 0) {
+        // The next turn: who watches hears of it first.
+        await scheduler.wait(0);
+      }
+      return inTime(projectJob(db, row, extra), statusTimeoutMs);
+    },
+    reopenRow: ({ spec, version }) => reopenJobRow(db, spec, version, settings.maxActiveJobs),
+    deleteRow: (spec) => inTime(deleteJobRow(db, spec), statusTimeoutMs),
+    notify: (job) => inTime(webhooks.notify(job), statusTimeoutMs),
   };
 }
 

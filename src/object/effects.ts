@@ -1,12 +1,17 @@
+import { type Attempt, type AttemptIn, runOf } from "../core/attempt.ts";
+import { type DutyKey, findDuty } from "../core/duty.ts";
 import { outputMsOf } from "../core/eta.ts";
-import { type Attempt, type Duty, findAttempt, type JobState, uncountedAttempts } from "../core/job-state.ts";
+import { currentAttempt, findAttempt, isFinal, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
-import type { Projected, ProjectionAnswer, Signal } from "../core/signals.ts";
+import { looksWhileAsking } from "../core/output-signals.ts";
+import { quietUntil } from "../core/pace.ts";
+import type { ProviderAnswer } from "../core/provider-answer.ts";
+import type { DutyOutcome, RowAnswer, RunReport, Signal, WrittenRow } from "../core/signals.ts";
 import { toTimestamp } from "../core/time.ts";
-import type { RunOutcome } from "../runpod/client.ts";
 import type { UsageRow } from "../store/schema.ts";
 import type { Ports } from "./ports.ts";
 import { toProjection } from "./projection.ts";
+import { callProvider, takeTurn } from "./provider-calls.ts";
 
 /** The actions that reach outside; each ends in at least one signal, whatever happens. */
 export type Effect = Exclude<Action, { do: "clock" | "wait" | "rest" }>;
@@ -15,119 +20,145 @@ export type Effect = Exclude<Action, { do: "clock" | "wait" | "rest" }>;
 export async function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal[]> {
   switch (effect.do) {
     case "submit":
-      return [await submit(job, job.attempts.length, ports)];
-    case "verify":
-      return effect.step === "status" ? verify(job, effect.attempt, ports) : [await look(job, effect.attempt, ports)];
-    case "project":
-      return [await project(job, effect.settled, ports)];
-    case "notify":
-      return [await notify(job, effect.attempt, ports)];
-    default:
-      return [await tryDuty(effect.do, job, effect.attempt, ports)];
+      return submit(job, ports);
+    case "ask":
+      return ask(job, effect.attempt, ports);
+    case "look":
+      return [await look(job, effect.attempt, ports)];
+    case "write_row":
+      return [await writeRow(job, effect.settled, ports)];
+    case "carry_out":
+      return [{ kind: "duty_tried", key: effect.key, outcome: await carryOut(job, effect.key, ports) }];
   }
 }
 
-async function submit(job: JobState, number: number, ports: Ports): Promise<Signal> {
-  const attempt = findAttempt(job, number);
-  const outcome = attempt ? await ports.submitRun(job, attempt).catch(unconfirmed) : unconfirmed();
-  if (outcome.kind === "refused") {
-    ports.warn(outcome.message);
-  }
-  return toSubmitSignal(outcome, number);
-}
+/** A creation has just seen its input; later than this, it may be gone before a GPU is bought for it. */
+const seenMs = 60_000;
 
-function unconfirmed(): RunOutcome {
-  return { kind: "unconfirmed" };
-}
-
-function toSubmitSignal(outcome: RunOutcome, attempt: number): Signal {
-  switch (outcome.kind) {
-    case "accepted":
-      return { kind: "run_accepted", attempt, runId: outcome.runId };
-    case "refused":
-      return { kind: "run_refused", attempt, code: "provider_rejected", message: outcome.message };
-    case "throttled":
-      return { kind: "run_throttled", attempt, retryAfterMs: outcome.retryAfterMs };
-    case "unconfirmed":
-      return { kind: "run_unconfirmed", attempt };
+async function submit(job: JobState, ports: Ports): Promise<Signal[]> {
+  const attempt = currentAttempt(job);
+  if (attempt?.phase !== "submitting") {
+    return [];
   }
+  const { number, endpointId } = attempt;
+  const isFresh = number === 1 && attempt.sentAt < job.spec.createdAt + seenMs;
+  const isThere = isFresh || (await ports.stores.findOutput(job.spec.inputVideoKey).catch(() => true)) !== null;
+  if (!isThere) {
+    return [{ kind: "input_missing", attempt: number }];
+  }
+  const call = { endpointId, call: "run", isTroubled: attempt.tries > 0 } as const;
+  const answer = await callProvider(ports, call, () => ports.provider.submitRun(job, attempt));
+  return [{ kind: "run_answered", attempt: number, answer }];
 }
 
 /**
- * After a webhook the output is most likely there: RunPod is asked and R2 looked into at once. What was not there a
- * moment before RunPod's word is looked for again after it.
+ * After a webhook the output is most likely there: RunPod is asked and R2 looked into at once. Where RunPod has lost its
+ * run, or says nothing, R2 is looked into as well. What was not there a moment before RunPod's last word is looked for
+ * again after it.
  */
-async function verify(job: JobState, number: number, ports: Ports): Promise<Signal[]> {
-  const [word, seen] = await Promise.all([
-    ask(job, number, ports),
-    findAttempt(job, number)?.hinted ? look(job, number, ports) : null,
-  ]);
-  return seen?.kind === "output_found" ? [word, seen] : [word];
+async function ask(job: JobState, number: number, ports: Ports): Promise<Signal[]> {
+  const attempt = findAttempt(job, number);
+  if (attempt?.phase !== "running") {
+    return [];
+  }
+  const { endpointId, run } = attempt;
+  const isTroubled = attempt.silences > 0;
+  const at = isTroubled ? await takeTurn(ports, endpointId, "status") : 0;
+  if (at > ports.now()) {
+    return [{ kind: "turn_delayed", attempt: number, at }];
+  }
+  const asking = callProvider(ports, { endpointId, call: "status", isTroubled }, () =>
+    ports.provider.askStatus(endpointId, run.id),
+  );
+  const [answer, early] = await Promise.all([asking, looksWhileAsking(attempt) ? look(job, number, ports) : null]);
+  const seen = early ?? (isLost(answer) ? await look(job, number, ports) : null);
+  warnOfLongWait(attempt, answer, ports);
+  const word: Signal = { kind: "status_answered", attempt: number, runId: run.id, answer };
+  const isOver = answer.kind === "ok" && (answer.value.word === "completed" || answer.value.word === "failed");
+  return seen === null || (isOver && seen.kind !== "output_found") ? [word] : [word, seen];
 }
 
-async function ask(job: JobState, number: number, ports: Ports): Promise<Signal> {
-  const run = runOf(findAttempt(job, number));
-  const report = run ? await ports.askStatus(run.endpointId, run.runId).catch(() => null) : null;
-  return report ? { kind: "run_reported", attempt: number, report } : { kind: "status_unavailable", attempt: number };
+/** A queue that does not move may have no workers; told once or twice, not at every poll. */
+function warnOfLongWait({ run }: AttemptIn<"running">, answer: ProviderAnswer<RunReport>, ports: Ports): void {
+  const { queueTimeoutMs, pollMaxMs } = ports.timers;
+  const overMs = ports.now() - run.knownAt - queueTimeoutMs;
+  if (answer.kind === "ok" && answer.value.word === "queued" && overMs >= 0 && overMs < 1.5 * pollMaxMs) {
+    ports.warn(`A job has waited for a GPU for ${Math.round(queueTimeoutMs / 60_000)} minutes.`);
+  }
+}
+
+function isLost(answer: ProviderAnswer<RunReport>): boolean {
+  return answer.kind === "ok" ? answer.value.word === "gone" : answer.kind !== "busy";
 }
 
 async function look(job: JobState, number: number, ports: Ports): Promise<Signal> {
   const key = findAttempt(job, number)?.outputKey;
   try {
-    const output = key === undefined ? null : await ports.findOutput(key);
+    const output = key === undefined ? null : await ports.stores.findOutput(key);
     return output ? { kind: "output_found", attempt: number, output } : { kind: "output_absent", attempt: number };
   } catch {
     return { kind: "output_unknown", attempt: number };
   }
 }
 
-async function notify(job: JobState, version: number, ports: Ports): Promise<Signal> {
-  const done = await ports.notify(job).then(
-    () => true,
-    () => false,
-  );
-  return { kind: "duty_tried", duty: "notify", attempt: version, done };
-}
-
-type AttemptDuty = Exclude<Duty, "notify">;
-
-async function tryDuty(duty: AttemptDuty, job: JobState, number: number, ports: Ports): Promise<Signal> {
-  const attempt = findAttempt(job, number);
-  const done = attempt ? await duties[duty](job, attempt, ports).catch(() => false) : true;
-  return { kind: "duty_tried", duty, attempt: number, done };
-}
-
-/** How each duty is done. @returns whether it is; a throw is a no */
-const duties: Readonly<Record<AttemptDuty, (job: JobState, attempt: Attempt, ports: Ports) => Promise<boolean>>> = {
-  cancel: async (_job, attempt, ports) => {
-    const run = runOf(attempt);
-    return run ? ports.cancelRun(run.endpointId, run.runId) : true;
-  },
-  delete_output: async (job, attempt, ports) => {
-    if (job.output?.key !== attempt.outputKey) {
-      await ports.deleteOutput(attempt.outputKey);
+/** Does what is owed. A throw is a failure. */
+async function carryOut(job: JobState, key: DutyKey, ports: Ports): Promise<DutyOutcome> {
+  const { stores } = ports;
+  const of = String(key.of);
+  try {
+    switch (key.duty) {
+      case "cancel":
+        return await cancel(job, of, (findDuty(job, key)?.tries ?? 0) > 0, ports);
+      case "delete_output":
+        if (job.output?.key !== of || job.removal) {
+          await stores.deleteOutput(of);
+        }
+        return "done";
+      case "delete_row":
+        return (await stores.deleteRow(job.spec)) === "lent" ? "lent" : "done";
+      case "notify":
+        await stores.notify(job);
+        return "done";
+      case "forget":
+      case "write_row":
+      case "count_usage":
+        return "failed";
     }
-    return true;
-  },
-};
+  } catch {
+    return "failed";
+  }
+}
+
+async function cancel(job: JobState, runId: string, isTroubled: boolean, ports: Ports): Promise<DutyOutcome> {
+  const { endpointId } = job.attempts.find((a) => runOf(a)?.id === runId || a.strays.includes(runId)) ?? ports;
+  if (isTroubled && (await takeTurn(ports, endpointId, "cancel")) > ports.now()) {
+    return "failed";
+  }
+  const call = { endpointId, call: "cancel", isTroubled } as const;
+  const { kind } = await callProvider(ports, call, () => ports.provider.cancelRun(endpointId, runId));
+  return kind === "ok" || kind === "job_fault" ? "done" : "failed";
+}
 
 /** RunPod's figures, asked for once more where its last word came without them. */
 async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promise<UsageRow> {
   const { spec, status, output } = job;
-  const run = attempt.executionMs === null ? runOf(attempt) : null;
-  const report = run && (await ports.askStatus(run.endpointId, run.runId).catch(() => null));
-  const bytesIn = spec.inputSize ?? (await ports.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
+  const run = runOf(attempt);
+  const isAsked = run !== null && run.executionMs === null;
+  const asked = isAsked ? await ports.provider.askStatus(attempt.endpointId, run.id).catch(() => null) : null;
+  const report = asked?.kind === "ok" ? asked.value : null;
+  const bytesIn = spec.inputSize ?? (await ports.stores.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
+  const closed: AttemptIn<"closed"> | null = attempt.phase === "closed" ? attempt : null;
   return {
     tenantId: spec.tenantId,
-    day: toTimestamp(attempt.closedAt ?? job.updatedAt).slice(0, 10),
+    day: toTimestamp(closed?.closedAt ?? job.updatedAt).slice(0, 10),
     projectId: spec.projectId,
     jobId: spec.id,
     attempt: attempt.number,
     type: spec.type,
-    outcome: attempt.outcome ?? "closed",
-    jobStatus: attempt.number === job.attempts.length ? status : null,
-    gpuMs: Math.round(attempt.executionMs ?? report?.executionMs ?? 0),
-    queueMs: Math.round(attempt.delayMs ?? report?.delayMs ?? 0),
+    outcome: closed?.outcome ?? "closed",
+    jobStatus: attempt.number === job.attempts.length && isFinal(status) ? status : null,
+    gpuMs: Math.round(run?.executionMs ?? report?.executionMs ?? 0),
+    queueMs: Math.round(run?.delayMs ?? report?.delayMs ?? 0),
     bytesIn,
     outputMs: outputMsOf(spec.params),
     bytesOut: output?.key === attempt.outputKey ? output.size : 0,
@@ -135,23 +166,20 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
 }
 
 /** One write tells D1 the job, what its attempts used, and that it is settled, unless somebody is still to be told. */
-async function project(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {
-  const uncounted = uncountedAttempts(job);
-  const projected: Projected = {
-    version: job.version,
-    progress: job.progress,
-    settled,
-    counted: uncounted.map(({ number }) => number),
+async function writeRow(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {
+  const counted = job.duties.flatMap(({ duty, of }) => (duty === "count_usage" ? [Number(of)] : []));
+  const written: WrittenRow = { version: job.version, progress: job.progress, settled, counted };
+  const attempts = job.attempts.filter(({ number }) => counted.includes(number));
+  const usage = await Promise.all(attempts.map((attempt) => toUsageRow(job, attempt, ports)));
+  const quiet = quietUntil(job, ports.timers, ports.now());
+  const row = {
+    ...toProjection(job),
+    settledAt: settled ? toTimestamp(ports.now()) : null,
+    quietUntil: Number.isFinite(quiet) ? toTimestamp(quiet) : null,
   };
-  const usage = await Promise.all(uncounted.map((attempt) => toUsageRow(job, attempt, ports)));
-  const projection = { ...toProjection(job), settledAt: settled ? toTimestamp(ports.now()) : null };
-  const answer = await ports.project(projection, { usage, settlesUnlessHeard: job.audience.untold !== null }).then(
-    (isHeard): ProjectionAnswer => ({ isHeard }),
-    (): ProjectionAnswer => "failed",
+  const answer = await ports.stores.writeRow(row, { usage, settlesUnlessHeard: job.audience.untold !== null }).then(
+    (isHeard): RowAnswer => ({ isHeard }),
+    (): RowAnswer => "failed",
   );
-  return { kind: "projected", projected, answer };
-}
-
-function runOf(attempt: Attempt | undefined): { endpointId: string; runId: string } | null {
-  return attempt && attempt.runId !== null ? { endpointId: attempt.endpointId, runId: attempt.runId } : null;
+  return { kind: "row_written", written, answer };
 }

@@ -3,7 +3,7 @@ import type { JobEvent } from "../contract/event.ts";
 import type { ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
 import { newId } from "../core/ids.ts";
 import { isFinal, type JobState } from "../core/job-state.ts";
-import { type KeptProgress, toKeptProgress, withKeptProgress } from "../core/kept-progress.ts";
+import { type KeptProgress, toKeptProgress } from "../core/kept-progress.ts";
 import { newProblem } from "../core/problem.ts";
 import { maxUpdateLength, readProgressUpdate, type UpdateFault } from "../core/progress-update.ts";
 import type { ProgressReport } from "../core/signals.ts";
@@ -102,16 +102,23 @@ export class HandlerSockets {
     return true;
   }
 
-  /** A socket has gone. @returns whether it was a handler's: what it kept went with it */
-  forget(socket: WebSocket): boolean {
+  /** A socket has gone. @returns null when it was no handler's */
+  forget(socket: WebSocket): { attempt: number; kept: KeptProgress | null } | null {
     this.#sockets.forget();
-    return attachmentOf(socket) !== null;
+    const attachment = attachmentOf(socket);
+    return attachment && { attempt: attachment.attempt, kept: attachment.kept ?? null };
   }
 
-  /** The job with the progress that was kept while the object slept. */
-  restore(job: JobState): JobState {
-    const kept = this.#find(job.attempts.length)?.attachment.kept;
-    return kept ? withKeptProgress(job, kept) : job;
+  /**
+   * The newest progress that was kept of an attempt while the object slept. A socket that is closing has it still: its
+   * close may be what woke the object.
+   */
+  findKept(attempt: number): KeptProgress | null {
+    const kept = this.#sockets.list().flatMap((socket) => {
+      const attachment = attachmentOf(socket);
+      return attachment?.attempt === attempt && attachment.kept ? [attachment.kept] : [];
+    });
+    return kept.toSorted((a, b) => b.version - a.version)[0] ?? null;
   }
 
   #find(attempt: number): { socket: WebSocket; attachment: Attachment } | null {

@@ -1,7 +1,7 @@
 import type { JobEvent } from "../contract/event.ts";
-import { isWanted, type JobState } from "../core/job-state.ts";
+import type { JobState } from "../core/job-state.ts";
 import type { Settings } from "../env.ts";
-import { HandlerSockets, handlerPath, toAttemptKey } from "./handler-sockets.ts";
+import { HandlerSockets } from "./handler-sockets.ts";
 import { newOutputLink } from "./links.ts";
 import { ProjectRelay } from "./project-relay.ts";
 import { Watchers } from "./watchers.ts";
@@ -25,21 +25,8 @@ export class Listeners {
     this.webhooks = new WebhookRelay(env, context);
   }
 
-  /** The answer to one who comes with a socket: a handler, or a watcher of the tenant that its query names (I13). */
-  async connect(url: URL, listEvents: (after: number) => JobEvent[]): Promise<Response> {
-    const { pathname, searchParams: query } = url;
-    const job = this.#jobNow();
-    if (pathname === handlerPath) {
-      const ref = toAttemptKey(query);
-      return this.handlers.accept(ref, isWanted(job, ref));
-    }
-    return job && job.spec.tenantId === query.get("tenant")
-      ? this.watchers.answer(job, query, listEvents)
-      : new Response(null, { status: 404 });
-  }
-
-  /** A socket has gone. @returns whether it was a handler's: what it kept went with it */
-  forget(socket: WebSocket): boolean {
+  /** A socket has gone. @returns what a handler's kept; null of a watcher's */
+  forget(socket: WebSocket): ReturnType<HandlerSockets["forget"]> {
     this.watchers.forget();
     return this.handlers.forget(socket);
   }

@@ -1,4 +1,4 @@
-import { currentAttempt, type JobState } from "../core/job-state.ts";
+import type { JobState } from "../core/job-state.ts";
 import { toTimestamp, toTimestampOrNull } from "../core/time.ts";
 import type { JobProjection } from "../store/jobs.ts";
 
@@ -8,7 +8,7 @@ export function toProjection(job: JobState): JobProjection {
     id: job.spec.id,
     tenantId: job.spec.tenantId,
     version: job.version,
-    reopened: job.projection.reopenedVersion > job.projection.version,
+    reopened: job.row.reopenedVersion > job.row.version,
     status: job.status,
     stage: job.stage,
     progress: job.progress,
@@ -19,11 +19,12 @@ export function toProjection(job: JobState): JobProjection {
     errorCode: job.error?.code ?? null,
     errorMessage: job.error?.message ?? null,
     attempt: job.attempts.length,
-    runpodJobId: currentAttempt(job)?.runId ?? null,
+    runpodJobId: job.runId,
     startedAt: toTimestampOrNull(job.startedAt),
     completedAt: toTimestampOrNull(job.completedAt),
     updatedAt: toTimestamp(job.updatedAt),
     settledAt: toTimestampOrNull(job.settledAt),
+    quietUntil: null,
     acknowledgedAt: toTimestampOrNull(job.acknowledgedAt),
     ...(job.metadata ? { metadata: job.metadata } : {}),
   };

@@ -1,6 +1,7 @@
 import type { HandlerInput } from "../contract/handler.ts";
 import { outputFormats } from "../contract/types/index.ts";
-import type { Attempt, JobState } from "../core/job-state.ts";
+import { type Attempt, endOfLife } from "../core/attempt.ts";
+import type { JobState } from "../core/job-state.ts";
 import { newAttemptToken } from "../core/tokens.ts";
 import type { Settings } from "../env.ts";
 import type { RunRequest } from "../runpod/client.ts";
@@ -17,11 +18,14 @@ export async function newRunRequest(
   now: number,
 ): Promise<RunRequest> {
   const { id: jobId, type, params, inputVideoKey } = job.spec;
+  if (params === null) {
+    throw new Error("A removed job buys no run.");
+  }
   const { number, nonce, outputKey } = attempt;
   const { contentType } = outputFormats[type];
   const { ttlMs: ttl, executionTimeoutMs: executionTimeout } = attempt.policy;
-  const until = { now, expiresAt: now + ttl };
-  const token = await newAttemptToken(settings.signingKeys, { jobId, attempt: number, nonce });
+  const until = { now, expiresAt: endOfLife(attempt) };
+  const token = await newAttemptToken(settings.signingKeys, { jobId, attempt: number, nonce }, until.expiresAt);
   const webhook = `${settings.publicBaseUrl}/webhooks/runpod/${token}`;
   const output = { key: outputKey, contentType, maxBytes: maxOutputBytes, once: true };
   const [inputUrl, outputLink] = await Promise.all([

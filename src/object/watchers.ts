@@ -1,6 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
-import { eventTypeOf, toEvent } from "../core/events.ts";
-import { isFinal, type JobState } from "../core/job-state.ts";
+import { isFinal } from "../core/job-state.ts";
 import type { ProjectRelay } from "./project-relay.ts";
 import { TaggedSockets } from "./tagged-sockets.ts";
 
@@ -45,38 +44,20 @@ export class Watchers {
     this.#sockets.forget();
   }
 
-  /**
-   * The answer to a watcher. `after` in its query is the last event that it saw: 204 when that was the last of all and it
-   * asked with `more=only`; 429 when it is one too many.
-   */
-  async answer(job: JobState, query: URLSearchParams, listEvents: (after: number) => JobEvent[]): Promise<Response> {
-    const after = query.get("after");
-    const isOver = after !== null && Number(after) >= job.lastSeq && isFinal(job.status);
-    if (isOver && query.get("more") === "only") {
-      return new Response(null, { status: 204 });
-    }
+  /** Takes in a watcher, with what it is told first; null when it is one too many. */
+  async accept(frames: readonly JobEvent[], isOver: boolean): Promise<WebSocket | null> {
     if (this.count >= maxWatchers) {
-      return new Response(null, { status: 429 });
+      return null;
     }
-    const webSocket = await this.accept(job, after === null ? null : listEvents(Number(after)));
-    return new Response(null, { status: 101, webSocket });
-  }
-
-  /**
-   * Takes in a watcher: what it missed after the event it saw last, or the job as it is now.
-   * @param missed the logged events after the last one seen; null for a new watcher
-   */
-  async accept(job: JobState, missed: JobEvent[] | null): Promise<WebSocket> {
     const { 0: client, 1: server } = new WebSocketPair();
-    const greeted = greeting(job, missed);
     // Only the link of a finished output takes a moment to sign. For a job that goes on nothing may come between its
     // state and its place among the watchers, or an event would be lost to it.
-    const frames = isFinal(job.status) ? await Promise.all(greeted.map(this.#decorate)) : greeted;
+    const told = isOver ? await Promise.all(frames.map(this.#decorate)) : frames;
     this.#sockets.accept(server);
-    for (const frame of frames) {
+    for (const frame of told) {
       server.send(JSON.stringify(frame));
     }
-    if (isFinal(job.status)) {
+    if (isOver) {
       server.close(normalClosure, "final");
     }
     return client;
@@ -142,17 +123,4 @@ export class Watchers {
 /** Answers a watcher's goodbye. 1005 and 1006 only report that no code came; they must not be sent. */
 export function closeBack(socket: WebSocket, code: number): void {
   socket.close(code === 1005 || code === 1006 ? normalClosure : code);
-}
-
-/** The first frames of a watcher: always the state, and for a job that is over its final event too (I16). */
-function greeting(job: JobState, missed: JobEvent[] | null): JobEvent[] {
-  const over = isFinal(job.status);
-  const now = toEvent(job, eventTypeOf(job, "progress"));
-  if (missed) {
-    const last = missed.at(-1);
-    return last && last.seq >= now.seq ? missed : [...missed, now];
-  }
-  // One below the final event's, so that a watcher cut off between the two asks for the final one again.
-  const status: JobEvent = { ...now, type: "status", seq: over ? now.seq - 1 : now.seq };
-  return over ? [status, now] : [status];
 }

@@ -11,10 +11,9 @@ describe("a failed run", () => {
     for (const attempt of [1, 2, 3]) {
       play.open().accept(attempt);
       play.now += timers.pollMinMs;
-      play.tell({ kind: "run_reported", attempt, report: failed });
-      play.now = play.job.nextAttemptAt ?? play.now;
+      play.fail(attempt);
     }
-    expect(play.job).toMatchObject({ status: "processing", stage: "verifying", pendingError: { attempt: 3 } });
+    expect(play.job).toMatchObject({ status: "processing", stage: "verifying", verdict: { error: { attempt: 3 } } });
     for (const attempt of [1, 2, 3]) {
       expect(play.job.status).toBe("processing");
       play.tell({ kind: "output_absent", attempt });
@@ -25,11 +24,11 @@ describe("a failed run", () => {
 
   it("of an old attempt cannot fail a newer one", () => {
     const play = new Play().open().accept();
-    play.tell({ kind: "run_reported", attempt: 1, report: failed });
+    play.hear(1, failed);
     play.now = play.job.nextAttemptAt ?? 0;
     play.open().accept(2);
     const before = play.job;
-    expect(play.tell({ kind: "run_reported", attempt: 1, report: failed })).toBe(false);
+    expect(play.hear(1, failed)).toBe(false);
     expect(
       play.tell({
         kind: "progress",
@@ -46,7 +45,7 @@ describe("a failed run", () => {
       const play = new Play({ maxRetries: 10 });
       for (let number = 1; number <= attempt; number++) {
         play.open().accept(number);
-        play.tell({ kind: "run_reported", attempt: number, report: failed });
+        play.hear(number, failed);
         play.now = number < attempt ? (play.job.nextAttemptAt ?? 0) : play.now;
       }
       return (play.job.nextAttemptAt ?? 0) - play.now;
@@ -60,68 +59,69 @@ describe("a failed run", () => {
 });
 
 describe("what RunPod forgets or never ends", () => {
-  it("404 is asked three times before the run is called lost", () => {
+  it("404 is heard three times in a row, over minutes, before the run is called lost", () => {
     const play = new Play({ maxRetries: 0 }).open().accept();
     for (const look of [1, 2, 3]) {
-      expect(play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "gone" } })).toBe(true);
+      play.now += timers.pollMaxMs;
+      expect(play.hear(1, { ...report, word: "gone" })).toBe(true);
       expect(play.job.status).toBe("processing");
-      play.tell({ kind: "output_absent", attempt: 1 });
-      play.now += timers.pollMinMs;
-      expect(play.job.pendingError === null).toBe(look < 3);
+      play.miss(1);
+      expect(play.job.verdict === null).toBe(look < 3);
     }
-    play.tell({ kind: "output_absent", attempt: 1 });
+    play.miss(1);
     expect(play.job.error).toMatchObject({ code: "output_missing" });
   });
 
   it("completed without an output gets its window", () => {
     const play = new Play({ maxRetries: 0 }).open().accept();
-    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
-    play.tell({ kind: "output_absent", attempt: 1 });
+    play.hear(1, { ...report, word: "completed" });
+    play.miss(1);
     play.upkeep();
     expect(play.wait().now).toBe(5_000);
     play.now = timers.outputWindowMs;
-    play.tell({ kind: "output_absent", attempt: 1 });
-    expect(play.job.pendingError).toMatchObject({ code: "output_missing" });
+    play.miss(1);
+    expect(play.job.verdict).toMatchObject({ error: { code: "output_missing" } });
   });
 
   it("an answer of R2 that does not come decides nothing", () => {
     const play = new Play().open().accept();
-    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
+    play.hear(1, { ...report, word: "completed" });
     play.now = timers.outputWindowMs * 2;
     play.tell({ kind: "output_unknown", attempt: 1 });
-    expect(play.job).toMatchObject({ status: "processing", pendingError: null });
+    expect(play.job).toMatchObject({ status: "processing", verdict: null });
   });
 
   it.each([
-    ["a run that never starts", false, timers.queueTimeoutMs, "queue_timeout"],
+    ["a run that never starts", false, timers.providerPatienceMs, "queue_timeout"],
     ["a run that never ends", true, timers.executionTimeoutMs + timers.pollMaxMs, "deadline_exceeded"],
   ])("%s is given up, after a look into R2, and cancelled", (_name, running, deadline, code) => {
     const play = new Play({ maxRetries: 0 }).open().accept();
     if (running) {
-      play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "running", progress: null } });
+      play.hear(1, { ...report, word: "running", progress: null });
     }
     play.now = deadline;
     play.tell({ kind: "clock" });
-    play.tell({ kind: "output_absent", attempt: 1 });
-    play.tell({ kind: "output_absent", attempt: 1 });
+    play.miss(1);
+    play.miss(1);
     expect(play.job).toMatchObject({
       status: "error",
       error: { code },
-      obligations: expect.arrayContaining([expect.objectContaining({ duty: "cancel", attempt: 1 })]),
+      duties: expect.arrayContaining([expect.objectContaining({ duty: "cancel", of: "run-1" })]),
     });
-    expect(play.action).toEqual({ do: "cancel", attempt: 1 });
-    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: false });
+    expect(play.action).toEqual({ do: "carry_out", key: { duty: "cancel", of: "run-1" } });
+    play.tried("cancel", "failed");
     expect(play.upkeep().action.do).toBe("wait");
-    play.wait().tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
-    expect(play.action).toEqual({ do: "project", settled: true });
+    play.tried("cancel");
+    expect(play.waitForWork().action).toEqual({ do: "rest" });
+    expect(play.job.settledAt).not.toBeNull();
   });
 
   it("start_within_seconds is over for good: no retry", () => {
     const play = new Play({ startWithinMs: 60_000 }).open().accept();
     play.now = 60_000;
     play.tell({ kind: "clock" });
-    play.tell({ kind: "output_absent", attempt: 1 });
-    play.tell({ kind: "output_absent", attempt: 1 });
+    play.miss(1);
+    play.miss(1);
     expect(play.job).toMatchObject({ status: "error", error: { code: "queue_timeout" }, attempts: [{ number: 1 }] });
   });
 });
@@ -152,7 +152,7 @@ describe("progress", () => {
       const change = transition(play.job, progress(value), { now: play.now, timers, watched: false });
       saves += change?.durable ? 1 : 0;
       play.tell(progress(value));
-      if (play.action.do === "project") {
+      if (play.action.do === "write_row") {
         projections++;
         play.upkeep();
       }
@@ -166,18 +166,14 @@ describe("progress", () => {
     play.tell(progress(30));
     expect(play.tell(progress(50, "other"))).toBe(false);
     const stale = { ...report, word: "running", progress: { progress: 5, stage: "old", message: null } } as const;
-    play.tell({ kind: "run_reported", attempt: 1, report: stale });
+    play.hear(1, stale);
     expect(play.job).toMatchObject({ progress: 30, stage: "rendering" });
   });
 
   it("starts again at 0 with a new attempt", () => {
     const play = new Play().open().accept();
     play.tell(progress(80));
-    play.tell({
-      kind: "run_reported",
-      attempt: 1,
-      report: { ...report, word: "failed", code: "handler_failed", message: "no" },
-    });
+    play.hear(1, { ...report, word: "failed", code: "handler_failed", message: "no" });
     play.now = play.job.nextAttemptAt ?? 0;
     expect(play.open().job).toMatchObject({ progress: 0, stage: "dispatching" });
   });
@@ -189,27 +185,8 @@ describe("progress", () => {
       word: "running",
       progress: { progress: 33.4, stage: "encoding", message: "x" },
     } as const;
-    play.tell({ kind: "run_reported", attempt: 1, report: running });
+    play.hear(1, running);
     expect(play.job).toMatchObject({ progress: 33, stage: "encoding", message: "x" });
-  });
-});
-
-describe("the pace of polls", () => {
-  it("slows down by itself, and stays quick for a watcher and near the end", () => {
-    const play = new Play().open().accept().upkeep();
-    const pauses: number[] = [];
-    const poll = (watched: boolean) => {
-      play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "queued" } }, watched);
-      return (play.job.attempts[0]?.check?.at ?? 0) - play.now;
-    };
-    for (let count = 0; count < 10; count++) {
-      pauses.push(poll(false));
-    }
-    expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
-    expect(pauses.at(-1)).toBe(timers.pollMaxMs);
-    expect(poll(true)).toBe(timers.pollMinMs);
-    play.tell({ kind: "progress", attempt: 1, nonce: "nonce-1", report: { progress: 95, stage: null, message: null } });
-    expect(poll(false)).toBe(timers.pollMinMs);
   });
 });
 
@@ -220,19 +197,19 @@ describe("cancel", () => {
     expect(play.job).toMatchObject({ status: "cancelled" });
     expect(play.upkeep().action.do).toBe("wait");
     play.accept();
-    expect(play.action).toEqual({ do: "cancel", attempt: 1 });
-    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
+    expect(play.action).toEqual({ do: "carry_out", key: { duty: "cancel", of: "run-1" } });
+    play.tried("cancel");
     expect(play.waitForWork().action).toEqual({ do: "rest" });
   });
 
-  it("of a job whose run was never confirmed waits for that run's ttl before it settles", () => {
-    const play = new Play().open();
-    play.tell({ kind: "run_unconfirmed", attempt: 1 });
+  it("of a job whose run was never confirmed still cancels it when a webhook names it later", () => {
+    const play = new Play().open().lose();
     play.tell({ kind: "cancel_requested" });
-    play.waitForWork();
-    expect(play.now).toBeGreaterThan(timers.queueTimeoutMs);
-    play.tell({ kind: "clock" });
-    expect(play.job.attempts[0]?.phase).toBe("closed");
+    play.upkeep();
+    expect(play.duty("cancel")).toBeUndefined();
+    expect(play.ring(1, "run-x")).toBe(true);
+    expect(play.duty("cancel")).toMatchObject({ of: "run-x" });
+    play.tried("cancel");
     expect(play.waitForWork().action).toEqual({ do: "rest" });
   });
 });
@@ -242,17 +219,17 @@ describe("the owner's retry", () => {
 
   it("reopens a failed job with its retries anew, and clears the end in D1", () => {
     const play = new Play({ maxRetries: 0 }).open().accept();
-    play.tell({ kind: "run_reported", attempt: 1, report: failed });
-    play.tell({ kind: "output_absent", attempt: 1 });
+    play.hear(1, failed);
+    play.miss(1);
     play.waitForWork();
     expect([play.job.status, play.action.do]).toEqual(["error", "rest"]);
     const { version } = play.job;
     expect(play.tell({ kind: "retry_requested" })).toBe(true);
-    expect(play.job).toMatchObject({ status: "pending", error: null, completedAt: null, settledAt: null, progress: 0 });
-    expect(play.job.projection.reopenedVersion).toBe(version + 1);
+    expect(play.job).toMatchObject({ status: "pending", error: null, completedAt: null, settledAt: null });
+    expect(play.job.row.reopenedVersion).toBe(version + 2);
     play.open().accept(2);
-    play.tell({ kind: "run_reported", attempt: 2, report: { ...report, word: "completed" } });
-    play.tell({ kind: "output_found", attempt: 2, output });
+    play.hear(2, { ...report, word: "completed" });
+    play.find(2);
     expect(play.job).toMatchObject({
       status: "complete",
       attempts: [{ outcome: "invalid_params" }, { outcome: "complete" }],
@@ -263,8 +240,8 @@ describe("the owner's retry", () => {
   it("is nothing for a job that is under way or complete", () => {
     const play = new Play().open().accept();
     expect(play.tell({ kind: "retry_requested" })).toBe(false);
-    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
-    play.tell({ kind: "output_found", attempt: 1, output });
+    play.hear(1, { ...report, word: "completed" });
+    play.find(1);
     expect(play.tell({ kind: "retry_requested" })).toBe(false);
   });
 });
@@ -273,41 +250,44 @@ describe("a D1 that lost what it had taken", () => {
   it("is written again", () => {
     const play = new Play().open().accept().upkeep();
     const { version } = play.job;
-    expect(play.tell({ kind: "d1_seen", version })).toBe(false);
+    expect(play.job.row.version).toBe(version);
     expect(play.tell({ kind: "d1_seen", version: 1 })).toBe(true);
-    expect(play.action).toEqual({ do: "project", settled: false });
+    expect(play.job.row.version).toBe(1);
+    expect(play.action).toEqual({ do: "write_row", settled: false });
   });
 });
 
 describe("a final job", () => {
+  const failed = { ...report, word: "failed", code: "handler_failed", message: "" } as const;
+
   it("that was cancelled stays so when the output turns up", () => {
     const play = new Play().open();
-    play.tell({ kind: "run_unconfirmed", attempt: 1 });
+    play.lose(1);
     play.tell({ kind: "cancel_requested" });
-    expect(play.tell({ kind: "output_found", attempt: 1, output })).toBe(false);
+    expect(play.find(1)).toBe(false);
     expect(play.job.status).toBe("cancelled");
   });
 
   it("is changed by no signal", () => {
     const play = new Play().open().accept();
-    play.tell({ kind: "run_reported", attempt: 1, report: { ...report, word: "completed" } });
-    play.tell({ kind: "output_found", attempt: 1, output });
+    play.hear(1, { ...report, word: "completed" });
+    play.find(1);
     const { status, version } = play.job;
     const signals: Signal[] = [
       { kind: "attempt_opened", nonce: "n", endpointId: "e", outputKey: "k" },
-      { kind: "run_accepted", attempt: 1, runId: "other" },
-      { kind: "run_refused", attempt: 1, code: "provider_rejected", message: "" },
-      { kind: "run_throttled", attempt: 1, retryAfterMs: null },
-      { kind: "run_unconfirmed", attempt: 1 },
+      { kind: "run_answered", attempt: 1, answer: { kind: "job_fault", message: "" } },
+      { kind: "run_answered", attempt: 1, answer: { kind: "busy", afterMs: null, message: "" } },
+      { kind: "run_answered", attempt: 1, answer: { kind: "maybe_bought", message: "" } },
+      { kind: "input_missing", attempt: 1 },
+      { kind: "turn_delayed", attempt: 1, at: 9 },
       { kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null },
       { kind: "progress", attempt: 1, nonce: "nonce-1", report: { progress: 1, stage: null, message: null } },
-      { kind: "run_reported", attempt: 1, report: { ...report, word: "failed", code: "handler_failed", message: "" } },
-      { kind: "status_unavailable", attempt: 1 },
+      { kind: "status_answered", attempt: 1, runId: "run-1", answer: { kind: "ok", value: failed } },
       { kind: "output_found", attempt: 1, output },
       { kind: "output_absent", attempt: 1 },
       { kind: "output_unknown", attempt: 1 },
       { kind: "cancel_requested" },
-      { kind: "duty_tried", duty: "cancel", attempt: 1, done: true },
+      { kind: "duty_tried", key: { duty: "cancel", of: "run-1" }, outcome: "done" },
       { kind: "clock" },
     ];
     for (const signal of signals) {
@@ -321,13 +301,13 @@ describe("an output that was to be deleted", () => {
   it("stays once the job is complete by it", () => {
     const play = new Play({ maxRetries: 0 }).open().accept();
     play.tell({ kind: "cancel_requested" });
-    play.tell({ kind: "duty_tried", duty: "cancel", attempt: 1, done: true });
+    play.tried("cancel");
     play.tell({ kind: "retry_requested" });
     play.open().accept(2);
     const failed = { ...report, word: "failed", code: "handler_failed", message: "no" } as const;
-    play.tell({ kind: "run_reported", attempt: 2, report: failed });
-    play.tell({ kind: "output_found", attempt: 1, output });
+    play.hear(2, failed);
+    play.find(1);
     expect(play.job).toMatchObject({ status: "complete", output });
-    expect(play.job.obligations.filter(({ duty }) => duty === "delete_output")).toEqual([]);
+    expect(play.job.duties).not.toContainEqual(expect.objectContaining({ of: output.key }));
   });
 });

@@ -22,28 +22,37 @@ const jobId = newId();
 
 describe("tokens", () => {
   const ref = { jobId, attempt: 3, nonce: "abc-_" };
+  const endsAt = 5_000;
+
+  it("of an attempt end half an hour after its run, also where they were found genuine before", async () => {
+    const keys: SigningKeys = [oldKey];
+    const token = await newAttemptToken(keys, ref, endsAt);
+    const halfAnHour = 30 * 60_000;
+    expect(await readAttemptToken(keys, token, endsAt + halfAnHour - 1)).toEqual(ref);
+    expect(await readAttemptToken(keys, token, endsAt + halfAnHour)).toBeNull();
+  });
 
   it("of an attempt are read by any of the keys, and by no other", async () => {
-    const token = await newAttemptToken([oldKey], ref);
-    expect(await readAttemptToken([newKey, oldKey], token)).toEqual(ref);
-    expect(await readAttemptToken([newKey], token)).toBeNull();
-    expect(await readAttemptToken([{ ...newKey, kid: "k1" }], token)).toBeNull();
+    const token = await newAttemptToken([oldKey], ref, endsAt);
+    expect(await readAttemptToken([newKey, oldKey], token, endsAt)).toEqual(ref);
+    expect(await readAttemptToken([newKey], token, endsAt)).toBeNull();
+    expect(await readAttemptToken([{ ...newKey, kid: "k1" }], token, endsAt)).toBeNull();
   });
 
   it("of an attempt are nothing once a character has changed", async () => {
-    const token = await newAttemptToken([oldKey], ref);
+    const token = await newAttemptToken([oldKey], ref, endsAt);
     for (let index = 0; index < token.length - 1; index++) {
       const changed = `${token.slice(0, index)}${token[index] === "0" ? "1" : "0"}${token.slice(index + 1)}`;
-      expect(await readAttemptToken([oldKey], changed)).toBeNull();
+      expect(await readAttemptToken([oldKey], changed, endsAt)).toBeNull();
     }
-    expect(await readAttemptToken([oldKey], `${token}.x`)).toBeNull();
+    expect(await readAttemptToken([oldKey], `${token}.x`, endsAt)).toBeNull();
   });
 
   it("of a watcher expire, and are no attempt's", async () => {
     const token = await newWatchToken([oldKey], { jobId, tenantId: "t" }, 1000);
     expect(await readWatchToken([oldKey], token, 1000 + watchTokenTtlMs - 1)).toEqual({ jobId, tenantId: "t" });
     expect(await readWatchToken([oldKey], token, 1000 + watchTokenTtlMs)).toBeNull();
-    expect(await readAttemptToken([oldKey], token.replace("ejw_", ""))).toBeNull();
+    expect(await readAttemptToken([oldKey], token.replace("ejw_", ""), endsAt)).toBeNull();
   });
 
   it("API keys have three parts and a long secret", () => {

@@ -69,7 +69,7 @@ describe("the log", () => {
     const secrets = [
       ...canaries,
       ...[run.webhook, run.input.output_url, run.input.input_url, url, upload.url ?? ""].map((link) => link.slice(-30)),
-      ...[key.split("_")[2] ?? "", jwt.slice(-40), job.client_token.slice(-40)],
+      ...[key.slice(-20), jwt.slice(-40), job.client_token.slice(-40)],
       ...["canary-of-the-handler", "canary.mp4", "crop_keyframes"],
     ];
     const all = lines.join("\n");

@@ -3,14 +3,20 @@ export const effectPoints = {
   dispatch: "submitRun",
   "verify.status": "askStatus",
   "verify.head": "findOutput",
-  project: "project",
+  write_row: "writeRow",
   cancel: "cancelRun",
   deletion: "deleteOutput",
+  delete_row: "deleteRow",
 } as const;
 export type EffectPoint = keyof typeof effectPoints;
 
 export const commitPoints = ["start.afterCommit", "hook.afterCommit", "final.afterCommit"] as const;
-export type FaultPoint = EffectPoint | (typeof commitPoints)[number] | "create.afterD1" | "sweep.afterRead";
+export type FaultPoint =
+  | EffectPoint
+  | (typeof commitPoints)[number]
+  | "removal.afterCommit"
+  | "create.afterD1"
+  | "sweep.afterRead";
 
 export const effectKinds = ["throw before", "throw after", "abort before", "abort after", "delay", "double"] as const;
 export const abruptKinds = ["throw after", "abort after"] as const;

@@ -10,29 +10,44 @@ const delayMs = 150;
 export class ExportJob extends WholeExportJob {
   protected override adaptPorts(ports: Ports): Ports {
     const { ctx } = this;
+    const { storage, provider, stores } = ports;
     return {
       ...ports,
-      submitRun: around(ctx, "dispatch", ports.submitRun),
-      askStatus: around(ctx, "verify.status", ports.askStatus),
-      findOutput: around(ctx, "verify.head", ports.findOutput),
-      project: around(ctx, "project", ports.project),
-      cancelRun: around(ctx, "cancel", ports.cancelRun),
-      deleteOutput: around(ctx, "deletion", ports.deleteOutput),
-      save: (job, events, wake) => {
-        ports.save(job, events, wake);
-        strikeNow(ctx, commitPointOf(job));
+      provider: {
+        ...provider,
+        submitRun: around(ctx, "dispatch", provider.submitRun),
+        askStatus: around(ctx, "verify.status", provider.askStatus),
+        cancelRun: around(ctx, "cancel", provider.cancelRun),
+      },
+      stores: {
+        ...stores,
+        findOutput: around(ctx, "verify.head", stores.findOutput),
+        writeRow: around(ctx, "write_row", stores.writeRow),
+        deleteOutput: around(ctx, "deletion", stores.deleteOutput),
+        deleteRow: around(ctx, "delete_row", stores.deleteRow),
+      },
+      storage: {
+        load: () => storage.load(),
+        save: (job, events, wake, reserved) => {
+          storage.save(job, events, wake, reserved);
+          strikeNow(ctx, commitPointOf(job));
+        },
+        wake: (wake) => storage.wake(wake),
+        getAlarm: () => storage.getAlarm(),
+        listEvents: (seq) => storage.listEvents(seq),
+        forget: () => storage.forget(),
       },
     };
   }
 
-  override start(spec: JobSpec): void {
+  override start(v: number, spec: JobSpec): void {
     strikeNow(this.ctx, "create.afterD1");
-    super.start(spec);
+    super.start(v, spec);
   }
 
-  override async wake(spec: JobSpec, row: { isNew: boolean; version: number }): Promise<void> {
+  override wake(v: number, spec: JobSpec, row: { isNew: boolean; version: number }): void {
     strikeNow(this.ctx, "sweep.afterRead");
-    return super.wake(spec, row);
+    super.wake(v, spec, row);
   }
 }
 
@@ -70,15 +85,19 @@ function fail(context: DurableObjectState, kind: FaultKind | null, when: "before
 }
 
 function commitPointOf(job: JobState): FaultPoint | null {
+  if (job.removal !== null) {
+    return "removal.afterCommit";
+  }
   if (job.completedAt !== null) {
     return "final.afterCommit";
   }
-  if (job.attempts.some(({ hinted }) => hinted)) {
+  if (job.attempts.some((attempt) => attempt.phase === "running" && attempt.rung)) {
     return "hook.afterCommit";
   }
   return job.attempts.length === 0 ? "start.afterCommit" : null;
 }
 
 export { ProjectStream } from "../../src/object/project-stream.ts";
+export { ProviderGate } from "../../src/object/provider-gate.ts";
 export { WebhookSender } from "../../src/object/webhook-sender.ts";
 export default worker;

@@ -19,6 +19,7 @@ import {
 
 const Taken = z.object({ id: z.string(), input: HandlerInput });
 const onCancel: ReadonlySet<FaultPoint> = new Set<EffectPoint>(["cancel", "deletion"]);
+const onRemoval: ReadonlySet<FaultPoint> = new Set<FaultPoint>(["delete_row", "removal.afterCommit"]);
 const taken = new Map<string, string[]>();
 
 /** A RunPod worker that serves whatever run there is: by default to its end, with a webhook. */
@@ -42,13 +43,18 @@ async function serveOne(finish: boolean): Promise<void> {
     .catch(() => {});
 }
 
-/** Lets the job live its life, with a worker and the cron beside it, until D1 has its end. */
+/**
+ * Lets the job live its life, with a worker and the cron beside it, until D1 has its end. A job with more than one attempt,
+ * or none that won, settles when the links to its outputs have ended, which no test waits for.
+ */
 async function live(id: string, finish: boolean): Promise<Record<string, unknown>> {
   for (;;) {
     await serveOne(finish);
     await sweep(env, Date.now() + 1_000);
     const row = await env.DB.prepare("SELECT * FROM export_jobs WHERE id = ?").bind(id).first();
-    if (row?.["settled_at"]) {
+    const isOver = row?.["completed_at"] && (await countUsage(id)) === row["attempt"] && (await areRunsOver(id));
+    const hasLosers = row?.["status"] !== "complete" || row["attempt"] !== 1;
+    if (row && isOver && (row["settled_at"] || hasLosers)) {
       return row;
     }
   }
@@ -61,12 +67,33 @@ async function audit(id: string, row: Record<string, unknown>): Promise<void> {
   if (job.status === "complete") {
     expect((await env.VIDEOS.head(job.output_video_key ?? ""))?.size).toBeGreaterThan(0);
   }
-  const usage = await env.DB.prepare("SELECT count(*) AS rows FROM usage WHERE job_id = ?").bind(id).first();
-  expect(usage).toEqual({ rows: job.attempt });
-  for (const runId of taken.get(id) ?? []) {
+  expect(await countUsage(id)).toBe(job.attempt);
+  expect(await areRunsOver(id)).toBe(true);
+}
+
+async function countUsage(id: string): Promise<unknown> {
+  return (await env.DB.prepare("SELECT count(*) AS rows FROM usage WHERE job_id = ?").bind(id).first())?.["rows"];
+}
+
+async function areRunsOver(id: string): Promise<boolean> {
+  const statuses = (taken.get(id) ?? []).map(async (runId) => {
     const { status } = z.object({ status: z.string() }).parse(await (await runpod(`status/${runId}`)).json());
-    expect(["COMPLETED", "CANCELLED", "FAILED"]).toContain(status);
-  }
+    return ["COMPLETED", "CANCELLED", "FAILED"].includes(status);
+  });
+  return (await Promise.all(statuses)).every((isOver) => isOver);
+}
+
+/** A job that is removed in the middle of a fault: its owner asks until it is gone, and nothing of it stays. */
+async function removeThrough(point: FaultPoint, kind: FaultKind): Promise<void> {
+  const { id } = await createJob();
+  await live(id, true);
+  const { output_video_key } = await getJob(id);
+  arm(point, kind);
+  const path = `/api/jobs/${id}`;
+  await vi.waitFor(async () => expect([204, 404]).toContain((await api(path, { method: "DELETE" })).status));
+  expect([point, kind, hasStruck()]).toEqual([point, kind, true]);
+  expect((await api(path)).status).toBe(404);
+  await vi.waitFor(async () => expect(await env.VIDEOS.head(output_video_key ?? "")).toBeNull());
 }
 
 /** A job's whole life with one fault in it. */
@@ -87,7 +114,9 @@ async function liveThrough(point: FaultPoint, kind: FaultKind): Promise<void> {
 
 afterEach(() => vi.restoreAllMocks());
 
-const effects = Object.keys(effectPoints).filter((name): name is EffectPoint => name in effectPoints);
+const effects = Object.keys(effectPoints).filter(
+  (name): name is EffectPoint => name in effectPoints && name !== "delete_row",
+);
 
 describe.each(effects)("%s", (point) => {
   it.each(effectKinds)("%s: the job ends as it should, D1 agrees, no GPU is left", (kind) => liveThrough(point, kind));
@@ -95,6 +124,11 @@ describe.each(effects)("%s", (point) => {
 
 describe.each([...commitPoints, "create.afterD1" as const])("%s", (point) => {
   it.each(abruptKinds)("%s: the job ends as it should, D1 agrees, no GPU is left", (kind) => liveThrough(point, kind));
+});
+
+describe.each([...onRemoval])("%s", (point) => {
+  const kinds = point === "delete_row" ? effectKinds : abruptKinds;
+  it.each(kinds)("%s: the job is gone, and so is its output", (kind) => removeThrough(point, kind));
 });
 
 describe("sweep.afterRead", () => {

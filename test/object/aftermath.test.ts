@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { UsageReport } from "../../src/contract/usage.ts";
 import { toTimestamp } from "../../src/core/time.ts";
 import { toJobSpec } from "../../src/object/job-spec.ts";
+import { rpcVersion } from "../../src/object/rpc.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { findJob } from "../../src/store/jobs.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
@@ -65,8 +66,19 @@ describe("DELETE /api/jobs/:id", () => {
     expect(await env.VIDEOS.head(input_video_key)).not.toBeNull();
     expect((await ring(run)).status).toBe(200);
     await expectProblem(await api(`/api/jobs/${id}`, { method: "DELETE" }), 404, "not_found");
+  });
+
+  it("leaves nothing of its owner's in its object", async () => {
+    const { id } = await createJob({ metadata: { player: "Ada" } });
+    await completeRun(await takeRun(id));
+    await waitForJob(id, ({ status }) => status === "complete");
+    await api(`/api/jobs/${id}`, { method: "DELETE" });
     const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
-    expect(await runInDurableObject(object, (_instance, { storage }) => storage.getAlarm())).toBeNull();
+    const kept = await runInDurableObject(object, (_instance, { storage }) => {
+      const parts = storage.sql.exec("SELECT value FROM parts").toArray();
+      return JSON.stringify([parts, storage.sql.exec("SELECT event FROM events").toArray()]);
+    });
+    expect(kept).not.toMatch(/crop_keyframes|Ada|a video/);
   });
 
   it("is the end, even for a start that was under way meanwhile: it buys no run", async () => {
@@ -76,9 +88,8 @@ describe("DELETE /api/jobs/:id", () => {
     await post(`/api/jobs/${id}/cancel`);
     await vi.waitFor(async () => expect((await api(`/api/jobs/${id}`, { method: "DELETE" })).status).toBe(204));
     const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
-    await object.start(toJobSpec(row ?? expect.fail("no row")));
-    expect(await object.read(tenantId)).toBeNull();
-    expect(await runInDurableObject(object, (_instance, { storage }) => storage.getAlarm())).toBeNull();
+    await object.start(rpcVersion, toJobSpec(row ?? expect.fail("no row")));
+    expect(await object.read(rpcVersion, tenantId)).toBeNull();
   });
 });
 
@@ -130,22 +141,6 @@ describe("an alarm that got lost", () => {
   });
 });
 
-describe("obligations", () => {
-  it("are rows of the journal until they are done, in a table that only a job has that owes something", async () => {
-    const { id } = await createJob();
-    await takeRun(id);
-    const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
-    const list = () =>
-      runInDurableObject(object, (_instance, { storage }) =>
-        storage.sql.exec("SELECT duty FROM obligations ORDER BY duty").toArray(),
-      );
-    await expect(list()).rejects.toThrow("no such table");
-    await post(`/api/jobs/${id}/cancel`);
-    expect(await list()).toContainEqual({ duty: "delete_output" });
-    await vi.waitFor(async () => expect(await list()).toEqual([]));
-  });
-});
-
 describe("what a life costs the journal", () => {
   it("is no more than five saves for 100 updates of progress", async () => {
     const { id } = await createJob();
@@ -153,8 +148,8 @@ describe("what a life costs the journal", () => {
     const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id));
     const readState = () =>
       runInDurableObject(object, (_instance, { storage }) => {
-        const [row] = storage.sql.exec<{ state: string }>("SELECT state FROM job").toArray();
-        return row?.state ?? "";
+        const [row] = storage.sql.exec<{ value: string }>("SELECT value FROM parts WHERE id = 2").toArray();
+        return row?.value ?? "";
       });
     const states = new Set<string>();
     for (let progress = 1; progress <= 100; progress++) {
@@ -250,6 +245,6 @@ describe("the sweep", () => {
     const stream = await api("/api/projects/7/events", { headers });
     await scheduler.wait(50);
     await stream.body?.cancel();
-    expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read(tenantId)).toBeNull();
+    expect(await env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(id)).read(rpcVersion, tenantId)).toBeNull();
   });
 });

@@ -1,57 +1,83 @@
 import { describe, expect, it } from "vitest";
+import type { JobState } from "../../src/core/job-state.ts";
 import type { RunReport } from "../../src/core/signals.ts";
 import { Engine } from "../../src/object/engine.ts";
-import type { Ports } from "../../src/object/ports.ts";
+import { JobShell } from "../../src/object/job-shell.ts";
+import type { JobStorage, Ports, Wake } from "../../src/object/ports.ts";
 import { output, Play, timers } from "../core/play.ts";
 
 const completed: RunReport = { word: "completed", delayMs: null, executionMs: 1 };
 
-/** An engine over a world that notes the order of what it is asked to do. */
-function newEngine(broken: Partial<Ports> = {}) {
+/** Ports to a world that notes the order of what it is asked to do. */
+function newWorld(storage: Partial<JobStorage> = {}) {
   const play = new Play().open().accept().upkeep();
   const order: string[] = [];
+  const wakes: Wake[] = [];
   const note = (what: string) => void order.push(what);
+  const held = (job: JobState) => ({ job, savedVersion: job.version, reserved: job.version });
   const ports: Ports = {
-    ...{ now: () => play.now, timers, endpointId: "e", newNonce: () => "n", keep: () => false },
-    load: () => ({ job: play.job, savedVersion: play.job.version }),
-    save: (job) => note(`save ${job.status}`),
-    wake: () => {},
-    submitRun: async () => ({ kind: "unconfirmed" }),
-    askStatus: async () => {
-      note("ask RunPod");
-      return completed;
+    ...{ now: () => play.now, timers, endpointId: "e", newNonce: () => "n" },
+    storage: {
+      load: () => held(play.job),
+      save: (job) => note(`save ${job.status}`),
+      wake: (wake) => void wakes.push(wake),
+      getAlarm: async () => null,
+      listEvents: () => [],
+      forget: async () => {},
+      ...storage,
     },
-    cancelRun: async () => true,
-    findOutput: async () => {
-      note("look into R2");
-      return output;
+    sockets: {
+      isWatched: () => false,
+      broadcast: ({ type }) => note(`tell ${type}`),
+      keep: () => false,
+      follow: () => {},
+      tellProgress: () => {},
     },
-    project: async (_job, { usage }) => {
-      note(`project, with usage of ${usage.length}`);
-      return false;
+    provider: {
+      submitRun: async () => ({ kind: "maybe_bought", message: "" }),
+      askStatus: async () => {
+        note("ask RunPod");
+        return { kind: "ok", value: completed };
+      },
+      cancelRun: async () => ({ kind: "ok", value: null }),
+      takeTurn: async () => 0,
+      noteOutcome: async () => note("tell the gate"),
     },
-    deleteOutput: async () => {},
-    notify: async () => note("notify"),
-    broadcast: ({ type }) => note(`tell ${type}`),
-    isWatched: () => false,
+    stores: {
+      findOutput: async () => {
+        note("look into R2");
+        return output;
+      },
+      deleteOutput: async () => {},
+      writeRow: async (_row, { usage }) => {
+        note(`write the row, with usage of ${usage.length}`);
+        return false;
+      },
+      reopenRow: async () => true,
+      deleteRow: async () => "deleted",
+      notify: async () => note("notify"),
+    },
+    background: () => {},
+    later: () => {},
     warn: note,
-    ...broken,
+    fail: (during) => note(`failed: ${during}`),
   };
-  return { engine: new Engine(ports), order };
+  return { ports, order, wakes, play };
 }
 
 const ring = { kind: "doorbell", attempt: 1, nonce: "nonce-1", runId: null } as const;
 
 describe("a ring", () => {
   it("is asked about before it is saved, and leads to the end with one save and one write to D1", async () => {
-    const { engine, order } = newEngine();
+    const { ports, order } = newWorld();
+    const engine = new Engine(ports);
     engine.ring(ring);
     expect(order).toEqual(["ask RunPod", "look into R2", "save processing"]);
     await engine.advance();
     expect(order.slice(3)).toEqual([
       ...["save complete", "tell status", "tell complete"],
       // Its input's size was not noted at the creation.
-      ...["look into R2", "project, with usage of 1", "save complete"],
+      ...["look into R2", "write the row, with usage of 1", "save complete"],
     ]);
     expect(engine.isAtRest()).toBe(true);
   });
@@ -60,7 +86,8 @@ describe("a ring", () => {
     const full = () => {
       throw new Error("disk full");
     };
-    const { engine, order } = newEngine({ save: full });
+    const { ports, order } = newWorld({ save: full });
+    const engine = new Engine(ports);
     expect(() => engine.ring(ring)).toThrow("disk full");
     await engine.advance();
     expect(engine.job?.status).toBe("processing");
@@ -68,8 +95,64 @@ describe("a ring", () => {
   });
 
   it("of an attempt that is not there asks nobody", () => {
-    const { engine, order } = newEngine();
-    expect(engine.ring({ ...ring, nonce: "forged" })).toBe(false);
+    const { ports, order } = newWorld();
+    new Engine(ports).ring({ ...ring, nonce: "forged" });
     expect(order).toEqual([]);
+  });
+});
+
+describe("an object that holds the state of a later release", () => {
+  it("begins nothing, tells the operator at its alarm and sets the next, and never throws", async () => {
+    const { ports, order, wakes, play } = newWorld({ load: () => "unreadable" });
+    const shell = new JobShell(ports);
+    expect(shell.needsAlarm).toBe(true);
+    await shell.findAlarm();
+    shell.start(play.job.spec);
+    shell.ring({ attempt: 1, nonce: "nonce-1" }, null);
+    expect([shell.read("t"), shell.cancel(play.job.spec, true), order]).toEqual([null, null, []]);
+    expect(await shell.remove(play.job.spec, { isNew: true, attempts: 1 })).toBe("unavailable");
+    await shell.alarm();
+    expect(order).toEqual(["The job was saved by a later release."]);
+    expect(wakes.at(-1)).toEqual({ at: play.now + timers.pollMaxMs });
+  });
+});
+
+describe("an alarm", () => {
+  it("is set once per wake", async () => {
+    const { ports, order, wakes, play } = newWorld();
+    const queued: RunReport = { ...completed, word: "queued" };
+    const provider: Ports["provider"] = {
+      ...ports.provider,
+      askStatus: async () => ({ kind: "ok", value: queued }),
+    };
+    const shell = new JobShell({ ...ports, provider });
+    await shell.findAlarm();
+    play.wait();
+    await shell.alarm();
+    expect([order, wakes.length]).toEqual([[], 1]);
+  });
+
+  it("that got lost is set again by whoever comes next", async () => {
+    const { ports, wakes, play } = newWorld();
+    const shell = new JobShell(ports);
+    await shell.findAlarm();
+    shell.read("t");
+    shell.read("t");
+    expect(wakes).toEqual([{ at: play.now }]);
+  });
+});
+
+describe("trouble of the provider", () => {
+  it("is told to its gate; a good day tells it nothing", async () => {
+    const { ports, order, play } = newWorld();
+    play.now += timers.pollMaxMs;
+    await new Engine(ports).advance();
+    expect(order).not.toContain("tell the gate");
+    const silent: Ports["provider"] = {
+      ...ports.provider,
+      askStatus: async () => ({ kind: "maybe_bought", message: "no answer" }),
+    };
+    await new Engine({ ...ports, provider: silent }).advance();
+    expect(order).toContain("tell the gate");
   });
 });

@@ -1,0 +1,164 @@
+import type { JobEvent } from "../contract/event.ts";
+import { isFinal, type JobState } from "../core/job-state.ts";
+import { type KeptProgress, withLateProgress } from "../core/kept-progress.ts";
+import type { Change } from "../core/machine.ts";
+import type { Action } from "../core/next-action.ts";
+import type { Ports, Wake } from "./ports.ts";
+
+/** So many versions of unsaved progress one save allows for: a crash may take them, and none is given twice. */
+const reservedVersions = 1_000;
+
+/** The job in memory, and what of it the storage holds: decides what is saved when, and when the object is woken. */
+export class JobMemory {
+  readonly #ports: Ports;
+  readonly #toNext: (job: JobState) => Action;
+  #job: JobState | null = null;
+  #isUnreadable = false;
+  #savedVersion = 0;
+  #reserved = 0;
+  #savedAt = 0;
+  #isFlushing = false;
+  #wakesAt: number | null = null;
+
+  /** @param toNext what the job needs next: it decides the alarm that a save sets */
+  constructor(ports: Ports, toNext: (job: JobState) => Action) {
+    this.#ports = ports;
+    this.#toNext = toNext;
+    this.load();
+  }
+
+  get job(): JobState | null {
+    return this.#job;
+  }
+
+  /** What is held here was saved by a later release: this one does nothing with it. */
+  get isUnreadable(): boolean {
+    return this.#isUnreadable;
+  }
+
+  load(): void {
+    const held = this.#ports.storage.load();
+    const isJob = typeof held !== "string";
+    this.#job = isJob ? held.job : null;
+    this.#savedVersion = isJob ? held.savedVersion : 0;
+    this.#reserved = isJob ? held.reserved : 0;
+    this.#isUnreadable = held === "unreadable";
+    this.#wakesAt = null;
+  }
+
+  /** Takes in a change: saved at once, or soon where it may wait. @param isProgress a handler reported it */
+  take(change: Change, isProgress: boolean): void {
+    const { version, status } = change.job;
+    // A version beyond the reserved ones is saved before anybody sees it: where it is kept may be lost.
+    const isKept = !change.durable && version <= this.#reserved && this.#ports.sockets.keep(change.job);
+    if (change.durable || !this.#canWait(change, isKept)) {
+      const reserved = isProgress || !change.durable ? version + reservedVersions : Math.max(this.#reserved, version);
+      this.save(change.job, change.events, isFinal(status) ? version : reserved);
+    }
+    this.#job = change.durable ? this.#job : change.job;
+    this.#flushLater(isKept || (isProgress && this.#ports.sockets.keep(change.job)));
+  }
+
+  /** Whether progress may go unsaved: its version is reserved, and it is kept elsewhere or saved soon. */
+  #canWait({ job, events }: Change, isKept: boolean): boolean {
+    const isSoon = isKept || this.#ports.now() - this.#savedAt < this.#ports.timers.progressFlushMs;
+    return events.length === 0 || (job.version <= this.#reserved && isSoon);
+  }
+
+  /** An object that falls silent leaves memory some seconds later: what only memory holds is saved before. */
+  #flushLater(isKept: boolean): void {
+    if (this.#isAtRisk() && !isKept && !this.#isFlushing) {
+      this.#isFlushing = true;
+      this.#ports.later(this.#ports.timers.progressFlushMs, () => {
+        this.#isFlushing = false;
+        this.checkpoint();
+      });
+    }
+  }
+
+  #isAtRisk(): boolean {
+    return this.#job !== null && (this.#job.version > this.#savedVersion || this.#reserved > this.#job.version);
+  }
+
+  /** Saves the progress that only memory held; from here on no version is at risk. */
+  checkpoint(): void {
+    if (this.#job && this.#isAtRisk()) {
+      this.save(this.#job, []);
+    }
+  }
+
+  /** Takes in progress that a socket kept, and lets go of now that it closes. */
+  recover(kept: KeptProgress): void {
+    this.#job = this.#job && withLateProgress(this.#job, kept);
+  }
+
+  /** @param reserved versions up to this may be shown before the next save */
+  save(job: JobState, events: readonly JobEvent[], reserved = job.version): void {
+    const wake = this.#toWake(this.#toNext(job));
+    // Progress is no history: a long run would fill it.
+    const lasting = events.filter(({ type }) => type !== "progress");
+    try {
+      this.#ports.storage.save(job, lasting, wake, reserved);
+    } catch (error) {
+      if (!this.#goBackToSaved(job)) {
+        throw error;
+      }
+      return;
+    }
+    this.#noteWake(wake);
+    this.#job = job;
+    this.#savedVersion = job.version;
+    this.#reserved = reserved;
+    this.#savedAt = this.#ports.now();
+  }
+
+  /**
+   * Nobody knows on which side of the commit a save broke: what was saved is the truth, above all versions ever shown.
+   * @returns whether it is the new version
+   */
+  #goBackToSaved({ version }: JobState): boolean {
+    const [shown, savedBefore] = [this.#job?.version ?? 0, this.#savedVersion];
+    this.load();
+    if (this.#job && this.#job.version < shown) {
+      this.#job = { ...this.#job, version: this.#reserved, lastSeq: this.#reserved };
+    }
+    return this.#savedVersion === version && version > savedBefore;
+  }
+
+  /** Leaves nothing, in memory and out of it. */
+  async forget(): Promise<void> {
+    await this.#ports.storage.forget();
+    this.load();
+  }
+
+  /** The alarm that the storage holds, as found after a restart. */
+  alarmIsAt(wakesAt: number | null): void {
+    this.#wakesAt = wakesAt;
+  }
+
+  wakeFor(action: Action): void {
+    const wake = this.#toWake(action);
+    this.#ports.storage.wake(wake);
+    this.#noteWake(wake);
+  }
+
+  #noteWake(wake: Wake): void {
+    if (wake !== "as-is") {
+      this.#wakesAt = wake === "never" ? null : wake.at;
+    }
+  }
+
+  /**
+   * The alarm that guards what comes next: while an action is under way, one soon after it should have ended. An alarm
+   * that is set earlier stays, because setting one is a billed write and waking early only asks again.
+   */
+  #toWake(action: Action): Wake {
+    const { now, timers } = this.#ports;
+    if (action.do === "rest") {
+      return "never";
+    }
+    const at = action.do === "wait" ? action.until : now() + timers.runTimeoutMs + timers.statusTimeoutMs;
+    const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() && this.#wakesAt <= at;
+    return isGuarded ? "as-is" : { at };
+  }
+}

@@ -1,0 +1,275 @@
+import type { Metadata } from "../contract/common.ts";
+import type { JobEvent } from "../contract/event.ts";
+import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendment.ts";
+import { creationOf, eventTypeOf, toEvent } from "../core/events.ts";
+import {
+  canReopen,
+  isFinal,
+  isWanted,
+  type JobSpec,
+  type JobState,
+  newJobState,
+  newRemovedState,
+  takesOutput,
+} from "../core/job-state.ts";
+import type { KeptProgress } from "../core/kept-progress.ts";
+import { outputKey } from "../core/object-keys.ts";
+import type { ProgressReport } from "../core/signals.ts";
+import type { AttemptRef } from "../core/tokens.ts";
+import type { JobProjection } from "../store/jobs.ts";
+import { Engine, type Rules } from "./engine.ts";
+import { type Greeting, greet, listEvents, type Resume } from "./greeting.ts";
+import type { Ports } from "./ports.ts";
+import { toProjection } from "./projection.ts";
+
+/** What the caller knows of the job's row: whether it may begin a job here, and how many attempts it tells of. */
+export type RowFacts = Readonly<{ isNew: boolean; attempts: number }>;
+export type Removed = "removed" | "active" | "lent" | "unavailable";
+
+/** What a handler's socket leaves behind. */
+export type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;
+
+/**
+ * One export job, whatever world it lives in: all that can be asked of it, over {@link Ports}. The Durable Object runs it
+ * on Cloudflare, the simulator on a clock of its own. Answers are data, because errors lose their class over RPC.
+ */
+export class JobShell {
+  readonly #ports: Ports;
+  readonly #engine: Engine;
+  /** The object came back without the alarm that it needs. */
+  #lacksAlarm = false;
+
+  constructor(ports: Ports, rules?: Rules) {
+    this.#ports = ports;
+    this.#engine = new Engine(ports, rules);
+  }
+
+  get job(): JobState | null {
+    return this.#engine.job;
+  }
+
+  /** Whether the object has to look for its alarm: alarms have been reported lost (I11). */
+  get needsAlarm(): boolean {
+    return this.#engine.memory.isUnreadable || !this.#engine.isAtRest();
+  }
+
+  /** After a restart, before anything else. While an alarm runs the storage shows none, so it is set only by others. */
+  async findAlarm(): Promise<void> {
+    const alarm = await this.#ports.storage.getAlarm();
+    this.#lacksAlarm = alarm === null;
+    this.#engine.memory.alarmIsAt(alarm);
+  }
+
+  #enter(): void {
+    if (this.#lacksAlarm) {
+      this.#lacksAlarm = false;
+      this.#engine.memory.wakeFor({ do: "wait", until: this.#ports.now() });
+    }
+  }
+
+  /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
+  start(spec: JobSpec): void {
+    this.#enter();
+    if (!this.job && !this.#engine.memory.isUnreadable) {
+      const job = newJobState(spec);
+      this.#engine.begin(job);
+      creationOf(job).forEach(this.#ports.sockets.broadcast);
+    }
+    this.#advance();
+  }
+
+  /** The job as it is now, ahead of D1's copy; null where there is none of this tenant (I13). */
+  read(tenantId: string): JobProjection | null {
+    this.#enter();
+    const job = this.#jobOf(tenantId);
+    return job && toProjection(job);
+  }
+
+  /** RunPod's webhook rang for an attempt; once this returns, that is durable, or is nothing new. */
+  ring({ attempt, nonce }: Omit<AttemptRef, "jobId">, runId: string | null): void {
+    this.#enter();
+    this.#engine.ring({ kind: "doorbell", attempt, nonce, runId });
+    this.#advance();
+  }
+
+  /** The handler's progress. @returns whether it is to stop */
+  progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
+    this.#enter();
+    if (!isWanted(this.job, { attempt, nonce })) {
+      return true;
+    }
+    this.#engine.apply({ kind: "progress", attempt, nonce, report });
+    this.#advance();
+    if (this.job) {
+      this.#ports.sockets.tellProgress(this.job);
+    }
+    return false;
+  }
+
+  /** Whether an output may be written under this key. */
+  takesOutput(key: string): ReturnType<typeof takesOutput> {
+    this.#enter();
+    return takesOutput(this.job, key);
+  }
+
+  /**
+   * Ends the job for its user; one that never started is begun first.
+   * @returns the job as it is then, whether or not it was this call that ended it
+   */
+  cancel(spec: JobSpec, isNew: boolean): JobProjection | null {
+    if (this.#begin(spec, isNew)) {
+      this.#engine.apply({ kind: "cancel_requested" });
+      this.#advance();
+    }
+    return this.read(spec.tenantId);
+  }
+
+  /**
+   * Changes what belongs to the owner; a job that never started is begun first.
+   * @param row whether the job may be begun, and the labels that it was created with
+   */
+  async amend(
+    spec: JobSpec,
+    change: Amendment,
+    row: { isNew: boolean; metadata: Metadata },
+  ): Promise<JobProjection | AmendmentRefusal> {
+    const signal = toAmended(this.#begin(spec, row.isNew), change, row.metadata);
+    if (typeof signal === "string") {
+      return signal;
+    }
+    this.#engine.apply(signal);
+    // A read of a final job asks D1 alone.
+    await this.#engine.writeRow();
+    this.#advance();
+    return this.read(spec.tenantId) ?? "gone";
+  }
+
+  /** Starts another try of a job that failed or was cancelled. */
+  async retry(tenantId: string): Promise<JobProjection | "refused" | "over_quota"> {
+    this.#enter();
+    const job = this.#jobOf(tenantId);
+    if (!job || !canReopen(job)) {
+      return "refused";
+    }
+    if (!(await this.#ports.stores.reopenRow(job))) {
+      return "over_quota";
+    }
+    if (!this.#engine.apply({ kind: "retry_requested" })) {
+      return "refused";
+    }
+    // A read of a final job asks D1 alone, so D1 must know before the owner does.
+    await this.#engine.writeRow();
+    this.#advance();
+    return this.read(tenantId) ?? "refused";
+  }
+
+  /**
+   * The sweep calls: begins a job that never started, and makes one that did do what is due, behind this call.
+   * @param row what D1 has: whether it is still to be begun, and its version, which is behind ours after a lost write
+   */
+  wake(spec: JobSpec, row: { isNew: boolean; version: number }): void {
+    this.#begin(spec, row.isNew);
+    this.#engine.apply({ kind: "d1_seen", version: row.version });
+    this.#advance();
+  }
+
+  /**
+   * Removes the job for good: from the first save on nothing of it begins, and what is left to do is owed.
+   * @returns `removed` once its row is gone; `unavailable` when D1 did not answer, and the removal goes on behind
+   */
+  async remove(spec: JobSpec, row: RowFacts): Promise<Removed> {
+    // The sweep sees no job whose row is gone: only the alarm is left, so it must not be taken for granted.
+    this.#engine.memory.alarmIsAt(await this.#ports.storage.getAlarm());
+    this.#begin(spec, row.isNew);
+    if (this.#engine.memory.isUnreadable) {
+      return "unavailable";
+    }
+    if (!this.job) {
+      const keys = Array.from({ length: row.attempts }, (_, index) =>
+        outputKey(spec.tenantId, spec.id, index + 1, spec.type),
+      );
+      this.#engine.begin(newRemovedState(spec, keys, this.#ports.now()));
+    }
+    const { job } = this;
+    if (!job || job.spec.tenantId !== spec.tenantId || !isFinal(job.status)) {
+      return "active";
+    }
+    this.#engine.apply({ kind: "remove_requested" });
+    if (!this.job?.removal?.rowGone) {
+      await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
+    }
+    this.#advance();
+    const { removal = null } = this.job ?? {};
+    return removal === null ? "lent" : removal.rowGone ? "removed" : "unavailable";
+  }
+
+  /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
+  follow(spec: JobSpec, isNew: boolean): JobEvent | null {
+    const job = this.#begin(spec, isNew);
+    this.#ports.sockets.follow();
+    return job && toEvent(job, eventTypeOf(job, "status"));
+  }
+
+  /** What was told to watchers since the job began, but for its progress. */
+  history(spec: JobSpec, isNew: boolean): JobEvent[] {
+    const job = this.#begin(spec, isNew);
+    return job ? listEvents(job, this.#ports.storage, 0) : [];
+  }
+
+  /** Someone wants to watch the job. */
+  attach(tenantId: string, resume: Resume): Greeting {
+    this.#enter();
+    return greet(this.#jobOf(tenantId), this.#ports.storage, resume);
+  }
+
+  /** A handler's socket has gone, and with it what it kept. */
+  detach({ attempt, kept }: Left): void {
+    this.#enter();
+    if (kept && attempt === this.job?.attempts.length) {
+      this.#engine.memory.recover(kept);
+    }
+    this.#engine.memory.checkpoint();
+  }
+
+  /** Must not throw: the runtime gives up on an alarm after six failures. */
+  async alarm(): Promise<void> {
+    this.#lacksAlarm = false;
+    this.#engine.memory.alarmIsAt(null);
+    if (this.#engine.memory.isUnreadable) {
+      this.#ports.warn("The job was saved by a later release.");
+      this.#rearm();
+      return;
+    }
+    try {
+      await this.#engine.advance();
+    } catch (error) {
+      this.#ports.fail("alarm", error);
+      this.#rearm();
+    }
+  }
+
+  #rearm(): void {
+    this.#engine.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });
+  }
+
+  #begin(spec: JobSpec, isNew: boolean): JobState | null {
+    this.#enter();
+    if (isNew) {
+      this.start(spec);
+    }
+    return this.#jobOf(spec.tenantId);
+  }
+
+  /** What readers and owners may know of: a removed job is none. */
+  #jobOf(tenantId: string): JobState | null {
+    const { job } = this;
+    return job && job.spec.tenantId === tenantId && !job.removal?.rowGone ? job : null;
+  }
+
+  /** Works on behind the answer. If the object dies meanwhile, the alarm saved with the last state takes over. */
+  #advance(): void {
+    if (this.#engine.isDue()) {
+      this.#ports.background(this.#engine.advance().catch((error: unknown) => this.#ports.fail("advance", error)));
+    }
+  }
+}
