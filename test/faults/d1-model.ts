@@ -1,89 +1,109 @@
-import type { Random } from "../../local/random.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
-import type { JobProjection, ProjectionExtra } from "../../src/store/jobs.ts";
+import type { ProjectionExtra } from "../../src/store/jobs.ts";
 import type { UsageRow } from "../../src/store/schema.ts";
-import type { VirtualClock } from "./clock.ts";
-import type { Faults } from "./faults.ts";
 import { newRow, type Row } from "./fixtures.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-/** D1 with one job's row and the usage of its attempts, and with what it has been seen to do to a write. */
+type Projection = Omit<Row, "reusedFrom" | "quietUntil"> & { quietUntil?: string | null };
+
+/** D1 with one tenant's rows and their usage, and with what it has been seen to do to a write. */
 export class D1Model {
-  row: Row;
+  readonly rows = new Map<string, Row>();
   /** The tenant has asked for webhooks. */
   isHeard = false;
   /** How often each attempt was counted. */
-  readonly usage = new Map<number, number>();
-  readonly #clock: VirtualClock;
-  readonly #random: Random;
-  readonly #faults: Faults;
-  readonly #timeoutMs: number;
-  readonly #hasVersionGuard: boolean;
+  readonly usage = new Map<string, number>();
+  readonly #world: Surroundings;
 
-  constructor(
-    spec: JobSpec,
-    world: { clock: VirtualClock; random: Random; faults: Faults },
-    options: { timeoutMs: number; hasVersionGuard: boolean },
-  ) {
-    this.row = newRow(spec);
-    this.#clock = world.clock;
-    this.#random = world.random;
-    this.#faults = world.faults;
-    this.#timeoutMs = options.timeoutMs;
-    this.#hasVersionGuard = options.hasVersionGuard;
+  constructor(world: Surroundings) {
+    this.#world = world;
+  }
+
+  /** The guarded INSERT: a reuse comes in only while its lender is there. */
+  insert(spec: JobSpec, reusedFrom: string | null): boolean {
+    if (reusedFrom !== null && !this.rows.has(reusedFrom)) {
+      return false;
+    }
+    this.rows.set(spec.id, newRow(spec, reusedFrom));
+    return true;
+  }
+
+  async find(id: string): Promise<Row | null> {
+    await this.#world.clock.sleep(this.#world.random.between(2, 50));
+    return this.rows.get(id) ?? null;
   }
 
   /** src/store/jobs.ts, projectJob */
-  project(projection: JobProjection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
+  project(projection: Projection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
     return this.#write(() => {
       this.#count(usage);
-      const { row, isHeard } = this;
-      const isNewer = row.version < projection.version || (row.version === projection.version && row.unsettled);
-      if (!isNewer && this.#hasVersionGuard) {
-        return isHeard && row.unsettled;
+      const { isHeard } = this;
+      const row = this.rows.get(projection.id);
+      if (!row) {
+        return false;
+      }
+      const isNewer =
+        row.version < projection.version || (row.version === projection.version && row.settledAt === null);
+      if (!isNewer) {
+        return isHeard && row.settledAt === null;
       }
       const keepsEnd = projection.completedAt === null && !projection.reopened;
       const end = keepsEnd ? { completedAt: row.completedAt, settledAt: row.settledAt } : {};
       const open = settlesUnlessHeard && isHeard ? { settledAt: null } : {};
-      const next = { ...projection, ...open, ...end };
-      this.row = { ...next, unsettled: next.settledAt === null };
+      this.rows.set(row.id, { ...row, ...projection, ...open, ...end });
       return isHeard;
     });
   }
 
   /** src/store/usage.ts, countUsage */
   #count(rows: readonly UsageRow[]): void {
-    for (const { attempt } of rows) {
-      this.usage.set(attempt, (this.usage.get(attempt) ?? 0) || 1);
+    for (const { jobId, attempt } of rows) {
+      const key = `${jobId}/${attempt}`;
+      this.usage.set(key, (this.usage.get(key) ?? 0) || 1);
     }
   }
 
-  /** src/store/jobs.ts, unsettleJob */
-  unsettle(lastVersion: number): Promise<void> {
+  /** src/store/jobs.ts, reopenJobRow */
+  reopen(id: string, lastVersion: number, maxActive: number): Promise<boolean> {
     return this.#write(() => {
-      this.row = {
-        ...this.row,
-        version: Math.max(this.row.version, lastVersion + 1),
-        settledAt: null,
-        unsettled: true,
-      };
+      const row = this.rows.get(id);
+      const active = [...this.rows.values()].filter(({ completedAt }) => completedAt === null).length;
+      if (!row || (row.completedAt !== null && active >= maxActive)) {
+        return false;
+      }
+      const version = Math.max(row.version, lastVersion + 1);
+      this.rows.set(id, { ...row, version, completedAt: null, settledAt: null });
+      return true;
+    });
+  }
+
+  /** src/store/jobs.ts, deleteJobRow */
+  delete(id: string): Promise<"deleted" | "lent"> {
+    return this.#write(() => {
+      if ([...this.rows.values()].some(({ reusedFrom }) => reusedFrom === id)) {
+        return this.rows.has(id) ? "lent" : "deleted";
+      }
+      this.rows.delete(id);
+      return "deleted";
     });
   }
 
   /** It fails before or after it took the write, stalls, or takes it long after everyone gave up. */
   async #write<Value>(write: () => Value): Promise<Value> {
-    await this.#clock.sleep(this.#random.between(5, 100));
-    if (this.#faults.strikes("d1_fails_before")) {
+    const { clock, random, faults, timers } = this.#world;
+    await clock.sleep(random.between(5, 100));
+    if (faults.strikes("d1_fails_before")) {
       throw new Error("D1 reset");
     }
-    if (this.#faults.strikes("d1_late")) {
-      this.#clock.after(this.#random.between(1_000, 70_000), write);
-      await this.#clock.sleep(this.#timeoutMs);
+    if (faults.strikes("d1_late")) {
+      clock.after(random.between(1_000, 70_000), write);
+      await clock.sleep(timers.statusTimeoutMs);
       throw new Error("D1 gave no answer in time");
     }
     const value = write();
-    if (this.#faults.strikes("d1_stalls")) {
-      await this.#clock.sleep(this.#timeoutMs);
-    } else if (!this.#faults.strikes("d1_fails_after")) {
+    if (faults.strikes("d1_stalls")) {
+      await clock.sleep(timers.statusTimeoutMs);
+    } else if (!faults.strikes("d1_fails_after")) {
       return value;
     }
     throw new Error("D1's answer got lost");

@@ -3,26 +3,37 @@ import type { Random } from "../../local/random.ts";
 /** Everything that can go wrong, by name. */
 export const faultKinds = [
   "crash",
+  "evict",
   "start_lost",
   "create_repeated",
   "alarm_lost",
   "alarm_late",
   "alarm_doubled",
+  "save_fails_before",
+  "save_fails_after",
+  "commit_slow",
   "d1_fails_before",
   "d1_fails_after",
   "d1_stalls",
   "d1_late",
+  "d1_restored",
   "r2_silent",
+  "r2_delete_fails",
+  "notify_fails",
+  "notify_unheard",
+  "gate_silent",
+  "run_faulty",
   "run_refused",
-  "run_throttled",
+  "run_busy",
   "run_reset_before",
   "run_reset_after",
   "run_slow",
-  "run_garbage",
   "run_never_starts",
   "run_never_ends",
   "handler_fails",
   "handler_refuses",
+  "handler_socket",
+  "socket_closes",
   "hook_dropped",
   "hook_doubled",
   "hook_late",
@@ -31,14 +42,21 @@ export const faultKinds = [
   "status_stale",
   "status_gone",
   "status_silent",
+  "status_busy",
   "output_missing",
   "output_late",
   "output_empty",
   "output_twice",
   "output_then_fails",
+  "output_bypasses",
+  "input_gone",
   "cancel_fails",
   "client_cancels",
   "client_retries",
+  "client_removes",
+  "client_amends",
+  "client_reads",
+  "client_watches",
   "client_listens",
   "progress_late",
 ] as const;
@@ -50,10 +68,10 @@ export class Faults {
   readonly #random: Random;
   #isQuiet = false;
 
-  constructor(random: Random) {
+  constructor(random: Random, isOn: boolean) {
     this.#random = random;
-    for (const kind of faultKinds) {
-      if (random.chance(0.35)) {
+    for (const kind of isOn ? faultKinds : []) {
+      if (random.chance(0.3)) {
         this.#rates.set(kind, random.pick([0.05, 0.2, 0.5, 0.9]));
       }
     }
@@ -61,8 +79,8 @@ export class Faults {
 
   /** Whether this one goes wrong, here and now. */
   strikes(kind: FaultKind): boolean {
-    const rate = this.#rates.get(kind) ?? 0;
-    return rate > 0 && this.#random.chance(rate) && !this.#isQuiet;
+    const rate = this.#rates.get(kind);
+    return rate !== undefined && !this.#isQuiet && this.#random.chance(rate);
   }
 
   /** From now on the world behaves. */

@@ -3,20 +3,39 @@ import type { JobEvent } from "../../src/contract/event.ts";
 /** One violated invariant. */
 export type Violation = { invariant: string; detail: string };
 
-/** What happened, as it happened: the timeline for the reader, the facts for the audit. */
-export class Ledger {
-  readonly timeline: string[] = [];
-  /** What watchers were told, and by which life of the object: a crash may lose progress that only memory held. */
+/** One `POST /run` that reached RunPod; `knownAt` is null when its answer got lost. */
+export type Submission = { attempt: number; at: number; knownAt: number | null; accepted: boolean };
+
+/** What happened to one job, for the audit. */
+export class JobFacts {
+  /** What watchers were told, and after how many mishaps: a crash loses progress that only memory held, a failed save its event. */
   readonly events: { event: JobEvent; life: number }[] = [];
-  readonly violations: Violation[] = [];
-  /** Every `POST /run` that reached RunPod. */
-  readonly submissions: { attempt: number; at: number; knownAt: number | null; accepted: boolean }[] = [];
-  /** When the owner asked for another try. */
-  readonly retries: number[] = [];
+  readonly submissions: Submission[] = [];
+  /** When the owner asked for another try, whether or not there was an answer. */
+  readonly retriesAsked: number[] = [];
+  /** What was answered with success, in order. */
+  readonly answered: { what: "cancel" | "retry" | "remove"; at: number; version: number; attempt: number }[] = [];
+  /** When a cancel or a removal was asked for, answered or not. */
+  readonly cancelsAsked: number[] = [];
+  readonly removalsAsked: number[] = [];
   /** The versions that the job had when those who asked for webhooks were told of it. */
   readonly notices: number[] = [];
-  /** When the tenant asked for webhooks. */
-  listensAt = Infinity;
+  /** Notices that got through without our knowing, and whatever else may repeat one. */
+  mishaps = 0;
+  readonly pollsByHour = new Map<number, number>();
+  jobFaults = 0;
+  /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */
+  isAmended = false;
+  /** The newest label that an answer confirmed. */
+  label = 0;
+  /** What readers saw of each version. */
+  readonly shown = new Map<number, string>();
+}
+
+/** The timeline for the reader, and what was violated. */
+export class Ledger {
+  readonly timeline: string[] = [];
+  readonly violations: Violation[] = [];
   readonly #startedAt: number;
   readonly #now: () => number;
 

@@ -1,88 +1,80 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { mutants } from "./mutants.ts";
-import { simulate } from "./simulate.ts";
-import type { Breakage } from "./world.ts";
+import { Coverage } from "./coverage.ts";
+import { listNeverStruck, toCoverageTable } from "./coverage-table.ts";
+import { runMutants } from "./mutants/command.ts";
+import { type Simulation, simulate } from "./simulate.ts";
 
-const help = `Runs the job engine through simulated bad days: the real decisions and effects over modelled platforms.
+const help = `Runs jobs through simulated bad days: the object's own shell and decisions over modelled platforms.
 
   npm run simulate -- [options]
 
   --seeds <number>   how many days (2000)
   --seed <number>    the first one (1); with --seeds 1 its timeline is printed
-  --mutants          breaks the protocol in one point after the other, and shows how soon each is noticed
+  --mutants          breaks the protocol in one point after the other, and shows how soon each is noticed; with
+                     --seeds so many days at most for each (300)
+  --only <text>      those mutants alone whose name has this text
+  --jobs <number>    so many mutants at once (one per core)
   --help             this text
 
-A seed always tells the same story. The first violation ends the run with its timeline and exit code 1.
+A seed always tells the same story. The first violation ends the run with its timeline and exit code 1. From 2000 seeds
+on, a signal that never met a phase that it can meet is a failure too.
 `;
 
-const mutantSeeds = 5_000;
+const seedsThatMustCover = 2_000;
+/** Enough days for nearly every mutant, and few enough for those that survive. */
+const mutantSeeds = 300;
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "2000" },
+    seeds: { type: "string" },
     seed: { type: "string", default: "1" },
     mutants: { type: "boolean", default: false },
+    only: { type: "string" },
+    jobs: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
 
-/** @returns the first seed whose audit fails, or null */
-async function findViolation(
-  first: number,
-  count: number,
-  newBreakage: () => Breakage,
-  onSeed: (seed: number) => void,
-) {
-  for (let seed = first; seed < first + count; seed++) {
-    const simulation = await simulate(seed, newBreakage());
-    onSeed(seed);
-    if (simulation.violations.length > 0) {
-      return { seed, simulation };
-    }
-  }
-  return null;
-}
-
 async function runSeeds(first: number, count: number): Promise<boolean> {
   const started = Date.now();
-  const tell = (seed: number) => {
-    if (process.stderr.isTTY && seed % 100 === 0) {
-      process.stderr.write(`\r${seed - first + 1} of ${count} seeds`);
+  const coverage = new Coverage();
+  let seeds = 0;
+  let simulation: Simulation | null = null;
+  for (let seed = first; seed < first + count && !simulation?.violations.length; seed++) {
+    simulation = await simulate(seed);
+    coverage.add(simulation.coverage);
+    seeds++;
+    if (process.stderr.isTTY && seeds % 100 === 0) {
+      process.stderr.write(`\r${seeds} of ${count} seeds`);
     }
-  };
-  const found = await findViolation(first, count, () => ({}), tell);
-  if (count === 1 || found) {
-    const { timeline, faults, violations } = found?.simulation ?? (await simulate(first));
-    process.stdout.write(`seed ${found?.seed ?? first}, faults: ${faults}\n${timeline.join("\n")}\n`);
+  }
+  const { violations = [] } = simulation ?? {};
+  if (simulation && (count === 1 || violations.length > 0)) {
+    process.stdout.write(
+      `seed ${first + seeds - 1}, faults: ${simulation.faults}\n${simulation.timeline.join("\n")}\n`,
+    );
     process.stdout.write(violations.map(({ invariant, detail }) => `${invariant}: ${detail}\n`).join(""));
   }
-  const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  process.stdout.write(
-    `\n${found ? found.seed - first + 1 : count} seeds, ${found ? 1 : 0} violations, ${seconds} s\n`,
-  );
-  return !found;
-}
-
-async function runMutants(): Promise<boolean> {
-  let missed = 0;
-  for (const [name, newBreakage] of Object.entries(mutants)) {
-    const found = await findViolation(1, mutantSeeds, newBreakage, () => {});
-    missed += found ? 0 : 1;
-    const [violation] = found?.simulation.violations ?? [];
-    const caught = found
-      ? `caught by seed ${String(found.seed).padStart(4)}: ${violation?.invariant} ${violation?.detail}`
-      : "MISSED";
-    process.stdout.write(`${name.padEnd(42)} ${caught}\n`);
+  process.stdout.write(`\n${toCoverageTable(coverage)}\n`);
+  const missing = seeds >= seedsThatMustCover ? listNeverStruck(coverage) : [];
+  for (const pair of missing) {
+    process.stdout.write(`never struck: ${pair}\n`);
   }
-  process.stdout.write(
-    `\n${Object.keys(mutants).length - missed} of ${Object.keys(mutants).length} mutants caught within ${mutantSeeds} seeds\n`,
-  );
-  return missed === 0;
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`\n${seeds} seeds, ${violations.length} violations, ${seconds} s\n`);
+  return violations.length === 0 && missing.length === 0;
 }
 
 if (values.help) {
   process.stdout.write(help);
 } else {
-  const isGood = values.mutants ? await runMutants() : await runSeeds(Number(values.seed), Number(values.seeds));
+  const isGood = values.mutants
+    ? await runMutants({
+        seeds: Number(values.seeds ?? mutantSeeds),
+        jobs: Number(values.jobs ?? availableParallelism()),
+        only: values.only ?? null,
+      })
+    : await runSeeds(Number(values.seed), Number(values.seeds ?? 2_000));
   process.exit(isGood ? 0 : 1);
 }

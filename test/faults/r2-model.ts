@@ -1,40 +1,47 @@
-import type { Random } from "../../local/random.ts";
 import type { StoredOutput } from "../../src/core/job-state.ts";
-import type { VirtualClock } from "./clock.ts";
-import type { Faults } from "./faults.ts";
-import type { Ledger } from "./ledger.ts";
-import type { ModelRun, StoredObject } from "./runpod-model.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-type Surroundings = { clock: VirtualClock; random: Random; faults: Faults; ledger: Ledger };
+export type StoredObject = Readonly<{ attempt: number; size: number; etag: string }>;
 
 /** The bucket, and when each of its keys was written and looked for. */
 export class R2Model {
   readonly objects = new Map<string, StoredObject>();
   readonly writtenAt = new Map<string, number>();
   readonly lookedAt = new Map<string, number>();
+  /** Told of each look for an input that has gone. */
+  onMissingInput: (key: string) => void = () => {};
   readonly #world: Surroundings;
-  readonly #timeoutMs: number;
 
-  constructor(world: Surroundings, timeoutMs: number) {
+  constructor(world: Surroundings) {
     this.#world = world;
-    this.#timeoutMs = timeoutMs;
   }
 
   /** Outputs are written once: a second write is refused. */
-  put(run: ModelRun, size: number): void {
-    if (!this.objects.has(run.outputKey)) {
-      this.objects.set(run.outputKey, { attempt: run.attempt, size, etag: `${run.id}-${size}` });
-      this.writtenAt.set(run.outputKey, this.#world.clock.now);
-      this.#world.ledger.note(`${run.id} writes ${size} bytes`);
+  put(key: string, object: StoredObject): void {
+    if (!this.objects.has(key)) {
+      this.objects.set(key, object);
+      this.writtenAt.set(key, this.#world.clock.now);
+      this.#world.ledger.note(`${object.size} bytes are written to ${key}`);
     }
   }
 
   async find(key: string): Promise<StoredOutput | null> {
+    if (key.startsWith("input/") && !this.objects.has(key)) {
+      this.onMissingInput(key);
+    }
     await this.#answer();
     if (this.#world.faults.strikes("r2_silent")) {
-      await this.#world.clock.sleep(this.#timeoutMs);
+      if (this.#world.random.chance(0.3)) {
+        await this.#world.clock.sleep(this.#world.timers.statusTimeoutMs - 1_000);
+        return this.#look(key);
+      }
+      await this.#world.clock.sleep(this.#world.timers.statusTimeoutMs);
       throw new Error("R2 is silent");
     }
+    return this.#look(key);
+  }
+
+  #look(key: string): StoredOutput | null {
     this.lookedAt.set(key, this.#world.clock.now);
     const object = this.objects.get(key);
     return object && object.size > 0 ? { key, size: object.size, etag: object.etag } : null;
@@ -42,7 +49,15 @@ export class R2Model {
 
   async delete(key: string): Promise<void> {
     await this.#answer();
-    this.objects.delete(key);
+    const { faults } = this.#world;
+    const fails = faults.strikes("r2_delete_fails");
+    if (!fails || faults.strikes("r2_delete_fails")) {
+      this.objects.delete(key);
+      this.#world.ledger.note(`${key} is deleted`);
+    }
+    if (fails) {
+      throw new Error("R2 failed to delete");
+    }
   }
 
   #answer(): Promise<void> {

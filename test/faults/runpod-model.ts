@@ -1,201 +1,209 @@
-import type { Random } from "../../local/random.ts";
+import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
 import type { RunReport } from "../../src/core/signals.ts";
-import type { RunOutcome } from "../../src/runpod/client.ts";
-import type { VirtualClock } from "./clock.ts";
-import type { Faults } from "./faults.ts";
-import type { Ledger } from "./ledger.ts";
-
-export type ModelRun = {
-  id: string;
-  attempt: number;
-  nonce: string;
-  outputKey: string;
-  state: "queued" | "running" | "completed" | "failed" | "cancelled" | "forgotten";
-  code: "handler_failed" | "invalid_params";
-  startedAt: number | null;
-  endedAt: number | null;
-};
-
-export type StoredObject = { attempt: number; size: number; etag: string };
-export type Hook = { attempt: number; nonce: string; runId: string; status: "COMPLETED" | "FAILED" };
-
-/** What the model of RunPod can do to the service. */
-export type RunpodPeers = {
-  putOutput(run: ModelRun, size: number): void;
-  ring(hook: Hook): void;
-  report(run: ModelRun, progress: number): void;
-};
+import type { Handlers } from "./handler-model.ts";
+import type { JobFacts, Submission } from "./ledger.ts";
+import { type ModelRun, nameOf, type Order, type RunpodOptions } from "./runs.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const retentionMs = 30 * 60_000;
+const windowMs = 10_000;
 
-/** RunPod and the handlers on it, with everything that they have been seen to do wrong. */
+type NoAnswer = Exclude<ProviderAnswer<never>, { kind: "ok" }>;
+
+/** RunPod's API, its queue and its GPUs, with everything that they have been seen to do wrong. */
 export class RunpodModel {
   readonly runs: ModelRun[] = [];
-  readonly #clock: VirtualClock;
-  readonly #random: Random;
-  readonly #faults: Faults;
-  readonly #ledger: Ledger;
-  readonly #peers: RunpodPeers;
+  readonly #byId = new Map<string, ModelRun>();
+  readonly #queue: ModelRun[] = [];
+  #busyGpus = 0;
+  readonly #calls: Record<ProviderCall, number[]> = { run: [], status: [], cancel: [] };
+  readonly #world: Surroundings;
+  readonly #options: RunpodOptions;
+  readonly #handlers: Handlers;
 
-  constructor(clock: VirtualClock, random: Random, faults: Faults, ledger: Ledger, peers: RunpodPeers) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#faults = faults;
-    this.#ledger = ledger;
-    this.#peers = peers;
+  constructor(world: Surroundings, options: RunpodOptions, handlers: Handlers) {
+    this.#world = world;
+    this.#options = options;
+    this.#handlers = handlers;
   }
 
-  async submit(order: Pick<ModelRun, "attempt" | "nonce" | "outputKey"> & { ttlMs: number }): Promise<RunOutcome> {
-    const faults = this.#faults;
-    const submission = { attempt: order.attempt, at: this.#clock.now, knownAt: null as number | null, accepted: false };
-    await this.#clock.sleep(this.#random.between(20, 800));
-    const answer = (outcome: RunOutcome): RunOutcome => {
-      submission.knownAt = outcome.kind === "unconfirmed" ? null : this.#clock.now;
-      this.#ledger.note(`POST /run for attempt ${order.attempt}: ${outcome.kind}`);
-      return outcome;
-    };
+  async submit(order: Order, facts: JobFacts): Promise<ProviderAnswer<{ runId: string }>> {
+    const { clock, random, faults, ledger } = this.#world;
+    const submission: Submission = { attempt: order.attempt, at: clock.now, knownAt: null, accepted: false };
+    facts.submissions.push(submission);
+    await clock.sleep(random.between(20, 800));
+    const answer = await this.#answerRun(order, submission);
+    const isKnown = answer.kind !== "maybe_bought";
+    submission.knownAt = isKnown ? clock.now : null;
+    facts.jobFaults += answer.kind === "job_fault" ? 1 : 0;
+    ledger.note(`POST /run for ${nameOf(order)}: ${answer.kind}${submission.accepted ? ", bought" : ""}`);
+    if (faults.strikes("run_slow")) {
+      submission.knownAt = null;
+      await clock.sleep(this.#world.timers.runTimeoutMs);
+      return { kind: "maybe_bought", message: "no answer in time" };
+    }
+    return answer;
+  }
+
+  async #answerRun(order: Order, submission: Submission): Promise<ProviderAnswer<{ runId: string }>> {
+    const { faults, random } = this.#world;
+    const refusal = await this.#refusal("run");
+    if (refusal) {
+      return refusal;
+    }
     if (faults.strikes("run_reset_before")) {
-      this.#ledger.submissions.push(submission);
-      return answer({ kind: "unconfirmed" });
+      return random.chance(0.5)
+        ? { kind: "maybe_bought", message: "reset" }
+        : { kind: "not_bought", message: "connection refused" };
     }
-    if (faults.strikes("run_refused") && this.#random.chance(0.2)) {
-      return answer({ kind: "refused", message: "HTTP 401" });
+    if (faults.strikes("run_refused") && random.chance(0.3)) {
+      return { kind: "misconfigured", message: "HTTP 401" };
     }
-    if (faults.strikes("run_throttled")) {
-      return answer({ kind: "throttled", retryAfterMs: this.#random.chance(0.5) ? 2_000 : null });
+    if (faults.strikes("run_faulty") && random.chance(0.2)) {
+      return { kind: "job_fault", message: "HTTP 400" };
+    }
+    if (faults.strikes("run_busy")) {
+      return { kind: "busy", afterMs: random.pick([null, 0, 2_000, 60_000, 3_600_000, 1e12]), message: "HTTP 429" };
     }
     submission.accepted = true;
-    this.#ledger.submissions.push(submission);
     const run = this.#begin(order);
-    if (faults.strikes("run_reset_after") || faults.strikes("run_garbage")) {
-      return answer({ kind: "unconfirmed" });
-    }
-    if (faults.strikes("run_slow")) {
-      await this.#clock.sleep(15_000);
-      return answer({ kind: "unconfirmed" });
-    }
-    return answer({ kind: "accepted", runId: run.id });
+    return faults.strikes("run_reset_after")
+      ? { kind: "maybe_bought", message: "unreadable" }
+      : { kind: "ok", value: { runId: run.id } };
   }
 
-  #begin({ ttlMs, ...order }: Pick<ModelRun, "attempt" | "nonce" | "outputKey"> & { ttlMs: number }): ModelRun {
+  /** What stands between a call and its answer; null when it passes. */
+  async #refusal(call: ProviderCall): Promise<NoAnswer | null> {
+    const { clock, timers } = this.#world;
+    const { now } = clock;
+    const trouble = this.#options.troubles.find(
+      ({ from, until, calls }) => from <= now && now < until && calls.includes(call),
+    );
+    if (trouble) {
+      const { kind, afterMs } = trouble;
+      if (kind === "maybe_bought") {
+        await clock.sleep(call === "run" ? timers.runTimeoutMs : timers.statusTimeoutMs);
+      }
+      return kind === "busy" ? { kind, afterMs, message: "HTTP 429" } : { kind, message: kind };
+    }
+    const recent = this.#calls[call];
+    while (recent[0] !== undefined && recent[0] <= now - windowMs) {
+      recent.shift();
+    }
+    if (recent.length >= this.#options.limits[call]) {
+      return { kind: "busy", afterMs: null, message: "HTTP 429, too many" };
+    }
+    recent.push(now);
+    return null;
+  }
+
+  #begin({ ttlMs, sentAt, ...order }: Order): ModelRun {
+    const { clock, faults } = this.#world;
     const run: ModelRun = {
       ...order,
       id: `run-${this.runs.length + 1}`,
       state: "queued",
       code: "handler_failed",
+      boughtAt: clock.now,
+      endsAt: sentAt + ttlMs,
       startedAt: null,
       endedAt: null,
+      holdsGpu: false,
     };
     this.runs.push(run);
-    this.#clock.after(ttlMs, () => this.#forget(run));
-    if (!this.#faults.strikes("run_never_starts")) {
-      this.#clock.after(this.#random.between(100, 60_000), () => this.#start(run));
+    this.#byId.set(run.id, run);
+    clock.after(ttlMs, () => this.#forget(run));
+    if (!faults.strikes("run_never_starts")) {
+      this.#queue.push(run);
+      this.#dispatch();
     }
     return run;
   }
 
+  #dispatch(): void {
+    const { clock, random } = this.#world;
+    const { gpus, coldStartMs } = this.#options;
+    while (this.#busyGpus < gpus) {
+      const run = this.#queue.shift();
+      if (!run) {
+        return;
+      }
+      if (run.state === "queued") {
+        this.#busyGpus++;
+        run.holdsGpu = true;
+        clock.after(random.between(...coldStartMs), () => this.#start(run));
+      }
+    }
+  }
+
+  #freeGpu(run: ModelRun): void {
+    if (run.holdsGpu) {
+      run.holdsGpu = false;
+      this.#busyGpus--;
+      this.#dispatch();
+    }
+  }
+
   #forget(run: ModelRun): void {
     if (run.state === "queued" || run.state === "running") {
-      this.#ledger.note(`RunPod drops ${run.id} at its ttl`);
+      this.#world.ledger.note(`RunPod drops ${run.id} at its ttl`);
     }
     run.state = "forgotten";
+    this.#freeGpu(run);
   }
 
   #start(run: ModelRun): void {
     if (run.state !== "queued") {
+      this.#freeGpu(run);
       return;
     }
+    const { clock, ledger } = this.#world;
     run.state = "running";
-    run.startedAt = this.#clock.now;
-    this.#ledger.note(`${run.id} of attempt ${run.attempt} starts`);
-    const length = this.#random.between(500, 120_000);
-    for (const share of [0.2, 0.5, 0.8]) {
-      const late = this.#faults.strikes("progress_late") ? this.#random.between(1_000, 300_000) : 0;
-      this.#clock.after(length * share + late, () => this.#peers.report(run, Math.round(share * 100)));
-    }
-    if (!this.#faults.strikes("run_never_ends")) {
-      this.#clock.after(length, () => this.#end(run));
-    }
+    run.startedAt = clock.now;
+    ledger.note(`${run.id} of ${nameOf(run)} starts`);
+    this.#handlers.begin(run, (end, code) => this.#end(run, end, code));
+    clock.after(run.executionTimeoutMs, () => this.#end(run, "failed", "handler_timeout"));
   }
 
-  /** The handler's end. A handler cannot be interrupted by a cancel: its output may still be written. */
-  #end(run: ModelRun): void {
-    const { state } = run;
-    if (state !== "running" && state !== "cancelled") {
+  #end(run: ModelRun, end: "completed" | "failed", code: ModelRun["code"]): void {
+    if (run.state !== "running") {
       return;
     }
-    const faults = this.#faults;
-    const refuses = faults.strikes("handler_refuses");
-    const fails = refuses || faults.strikes("handler_fails");
-    const lateWord = faults.strikes("output_then_fails");
-    if ((!fails || lateWord) && !refuses) {
-      this.#write(run);
-    }
-    if (state === "running") {
-      run.state = fails || lateWord ? "failed" : "completed";
-      run.code = refuses ? "invalid_params" : "handler_failed";
-      run.endedAt = this.#clock.now;
-      this.#ledger.note(`${run.id} of attempt ${run.attempt} ends: ${run.state}`);
-      this.#sendHooks(run);
-      this.#clock.after(retentionMs, () => this.#forget(run));
-    }
+    const { clock, ledger } = this.#world;
+    run.state = end;
+    run.code = code;
+    run.endedAt = clock.now;
+    ledger.note(`${run.id} of ${nameOf(run)} ends: ${end}${end === "failed" ? ` by ${code}` : ""}`);
+    this.#freeGpu(run);
+    this.#handlers.sendHooks(run);
+    clock.after(retentionMs, () => this.#forget(run));
   }
 
-  #write(run: ModelRun): void {
-    const faults = this.#faults;
-    if (faults.strikes("output_missing")) {
-      return;
+  async status(runId: string): Promise<ProviderAnswer<RunReport>> {
+    const { clock, random, faults, timers } = this.#world;
+    await clock.sleep(random.between(5, 200));
+    const refusal = await this.#refusal("status");
+    if (refusal) {
+      return refusal;
     }
-    const size = faults.strikes("output_empty") ? 0 : this.#random.between(1, 1e6);
-    const late = faults.strikes("output_late") ? this.#random.between(1, 90_000) : 0;
-    this.#clock.after(late, () => this.#peers.putOutput(run, size));
-    if (faults.strikes("output_twice")) {
-      this.#clock.after(late + this.#random.between(1, 60_000), () => this.#peers.putOutput(run, size + 1));
+    if (faults.strikes("status_silent")) {
+      await clock.sleep(timers.statusTimeoutMs);
+      return { kind: "maybe_bought", message: "no answer in time" };
     }
+    if (faults.strikes("status_busy")) {
+      return { kind: "busy", afterMs: random.pick([null, 0, 1_000, 3_600_000]), message: "HTTP 429" };
+    }
+    return { kind: "ok", value: this.#report(this.#byId.get(runId)) };
   }
 
-  #sendHooks(run: ModelRun): void {
-    const faults = this.#faults;
-    const status = run.state === "failed" ? "FAILED" : "COMPLETED";
-    const hook: Hook = { attempt: run.attempt, nonce: run.nonce, runId: run.id, status };
-    if (!faults.strikes("hook_dropped")) {
-      const late = faults.strikes("hook_late") ? this.#random.between(1_000, 600_000) : this.#random.between(5, 300);
-      this.#clock.after(late, () => this.#peers.ring(hook));
-    }
-    if (faults.strikes("hook_doubled")) {
-      this.#clock.after(this.#random.between(5, 20_000), () => this.#peers.ring(hook));
-    }
-  }
-
-  /** Webhooks that say what is not so, with a token that is genuine or not. */
-  lie(): void {
-    const run = this.runs.at(-1);
-    if (!run) {
-      return;
-    }
-    const status = this.#random.pick(["COMPLETED", "FAILED"] as const);
-    if (this.#faults.strikes("hook_lies")) {
-      this.#peers.ring({ attempt: run.attempt, nonce: run.nonce, runId: run.id, status });
-    }
-    if (this.#faults.strikes("hook_forged")) {
-      this.#peers.ring({ attempt: run.attempt, nonce: "forged", runId: run.id, status });
-    }
-  }
-
-  /** @returns null when no word comes */
-  async status(runId: string): Promise<RunReport | null> {
-    await this.#clock.sleep(this.#random.between(5, 200));
-    const run = this.runs.find(({ id }) => id === runId);
+  #report(run: ModelRun | undefined): RunReport {
+    const { faults } = this.#world;
     const figures = { delayMs: null, executionMs: run?.endedAt && run.startedAt ? run.endedAt - run.startedAt : null };
-    if (this.#faults.strikes("status_silent")) {
-      await this.#clock.sleep(5_000);
-      return null;
-    }
-    if (!run || run.state === "forgotten" || this.#faults.strikes("status_gone")) {
+    if (!run || run.state === "forgotten" || faults.strikes("status_gone")) {
       return { ...figures, word: "gone" };
     }
-    if (this.#faults.strikes("status_stale")) {
-      return { ...figures, word: "running", progress: null };
+    if (faults.strikes("status_stale")) {
+      return { ...figures, executionMs: null, word: "running", progress: null };
     }
     switch (run.state) {
       case "queued":
@@ -211,17 +219,23 @@ export class RunpodModel {
     }
   }
 
-  async cancel(runId: string): Promise<boolean> {
-    await this.#clock.sleep(this.#random.between(5, 200));
-    const run = this.runs.find(({ id }) => id === runId);
-    const fails = this.#faults.strikes("cancel_fails");
-    if (fails && this.#random.chance(0.5)) {
-      return false;
+  async cancel(runId: string): Promise<ProviderAnswer<null>> {
+    const { clock, random, faults, ledger } = this.#world;
+    await clock.sleep(random.between(5, 200));
+    const refusal = await this.#refusal("cancel");
+    if (refusal) {
+      return refusal;
     }
+    const fails = faults.strikes("cancel_fails");
+    if (fails && random.chance(0.5)) {
+      return { kind: "not_bought", message: "HTTP 503" };
+    }
+    const run = this.#byId.get(runId);
     if (run && (run.state === "queued" || run.state === "running")) {
       run.state = "cancelled";
-      this.#ledger.note(`${run.id} is cancelled`);
+      ledger.note(`${run.id} is cancelled`);
+      this.#freeGpu(run);
     }
-    return !fails;
+    return fails ? { kind: "maybe_bought", message: "reset" } : { kind: "ok", value: null };
   }
 }

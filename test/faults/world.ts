@@ -1,349 +1,209 @@
-import { Random } from "../../local/random.ts";
+import type { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
-import { type Attempt, canReopen, type JobSpec, type JobState } from "../../src/core/job-state.ts";
-import type { Signal } from "../../src/core/signals.ts";
+import type { JobSpec } from "../../src/core/job-state.ts";
 import type { Timers } from "../../src/core/timers.ts";
-import { Engine, type Rules } from "../../src/object/engine.ts";
-import { reservedVersions, type Wake } from "../../src/object/journal.ts";
-import type { Ports } from "../../src/object/ports.ts";
+import { auditEvent } from "./audit.ts";
+import { Clients, mayBegin } from "./clients.ts";
 import { VirtualClock } from "./clock.ts";
+import { Coverage, watchedRules } from "./coverage.ts";
 import { D1Model } from "./d1-model.ts";
 import { Faults } from "./faults.ts";
-import { newSpec } from "./fixtures.ts";
-import { Ledger } from "./ledger.ts";
+import { newRow } from "./fixtures.ts";
+import { GateModel } from "./gate-model.ts";
+import { Handlers, type Hook } from "./handler-model.ts";
+import { JobFacts, Ledger } from "./ledger.ts";
+import { ObjectModel } from "./object-model.ts";
+import { newModelPorts, type Platforms } from "./object-ports.ts";
 import { R2Model } from "./r2-model.ts";
-import { type Hook, type ModelRun, RunpodModel } from "./runpod-model.ts";
+import { RunpodModel } from "./runpod-model.ts";
+import type { ModelRun, RunpodOptions } from "./runs.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { WorldJob } from "./world-job.ts";
 
-export const timers: Timers = {
-  runTimeoutMs: 15_000,
-  runGraceMs: 60_000,
-  statusTimeoutMs: 5_000,
-  pollMinMs: 5_000,
-  pollMaxMs: 60_000,
-  executionTimeoutMs: 180_000,
-  queueTimeoutMs: 300_000,
-  outputWindowMs: 30_000,
-  retryBackoffMs: 5_000,
-  progressFlushMs: 5_000,
-};
+export const sweepEveryMs = 60_000;
+export const sweepAfterMs = 180_000;
 
-const sweepEveryMs = 60_000;
-const sweepAfterMs = 180_000;
-
-/** What a broken copy of the service does differently; see mutants.ts. */
-export type Breakage = Partial<{
-  rules: Rules;
-  /** D1 takes a projection whatever its version. */
-  noVersionGuard: boolean;
-  sweep: "none" | "active only";
-  trustHooks: boolean;
-  oneOutputKey: boolean;
+export type WorldOptions = Readonly<{
+  timers: Timers;
+  runpod: RunpodOptions;
+  renderMs: readonly [number, number];
+  maxActive: number;
+  hasFaults: boolean;
 }>;
 
-type Saved = { state: string; events: JobEvent[] };
-
-/** One job in a world of its own: the real engine over modelled platforms, every choice from one seed. */
-export class World {
+/** Some jobs of one tenant in a world of their own: the real shell over modelled platforms, every choice from one seed. */
+export class World implements Surroundings {
   readonly clock = new VirtualClock();
   readonly random: Random;
   readonly faults: Faults;
   readonly ledger: Ledger;
+  readonly timers: Timers;
+  readonly coverage = new Coverage();
   readonly runpod: RunpodModel;
+  readonly handlers: Handlers;
   readonly r2: R2Model;
   readonly d1: D1Model;
-  readonly spec: JobSpec;
-  saved: Saved | null = null;
-  alarmAt: number | null = null;
-  readonly #breakage: Breakage;
-  #engine: Engine | null = null;
-  /** When the verdict fell that stands unless an output is found. */
-  #verdictAt = Infinity;
-  /** Rises with each crash; what an older incarnation still waits for never comes back to it. */
-  #incarnation = 0;
+  readonly clients: Clients;
+  readonly jobs = new Map<string, WorldJob>();
+  readonly options: WorldOptions;
+  /** When the tenant asked for webhooks. */
+  listensAt = Infinity;
+  readonly #platforms: Platforms;
 
-  constructor(seed: number, breakage: Breakage = {}) {
-    this.random = new Random(seed);
-    this.faults = new Faults(this.random);
+  constructor(random: Random, toOptions: (now: number) => WorldOptions) {
+    this.random = random;
+    this.options = toOptions(this.clock.now);
+    const { timers, runpod, renderMs, maxActive, hasFaults } = this.options;
+    this.timers = timers;
+    this.faults = new Faults(random, hasFaults);
     this.ledger = new Ledger(() => this.clock.now);
-    this.#breakage = breakage;
-    this.spec = newSpec(this.clock.now, this.random);
-    this.r2 = new R2Model(this, timers.statusTimeoutMs);
-    this.d1 = new D1Model(this.spec, this, {
-      timeoutMs: timers.statusTimeoutMs,
-      hasVersionGuard: !breakage.noVersionGuard,
+    this.r2 = new R2Model(this);
+    this.d1 = new D1Model(this);
+    this.handlers = new Handlers(this, renderMs, {
+      putOutput: (run, size, bypasses) => void this.#put(run, size, bypasses),
+      ring: (hook) => void this.#ring(hook, 3),
+      report: (run, progress, bySocket) => void this.#report(run, progress, bySocket),
+      openSocket: (run) => this.#openSocket(run),
+      closeSocket: (run) => void this.#closeSocket(run),
     });
-    this.runpod = new RunpodModel(this.clock, this.random, this.faults, this.ledger, {
-      putOutput: (run, size) => this.r2.put(run, size),
-      ring: (hook) => this.#ring(hook),
-      report: (run, progress) => this.#report(run, progress),
-    });
+    this.runpod = new RunpodModel(this, runpod, this.handlers);
+    this.clients = new Clients(this, this.d1);
+    const onEvent = (object: ObjectModel, event: JobEvent) => auditEvent(this, object, event);
+    const gate = new GateModel(this);
+    this.#platforms = { d1: this.d1, r2: this.r2, runpod: this.runpod, gate, maxActive, onEvent };
   }
 
-  get job(): JobState | null {
-    return this.saved ? JSON.parse(this.saved.state) : null;
-  }
-
-  /** Creates the job, its clients and the sweep; time is run by the caller. */
-  begin(): void {
+  /** Writes a job's row and begins it. @returns null where the lender of a reuse has gone */
+  create(spec: JobSpec, reusedFrom: string | null = null): WorldJob | null {
+    if (!this.d1.insert(spec, reusedFrom)) {
+      return null;
+    }
+    const facts = new JobFacts();
+    const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
+    const object = new ObjectModel(spec.id, this, facts, newPorts, watchedRules(this.coverage));
+    const job: WorldJob = { spec, object, facts };
+    this.jobs.set(spec.id, job);
+    this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
     if (this.faults.strikes("start_lost")) {
-      this.ledger.note("the row is written, the object never starts");
+      this.ledger.note(`${spec.id.slice(-2)}: the row is written, the object never starts`);
     } else {
-      this.#call((engine) => engine.start(this.spec));
+      this.#start(job);
     }
     if (this.faults.strikes("create_repeated")) {
-      this.clock.after(this.random.between(0, 300_000), () => this.#call((engine) => engine.start(this.spec)));
+      this.clock.after(this.random.between(0, 300_000), () => this.#startAgain(job));
     }
-    this.clock.after(this.random.between(0, sweepEveryMs), () => this.#sweep());
-    if (this.faults.strikes("client_cancels")) {
-      const at = this.random.between(0, 200_000);
-      this.clock.after(at, () => this.tell({ kind: "cancel_requested" }));
-      if (this.faults.strikes("client_retries")) {
-        // Owners change their minds within seconds.
-        this.clock.after(at + this.random.between(100, 20_000), () => void this.#retry());
-      }
+    return job;
+  }
+
+  #start({ spec, object }: WorldJob): void {
+    void object.call((shell) => shell.start(spec)).catch(() => {});
+  }
+
+  /** The same creation again: it finds the row, and starts what may begin. */
+  #startAgain(job: WorldJob): void {
+    const row = this.d1.rows.get(job.spec.id);
+    if (row && mayBegin(row)) {
+      this.#start(job);
     }
-    if (this.faults.strikes("client_listens")) {
-      this.clock.after(this.random.between(-200_000, 200_000), () => this.#listen());
+  }
+
+  #jobOf({ job }: Pick<ModelRun, "job">): WorldJob | null {
+    return this.jobs.get(job) ?? null;
+  }
+
+  /** The Worker asks the object before it takes an output; S3's own links ask nobody, and end with the run's life. */
+  async #put(run: ModelRun, size: number, bypasses: boolean): Promise<void> {
+    if (this.clock.now > run.endsAt) {
+      return;
     }
-    if (this.faults.strikes("client_retries")) {
-      for (let count = 0; count < 3; count++) {
-        this.clock.after(this.random.between(10_000, 1_500_000), () => void this.#retry());
-      }
-    }
-    for (let count = 0; count < 3; count++) {
-      this.clock.after(this.random.between(1_000, 300_000), () => this.runpod.lie());
-      if (this.faults.strikes("crash")) {
-        this.clock.after(this.random.between(0, 400_000), () => this.crash("at a random moment"));
+    const object = this.#jobOf(run)?.object;
+    const taken = bypasses ? "yes" : await object?.call((shell) => shell.takesOutput(run.outputKey)).catch(() => null);
+    if (taken === null || taken === undefined) {
+      this.clock.after(5_000, () => void this.#put(run, size, bypasses));
+    } else if (taken === "yes") {
+      const stored = { attempt: run.attempt, size, etag: `${run.id}-${size}` };
+      const takesMs = this.random.chance(0.1) ? this.random.between(1, 20_000) : 0;
+      if (takesMs > 0) {
+        this.clock.after(takesMs, () => this.r2.put(run.outputKey, stored));
+      } else {
+        this.r2.put(run.outputKey, stored);
       }
     }
   }
 
-  /** Brings a fact to the object, as a request would. */
-  tell(signal: Signal): void {
-    this.#call((engine) => engine.apply(signal));
-  }
-
-  crash(where: string): void {
-    if (this.#engine) {
-      this.ledger.note(`the object crashes ${where}`);
-      this.#engine = null;
-      this.#incarnation++;
-    }
-  }
-
-  #call(use: (engine: Engine) => void): void {
-    const engine = this.#wakeObject();
-    use(engine);
-    if (engine.isDue()) {
-      void engine.advance();
-    }
-  }
-
-  /** The object in memory, or a new one over what was saved; its constructor repairs a missing alarm. */
-  #wakeObject(): Engine {
-    if (!this.#engine) {
-      const { job } = this;
-      this.#engine = new Engine(this.#ports(this.#incarnation), this.#breakage.rules);
-      if (job && job.settledAt === null && this.alarmAt === null) {
-        this.#setAlarm(this.clock.now);
-      }
-      this.#engine.alarmIsAt(this.alarmAt);
-    }
-    return this.#engine;
-  }
-
-  #ports(incarnation: number): Ports {
-    const { clock, random } = this;
-    /** An effect that a crash may interrupt before or after it took place: then its answer never comes. */
-    const effect = async <Value>(name: string, work: () => Promise<Value>): Promise<Value> => {
-      if (this.#incarnation !== incarnation || this.faults.strikes("crash")) {
-        this.#crashIf(incarnation, `before ${name}`);
-        return new Promise<Value>(() => {});
-      }
-      const outcome = await work().then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
+  async #ring(hook: Hook, tries: number): Promise<void> {
+    const { job, attempt, nonce, runId } = hook;
+    this.ledger.note(`webhook of ${job.slice(-2)}/${attempt} names ${runId}`);
+    const object = this.jobs.get(job)?.object;
+    const isHeard = await object
+      ?.call((shell) => shell.ring({ attempt, nonce }, runId))
+      .then(
+        () => true,
+        () => false,
       );
-      if (this.#incarnation !== incarnation || this.faults.strikes("crash")) {
-        this.#crashIf(incarnation, `after ${name}`);
-        return new Promise<Value>(() => {});
-      }
-      if ("error" in outcome) {
-        throw outcome.error;
-      }
-      return outcome.value;
-    };
-    return {
-      now: () => clock.now,
-      timers,
-      endpointId: "endpoint",
-      newNonce: () => `nonce-${random.between(1, 1e9)}`,
-      load: () => {
-        const { job } = this;
-        const { version = 0 } = job ?? {};
-        return job && { job: { ...job, versionFloor: version + reservedVersions }, savedVersion: version };
-      },
-      keep: () => false,
-      // A crash in the middle of a turn: nothing after it takes place.
-      save: (job, events, wake) => this.#incarnation === incarnation && this.#save(job, events, wake),
-      wake: (wake) => this.#incarnation === incarnation && this.#wake(wake),
-      submitRun: (_job, attempt) => effect("POST /run", () => this.runpod.submit(this.#toOrder(attempt))),
-      askStatus: (_endpoint, runId) => effect("GET /status", () => this.runpod.status(runId)),
-      cancelRun: (_endpoint, runId) => effect("POST /cancel", () => this.runpod.cancel(runId)),
-      findOutput: (key) => effect("R2 HEAD", () => this.r2.find(this.#toKey(key))),
-      deleteOutput: (key) => effect("R2 DELETE", () => this.r2.delete(key)),
-      project: (projection, extra) => effect("D1 UPDATE", () => this.d1.project(projection, extra)),
-      notify: (job) => effect("notify", async () => void this.ledger.notices.push(job.version)),
-      broadcast: (event) => this.#incarnation === incarnation && this.#broadcast(event),
-      isWatched: () => false,
-      warn: (message) => this.ledger.note(`warning: ${message}`),
-    };
-  }
-
-  #crashIf(incarnation: number, where: string): void {
-    if (this.#incarnation === incarnation) {
-      this.crash(where);
+    if (!isHeard && tries > 1) {
+      this.clock.after(10_000, () => void this.#ring(hook, tries - 1));
     }
   }
 
-  #toOrder(attempt: Attempt) {
-    return {
-      attempt: attempt.number,
-      nonce: attempt.nonce,
-      outputKey: this.#toKey(attempt.outputKey),
-      ttlMs: attempt.policy.ttlMs,
-    };
-  }
-
-  #toKey(key: string): string {
-    return this.#breakage.oneOutputKey && key.startsWith("output/") ? "output/t/job/1.mp4" : key;
-  }
-
-  #save(job: JobState, events: readonly JobEvent[], wake: Wake): void {
-    const status = this.job?.status;
-    if (status !== job.status) {
-      this.ledger.note(`job: ${status ?? "new"} → ${job.status}`);
-    }
-    if (job.pendingError !== null && this.#verdictAt === Infinity) {
-      this.#verdictAt = this.clock.now;
-    } else if (job.pendingError === null && job.error === null) {
-      this.#verdictAt = Infinity;
-    }
-    this.saved = { state: JSON.stringify(job), events: [...(this.saved?.events ?? []), ...events] };
-    this.#wake(wake);
-  }
-
-  #broadcast(event: JobEvent): void {
-    this.ledger.events.push({ event, life: this.#incarnation });
-    if (event.type === "error") {
-      this.#auditLostResult();
-    }
-  }
-
-  /** A lost result is still a result: after the verdict each attempt's output was looked for, and none was there. */
-  #auditLostResult(): void {
-    for (const { outputKey, number, outcome } of this.#engine?.job?.attempts ?? []) {
-      const lookedAt = this.r2.lookedAt.get(outputKey) ?? 0;
-      const writtenAt = this.r2.objects.get(outputKey)?.size ? (this.r2.writtenAt.get(outputKey) ?? 0) : Infinity;
-      if (outcome !== "provider_rejected" && (lookedAt < this.#verdictAt || writtenAt < lookedAt)) {
-        this.ledger.violate("I6", `error, without an honest last look for the output of attempt ${number}`);
-      }
-    }
-  }
-
-  #wake(wake: Wake): void {
-    if (wake === "never") {
-      this.alarmAt = null;
-    } else if (wake !== "as-is" && !this.faults.strikes("alarm_lost")) {
-      this.#setAlarm(wake.at);
-    } else if (wake !== "as-is") {
-      this.ledger.note("an alarm gets lost");
-      this.alarmAt = null;
-    }
-  }
-
-  #setAlarm(at: number): void {
-    this.alarmAt = at;
-    const late = this.faults.strikes("alarm_late") ? this.random.between(1_000, 60_000) : 0;
-    this.clock.after(at - this.clock.now + late, () => this.#fireAlarm(at));
-  }
-
-  #fireAlarm(at: number): void {
-    if (this.alarmAt !== at) {
-      return;
-    }
-    if (this.faults.strikes("alarm_doubled")) {
-      this.clock.after(this.random.between(0, 5_000), () => this.#call(() => {}));
-    }
-    const engine = this.#wakeObject();
-    if (!engine.job || engine.job.settledAt !== null) {
-      this.alarmAt = null;
-      return;
-    }
-    this.#setAlarm(this.clock.now + timers.pollMaxMs);
-    engine.alarmIsAt(this.alarmAt);
-    void engine.advance();
-  }
-
-  #ring({ attempt, nonce, runId, status }: Hook): void {
-    this.ledger.note(`webhook of attempt ${attempt} says ${status}`);
-    if (this.#breakage.trustHooks) {
-      const figures = { delayMs: null, executionMs: null };
-      const failed = { ...figures, word: "failed", code: "handler_failed", message: "" } as const;
-      const report = status === "FAILED" ? failed : ({ ...figures, word: "completed" } as const);
-      this.tell({ kind: "run_reported", attempt, report });
-    }
-    this.#call((engine) => engine.ring({ kind: "doorbell", attempt, nonce, runId }));
-  }
-
-  #report(run: ModelRun, progress: number): void {
+  async #report(run: ModelRun, progress: number, bySocket: boolean): Promise<void> {
+    const job = this.#jobOf(run);
     const report = { progress, stage: null, message: `by attempt ${run.attempt}` };
-    this.tell({ kind: "progress", attempt: run.attempt, nonce: run.nonce, report });
+    const ref = { attempt: run.attempt, nonce: run.nonce };
+    if (bySocket && job && !job.object.handlerSockets.some((s) => s.isOpen && s.attempt === run.attempt)) {
+      this.#openSocket(run);
+    }
+    await job?.object.call((shell) => shell.progress(ref, report)).catch(() => {});
   }
 
-  /** As src/object/export-job.ts does it: D1 first, then the object. */
-  async #retry(): Promise<void> {
-    const { job } = this;
-    if (!job || !canReopen(job.status)) {
-      return;
-    }
-    const incarnation = this.#incarnation;
-    const isShown = await this.d1.unsettle(job.version).then(
-      () => true,
-      () => false,
-    );
-    if (!isShown || this.#incarnation !== incarnation) {
-      return;
-    }
-    if (this.#wakeObject().apply({ kind: "retry_requested" })) {
-      this.ledger.retries.push(this.clock.now);
-      this.ledger.note("the owner asks for a retry");
-      this.#call(() => {});
+  /** The newest connection of an attempt takes over what the one before kept. */
+  #openSocket({ job, attempt, nonce }: ModelRun): void {
+    const sockets = this.jobs.get(job)?.object.handlerSockets;
+    const other = sockets?.find((socket) => socket.attempt === attempt && socket.isOpen);
+    sockets?.push({ attempt, nonce, isOpen: true, kept: other?.kept ?? null });
+    if (other) {
+      other.isOpen = false;
     }
   }
 
-  #listen(): void {
+  /** The close wakes a sleeping object, and what the socket kept is there until it was told. */
+  async #closeSocket(run: ModelRun): Promise<void> {
+    const object = this.#jobOf(run)?.object;
+    const socket = object?.handlerSockets.find(({ attempt, isOpen }) => attempt === run.attempt && isOpen);
+    if (!object || !socket) {
+      return;
+    }
+    socket.isOpen = false;
+    await object.call((shell) => shell.detach(socket)).catch(() => {});
+    const index = object.handlerSockets.indexOf(socket);
+    if (index >= 0) {
+      object.handlerSockets.splice(index, 1);
+    }
+  }
+
+  listen(): void {
     this.ledger.note("the tenant asks for webhooks");
-    this.ledger.listensAt = this.clock.now;
+    this.listensAt = this.clock.now;
     this.d1.isHeard = true;
   }
 
-  #sweep(): void {
-    this.clock.after(sweepEveryMs, () => this.#sweep());
-    const { sweep } = this.#breakage;
-    const isActive = this.d1.row.status === "pending" || this.d1.row.status === "processing";
-    const isSilent = Date.parse(this.d1.row.updatedAt) < this.clock.now - sweepAfterMs;
-    if (sweep === "none" || (sweep === "active only" && !isActive) || !this.d1.row.unsettled || !isSilent) {
-      return;
-    }
-    this.ledger.note("the sweep wakes the job");
-    const { version, status } = this.d1.row;
-    this.#call((engine) => {
-      if (status === "pending") {
-        engine.start(this.spec);
+  /** Wakes whatever is not settled and has been silent for longer than it had said. */
+  sweep(): void {
+    const before = this.clock.now - sweepAfterMs;
+    for (const row of this.d1.rows.values()) {
+      const speaksUntil = Math.max(Date.parse(row.updatedAt), row.quietUntil ? Date.parse(row.quietUntil) : 0);
+      const job = row.settledAt === null && speaksUntil < before ? this.jobs.get(row.id) : undefined;
+      if (job) {
+        this.ledger.note(`the sweep wakes ${row.id.slice(-2)}`);
+        const seen = { isNew: mayBegin(row), version: row.version };
+        void job.object.call((shell) => shell.wake(job.spec, seen)).catch(() => {});
       }
-      engine.apply({ kind: "d1_seen", version });
-      void engine.advance();
-    });
+    }
+  }
+
+  /** D1 is set back to before a removal: the row of a job that is gone is there again, as at its creation. */
+  restore({ spec }: WorldJob): void {
+    this.ledger.note(`D1 is restored: ${spec.id.slice(-2)} is back`);
+    this.d1.rows.set(spec.id, newRow(spec, null));
   }
 }

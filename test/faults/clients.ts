@@ -1,0 +1,199 @@
+import type { JobEvent } from "../../src/contract/event.ts";
+import { canReopen, isFinal } from "../../src/core/job-state.ts";
+import type { JobProjection } from "../../src/store/jobs.ts";
+import { auditReading } from "./audit-readers.ts";
+import type { D1Model } from "./d1-model.ts";
+import type { Row } from "./fixtures.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { WorldJob } from "./world-job.ts";
+
+/** Whether a row may begin its job, as src/object/job-spec.ts says. */
+export function mayBegin({ status, reusedFrom }: Row): boolean {
+  return status === "pending" || reusedFrom !== null;
+}
+
+/** The owner of the jobs, by way of the Worker: what they ask for, and what they were answered. */
+export class Clients {
+  readonly #world: Surroundings;
+  readonly #d1: D1Model;
+
+  constructor(world: Surroundings, d1: D1Model) {
+    this.#world = world;
+    this.#d1 = d1;
+  }
+
+  /** What this job's owner will do in the next time, as the seed has it. */
+  plan(job: WorldJob): void {
+    const { clock, random, faults } = this.#world;
+    const at = (low: number, high: number, run: () => Promise<void>) =>
+      clock.after(random.between(low, high), () => void run().catch(() => {}));
+    if (faults.strikes("client_cancels")) {
+      at(0, 200_000, () => this.cancel(job));
+      at(0, 1_000_000, () => this.cancel(job));
+    }
+    if (faults.strikes("client_retries")) {
+      for (let count = 0; count < 4; count++) {
+        at(1_000, 1_500_000, () => this.retry(job));
+      }
+    }
+    if (faults.strikes("client_removes")) {
+      for (let count = 0; count < 3; count++) {
+        at(10_000, 1_400_000, () => this.#removeAndMore(job));
+      }
+    }
+    if (faults.strikes("client_amends")) {
+      job.facts.isAmended = true;
+      for (let label = 1; label <= 3; label++) {
+        at(label * 100_000, label * 100_000 + 90_000, () => this.amend(job, label));
+      }
+    }
+    if (faults.strikes("client_reads")) {
+      void this.#keepReading(job, clock.now + 1_400_000);
+    }
+    if (faults.strikes("client_watches")) {
+      for (let count = 0; count < 2; count++) {
+        at(0, 300_000, () => this.#keepWatching(job, clock.now + random.between(1_000, 1_200_000)));
+      }
+    }
+  }
+
+  async cancel({ spec, object, facts }: WorldJob): Promise<void> {
+    const row = await this.#d1.find(spec.id);
+    if (!row) {
+      return;
+    }
+    facts.cancelsAsked.push(this.#world.clock.now);
+    this.#world.ledger.note(`the owner cancels ${spec.id.slice(-2)}`);
+    const answer = await object.call((shell) => shell.cancel(spec, mayBegin(row)));
+    if (answer && !isFinal(answer.status)) {
+      this.#world.ledger.violate(
+        "cancel",
+        `${spec.id.slice(-2)} was cancelled, so the answer said, and is ${answer.status}`,
+      );
+    }
+    if (answer?.status === "cancelled") {
+      this.#answered({ spec, object, facts }, "cancel", answer);
+    }
+  }
+
+  async retry({ spec, object, facts }: WorldJob): Promise<void> {
+    if (!(await this.#d1.find(spec.id))) {
+      return;
+    }
+    const askedAt = this.#world.clock.now;
+    facts.retriesAsked.push(askedAt);
+    this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
+    const answer = await object.call((shell) => shell.retry(spec.tenantId));
+    if (answer === "refused" && object.job && canReopen(object.job)) {
+      this.#world.ledger.violate("retry", `${spec.id.slice(-2)} could be tried again, and was refused`);
+    }
+    if (typeof answer === "string") {
+      facts.retriesAsked.splice(facts.retriesAsked.indexOf(askedAt), 1);
+    } else {
+      this.#answered({ spec, object, facts }, "retry", answer);
+    }
+  }
+
+  async remove({ spec, object, facts }: WorldJob): Promise<void> {
+    const row = await this.#d1.find(spec.id);
+    if (!row) {
+      return;
+    }
+    facts.removalsAsked.push(this.#world.clock.now);
+    this.#world.ledger.note(`the owner removes ${spec.id.slice(-2)}`);
+    const facts1 = { isNew: mayBegin(row), attempts: row.attempt };
+    const answer = await object.call((shell) => shell.remove(spec, facts1));
+    this.#world.ledger.note(`removal of ${spec.id.slice(-2)}: ${answer}`);
+    if (answer === "removed") {
+      facts.answered.push({ what: "remove", at: this.#world.clock.now, version: 0, attempt: 0 });
+    }
+  }
+
+  async #removeAndMore(job: WorldJob): Promise<void> {
+    const { random } = this.#world;
+    const both = [this.remove(job)];
+    if (random.chance(0.3)) {
+      both.push(this.retry(job));
+    }
+    if (random.chance(0.2)) {
+      both.push(this.cancel(job));
+    }
+    await Promise.allSettled(both);
+  }
+
+  async amend({ spec, object, facts }: WorldJob, label: number): Promise<void> {
+    const row = await this.#d1.find(spec.id);
+    if (!row) {
+      return;
+    }
+    const change = {
+      labels: { label: String(label) },
+      acknowledged: isFinal(row.status) ? label % 2 === 0 : null,
+      knownVersions: null,
+    };
+    const state = { isNew: mayBegin(row), metadata: {} };
+    const answer = await object.call((shell) => shell.amend(spec, change, state));
+    if (typeof answer !== "string") {
+      facts.label = label;
+    }
+  }
+
+  #answered({ facts }: WorldJob, what: "cancel" | "retry", { version, attempt }: JobProjection): void {
+    facts.answered.push({ what, at: this.#world.clock.now, version, attempt });
+  }
+
+  /** A reader that asks again and again: a final job's row is enough, of others the object knows more. */
+  async #keepReading({ spec, object, facts }: WorldJob, until: number): Promise<void> {
+    const { clock, random, ledger } = this.#world;
+    let before: { shown: JobProjection; mishaps: number } | null = null;
+    while (clock.now < until) {
+      await clock.sleep(random.between(500, 60_000));
+      const row = await this.#d1.find(spec.id);
+      if (!row) {
+        return;
+      }
+      const isOver = isFinal(row.status) && row.completedAt !== null;
+      const live = isOver ? row : await object.call((shell) => shell.read(spec.tenantId)).catch(() => null);
+      if (live) {
+        auditReading(ledger, facts, before, { shown: live, mishaps: facts.mishaps });
+        before = { shown: live, mishaps: facts.mishaps };
+      }
+    }
+  }
+
+  /** A watcher that comes back whenever its stream breaks, and says what it saw last. */
+  async #keepWatching({ spec, object }: WorldJob, until: number): Promise<void> {
+    const { clock, random, ledger } = this.#world;
+    let after: number | null = null;
+    let isOver = false;
+    const take = (event: JobEvent) => {
+      if (after !== null && event.seq <= after) {
+        ledger.violate("I16", `a watcher of ${spec.id.slice(-2)} was told ${event.seq} after ${after}`);
+      }
+      after = event.seq;
+      isOver = isFinal(event.status);
+    };
+    while (clock.now < until && !isOver) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const socket = { tell: take, cut: () => resolve() };
+      const resume = { after, moreOnly: false };
+      const greeting = await object
+        .call((shell) => {
+          const told = shell.attach(spec.tenantId, resume);
+          if (typeof told !== "string") {
+            told.frames.forEach(take);
+            object.watchers.add(socket);
+          }
+          return told;
+        })
+        .catch(() => null);
+      if (greeting === "unknown") {
+        return;
+      }
+      clock.after(random.between(1_000, 300_000), resolve);
+      await promise;
+      object.watchers.delete(socket);
+      await clock.sleep(random.between(100, 30_000));
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { Attempt } from "../../src/core/attempt.ts";
+import { findAttempt, type JobState } from "../../src/core/job-state.ts";
+import { type handlers, transition } from "../../src/core/machine.ts";
+import { nextAction } from "../../src/core/next-action.ts";
+import type { Signal } from "../../src/core/signals.ts";
+import type { Rules } from "../../src/object/engine.ts";
+
+export type CoveredKind = keyof typeof handlers;
+/** The phase of the attempt that a signal names; `none` where there is no such attempt, `job` where it names none. */
+export type CoveredPhase = Attempt["phase"] | "none" | "job";
+
+/** How often each signal met each phase, and how often it changed something there. */
+export class Coverage {
+  readonly #pairs = new Map<string, { struck: number; changed: number }>();
+
+  note(kind: CoveredKind, phase: CoveredPhase, struck: number, changed: number): void {
+    const key = `${kind} ${phase}`;
+    const pair = this.#pairs.get(key) ?? { struck: 0, changed: 0 };
+    this.#pairs.set(key, pair);
+    pair.struck += struck;
+    pair.changed += changed;
+  }
+
+  of(kind: CoveredKind, phase: CoveredPhase): { struck: number; changed: number } {
+    return this.#pairs.get(`${kind} ${phase}`) ?? { struck: 0, changed: 0 };
+  }
+
+  /** Adds what another world saw. */
+  add(other: Coverage): void {
+    for (const [key, { struck, changed }] of other.#pairs) {
+      const pair = this.#pairs.get(key) ?? { struck: 0, changed: 0 };
+      this.#pairs.set(key, { struck: pair.struck + struck, changed: pair.changed + changed });
+    }
+  }
+
+  toJSON(): Record<string, { struck: number; changed: number }> {
+    return Object.fromEntries(this.#pairs);
+  }
+}
+
+function phaseOf(job: JobState, signal: Signal): CoveredPhase {
+  return "attempt" in signal ? (findAttempt(job, signal.attempt)?.phase ?? "none") : "job";
+}
+
+/** The service's own two pure functions, and a note of what they met. */
+export function watchedRules(coverage: Coverage): Rules {
+  return {
+    transition: (job, signal, context) => {
+      const phase = phaseOf(job, signal);
+      const change = transition(job, signal, context);
+      coverage.note(signal.kind, phase, 1, change === null ? 0 : 1);
+      return change;
+    },
+    nextAction,
+  };
+}

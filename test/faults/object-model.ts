@@ -1,0 +1,252 @@
+import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import type { Rules } from "../../src/object/engine.ts";
+import { JobShell } from "../../src/object/job-shell.ts";
+import type { Ports, Wake } from "../../src/object/ports.ts";
+import { auditSave } from "./audit-save.ts";
+import type { JobFacts } from "./ledger.ts";
+import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const silentMs = 10_000;
+const commitMs = 20;
+const redeliveryMs = 2_000;
+
+export type NewPorts = (object: ObjectModel, life: number) => Ports;
+
+/** The host of one Durable Object: its storage, its alarm, its sockets, and its lives. */
+export class ObjectModel {
+  readonly id: string;
+  readonly facts: JobFacts;
+  readonly world: Surroundings;
+  /** How far the object's clock is ahead of the true time. */
+  readonly skewMs: number;
+  disk: Disk | null = null;
+  alarmAt: number | null = null;
+  /** The spec that the current life has saved or loaded. */
+  savedSpec: JobSpec | null = null;
+  /** Rises with each crash and each eviction; what an older life still waits for never comes back to it. */
+  life = 0;
+  /** Rises with each crash alone. */
+  crashes = 0;
+  readonly handlerSockets: HandlerSocket[] = [];
+  readonly watchers = new Set<WatcherSocket>();
+  isChanged = true;
+  #durable: { disk: Disk | null; alarmAt: number | null } = { disk: null, alarmAt: null };
+  #pending = 0;
+  #waiters: (() => void)[] = [];
+  #shell: JobShell | null = null;
+  #ready: Promise<void> | null = null;
+  #inFlight = 0;
+  #activeAt = 0;
+  #runningAlarm = false;
+  readonly #callers = new Set<(error: Error) => void>();
+  readonly #newPorts: NewPorts;
+  readonly #rules: Rules;
+
+  constructor(id: string, world: Surroundings, facts: JobFacts, newPorts: NewPorts, rules: Rules) {
+    this.id = id;
+    this.world = world;
+    this.facts = facts;
+    this.skewMs = world.faults.strikes("alarm_late") ? world.random.between(-3_000, 3_000) : 0;
+    this.#newPorts = newPorts;
+    this.#rules = rules;
+  }
+
+  get now(): number {
+    return this.world.clock.now + this.skewMs;
+  }
+
+  get job(): JobState | null {
+    return this.disk?.job ?? null;
+  }
+
+  /** An event of the platform: a request, a message, the end of a socket. Its answer waits for all that was saved. */
+  async call<Value>(use: (shell: JobShell) => Value | Promise<Value>): Promise<Value> {
+    this.#evictIfSilent();
+    const lost = Promise.withResolvers<never>();
+    this.#callers.add(lost.reject);
+    try {
+      return await Promise.race([this.#answer(use), lost.promise]);
+    } finally {
+      this.#callers.delete(lost.reject);
+    }
+  }
+
+  async #answer<Value>(use: (shell: JobShell) => Value | Promise<Value>): Promise<Value> {
+    const shell = this.#enter();
+    const { life } = this;
+    await this.#ready;
+    this.#inFlight++;
+    try {
+      const value = await use(shell);
+      await this.committed();
+      return value;
+    } finally {
+      this.#leave(life);
+    }
+  }
+
+  #enter(): JobShell {
+    if (!this.#shell) {
+      this.savedSpec = null;
+      this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
+      this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
+    }
+    return this.#shell;
+  }
+
+  #leave(life: number): void {
+    if (life === this.life) {
+      this.#inFlight--;
+      this.#activeAt = this.world.clock.now;
+    }
+  }
+
+  /** Work behind an answer keeps the object in memory. */
+  keepFor(work: Promise<void>): void {
+    const { life } = this;
+    this.#inFlight++;
+    void work.finally(() => this.#leave(life));
+  }
+
+  /** Resolves once everything saved so far is durable; never, if a crash comes first. */
+  committed(): Promise<void> {
+    return this.#pending === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  get isCommitting(): boolean {
+    return this.#pending > 0;
+  }
+
+  write(disk: Disk | null, wake: Wake): void {
+    const { clock, faults, ledger } = this.world;
+    if (disk !== this.disk) {
+      const status = this.job?.status;
+      if (disk && status !== disk.job.status) {
+        ledger.note(`${this.id.slice(-2)}: ${status ?? "new"} → ${disk.job.status}`);
+      }
+      this.isChanged = true;
+      auditSave(this.job, disk?.job ?? null, ledger);
+    }
+    this.disk = disk;
+    this.#setAlarm(wake);
+    if (this.#pending === 0 && !faults.strikes("commit_slow")) {
+      this.#durable = { disk, alarmAt: this.alarmAt };
+      return;
+    }
+    this.#pending++;
+    const { life, alarmAt } = this;
+    clock.after(commitMs, () => this.#commit(life, { disk, alarmAt }));
+  }
+
+  #commit(life: number, durable: { disk: Disk | null; alarmAt: number | null }): void {
+    if (life !== this.life) {
+      return;
+    }
+    this.#durable = durable;
+    this.#pending--;
+    if (this.#pending === 0) {
+      for (const go of this.#waiters.splice(0)) {
+        go();
+      }
+    }
+  }
+
+  #setAlarm(wake: Wake): void {
+    if (wake === "as-is") {
+      return;
+    }
+    const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null;
+    if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
+      this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
+      this.alarmAt = null;
+    } else {
+      this.alarmAt = wake === "never" ? null : Math.round(wake.at);
+      this.#arm();
+    }
+  }
+
+  #arm(): void {
+    const at = this.alarmAt;
+    if (at !== null) {
+      const late = this.world.faults.strikes("alarm_late") ? this.world.random.between(1_000, 60_000) : 0;
+      this.world.clock.after(at - this.now + late, () => this.#fire(at));
+    }
+  }
+
+  #fire(at: number): void {
+    if (this.alarmAt !== at || this.#runningAlarm) {
+      return;
+    }
+    this.#evictIfSilent();
+    const { life } = this;
+    const isDoubled = this.world.faults.strikes("alarm_doubled");
+    this.alarmAt = null;
+    this.#durable = { ...this.#durable, alarmAt: null };
+    this.#runningAlarm = true;
+    this.isChanged = true;
+    void this.#runAlarm(isDoubled).then(
+      () => this.#endAlarm(life),
+      (error: unknown) => this.world.ledger.violate("alarm", `alarm() threw ${String(error)}`),
+    );
+  }
+
+  async #runAlarm(isDoubled: boolean): Promise<void> {
+    await this.#answer((shell) => shell.alarm());
+    if (isDoubled) {
+      await this.#answer((shell) => shell.alarm());
+    }
+  }
+
+  #endAlarm(life: number): void {
+    if (life === this.life) {
+      this.#runningAlarm = false;
+      this.isChanged = true;
+      this.#arm();
+    }
+  }
+
+  /** Whether the platform will wake the object, by its alarm or again by one that was interrupted. */
+  get willWake(): boolean {
+    return this.alarmAt !== null || this.#runningAlarm;
+  }
+
+  #evictIfSilent(): void {
+    const isSilent = this.#inFlight === 0 && this.world.clock.now >= this.#activeAt + silentMs && !this.isCommitting;
+    if (this.#shell && isSilent && this.world.faults.strikes("evict")) {
+      this.world.ledger.note(`${this.id.slice(-2)}: was evicted`);
+      this.#shell = null;
+      this.life++;
+    }
+  }
+
+  crash(where: string): void {
+    if (!this.#shell) {
+      return;
+    }
+    this.world.ledger.note(`${this.id.slice(-2)}: crashes ${where}`);
+    this.#shell = null;
+    this.life++;
+    this.crashes++;
+    this.facts.mishaps++;
+    this.#inFlight = 0;
+    this.#pending = 0;
+    this.#waiters = [];
+    this.isChanged = true;
+    ({ disk: this.disk, alarmAt: this.alarmAt } = this.#durable);
+    if (this.#runningAlarm && this.alarmAt === null) {
+      this.alarmAt = this.now + redeliveryMs;
+      this.#durable = { disk: this.disk, alarmAt: this.alarmAt };
+    }
+    this.#runningAlarm = false;
+    this.#arm();
+    this.handlerSockets.splice(0);
+    for (const watcher of this.watchers) {
+      watcher.cut();
+    }
+    this.watchers.clear();
+    for (const lose of [...this.#callers]) {
+      lose(new Error("the object was reset"));
+    }
+  }
+}

@@ -1,0 +1,218 @@
+import type { JobEvent } from "../../src/contract/event.ts";
+import type { Attempt } from "../../src/core/attempt.ts";
+import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import { toKeptProgress } from "../../src/core/kept-progress.ts";
+import { fromSavedState, type SavedState, toSavedState } from "../../src/core/saved-state.ts";
+import type { Held, JobSockets, JobStorage, Ports, Provider, Stores } from "../../src/object/ports.ts";
+import type { D1Model } from "./d1-model.ts";
+import type { GateModel } from "./gate-model.ts";
+import type { ObjectModel } from "./object-model.ts";
+import type { R2Model } from "./r2-model.ts";
+import type { RunpodModel } from "./runpod-model.ts";
+import type { Order } from "./runs.ts";
+
+/** What an object's ports lead to. */
+export type Platforms = Readonly<{
+  d1: D1Model;
+  r2: R2Model;
+  runpod: RunpodModel;
+  gate: GateModel;
+  maxActive: number;
+  onEvent(object: ObjectModel, event: JobEvent): void;
+}>;
+
+const never = new Promise<never>(() => {});
+
+/** The ports of one life of an object. Once it has ended nothing gets through them any more. */
+export function newModelPorts(platforms: Platforms, object: ObjectModel, life: number): Ports {
+  const { world } = object;
+  const isAlive = () => object.life === life;
+  const fail = (during: string, error: unknown) => world.ledger.note(`failed during ${during}: ${String(error)}`);
+  return {
+    now: () => object.now,
+    timers: world.timers,
+    endpointId: "endpoint",
+    newNonce: () => `nonce-${world.random.between(1, 1e9)}`,
+    storage: newStorage(object, isAlive),
+    sockets: newSockets(platforms, object, isAlive),
+    provider: newProvider(platforms, object, isAlive),
+    stores: newStores(platforms, object, isAlive),
+    background: (work) => object.keepFor(work.catch((error: unknown) => fail("background", error))),
+    later: (ms, run) => world.clock.after(ms, () => isAlive() && runTimer(run, fail)),
+    warn: (message) => world.ledger.note(`warning: ${message}`),
+    fail,
+  };
+}
+
+/** A timer that throws is a failure of the object's, told to nobody. */
+function runTimer(run: () => void, fail: (during: string, error: unknown) => void): void {
+  try {
+    run();
+  } catch (error) {
+    fail("a timer", error);
+  }
+}
+
+/** An effect waits for what was saved; a crash may come before or after it took place: then its answer never comes. */
+async function effect<Value>(
+  object: ObjectModel,
+  isAlive: () => boolean,
+  name: string,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  const { faults } = object.world;
+  if (object.isCommitting) {
+    await object.committed();
+  }
+  if (!isAlive() || faults.strikes("crash")) {
+    return isAlive() ? crash(object, `before ${name}`) : never;
+  }
+  const outcome = await work().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if (!isAlive() || faults.strikes("crash")) {
+    return isAlive() ? crash(object, `after ${name}`) : never;
+  }
+  if ("error" in outcome) {
+    throw outcome.error;
+  }
+  return outcome.value;
+}
+
+function crash(object: ObjectModel, where: string): Promise<never> {
+  object.crash(where);
+  return never;
+}
+
+function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
+  const { faults } = object.world;
+  return {
+    load: () => load(object),
+    save: (job, events, wake, reserved) => {
+      if (!isAlive()) {
+        return;
+      }
+      if (faults.strikes("save_fails_before")) {
+        object.facts.mishaps++;
+        throw new Error("the save failed");
+      }
+      const before = object.disk;
+      const spec = before && job.spec === object.savedSpec ? before.spec : JSON.stringify(job.spec);
+      const state = JSON.stringify(toSavedState(job, reserved));
+      const kept = job.removal?.rowGone ? [] : [...(before?.events ?? []), ...events];
+      object.savedSpec = job.spec;
+      object.write({ spec, state, job, events: kept }, wake);
+      if (faults.strikes("save_fails_after")) {
+        object.facts.mishaps++;
+        throw new Error("the save's answer got lost");
+      }
+    },
+    wake: (wake) => isAlive() && object.write(object.disk, wake),
+    getAlarm: async () => object.alarmAt,
+    listEvents: (seq) => (object.disk?.events ?? []).filter((event) => event.seq > seq),
+    forget: async () => {
+      if (isAlive()) {
+        object.savedSpec = null;
+        object.write(null, "never");
+      }
+    },
+  };
+}
+
+function load(object: ObjectModel): Held {
+  const { disk } = object;
+  if (!disk) {
+    return "nothing";
+  }
+  const saved: SavedState = JSON.parse(disk.state);
+  const spec: JobSpec = JSON.parse(disk.spec);
+  object.savedSpec = spec;
+  const attempt = saved.job.attempts.length;
+  const kept = object.handlerSockets
+    .flatMap((socket) => (socket.attempt === attempt && socket.kept ? [socket.kept] : []))
+    .toSorted((one, other) => other.version - one.version);
+  const job = fromSavedState(saved, spec, kept[0] ?? null);
+  return job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
+}
+
+function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): JobSockets {
+  const tell = (event: JobEvent) => {
+    platforms.onEvent(object, event);
+    for (const watcher of object.watchers) {
+      watcher.tell(event);
+    }
+  };
+  return {
+    isWatched: () => object.watchers.size > 0,
+    broadcast: (event) => {
+      if (isAlive() && object.isCommitting) {
+        void object.committed().then(() => isAlive() && tell(event));
+      } else if (isAlive()) {
+        tell(event);
+      }
+    },
+    keep: (job) => {
+      const socket = object.handlerSockets.find(({ attempt, isOpen }) => isOpen && attempt === job.attempts.length);
+      if (socket) {
+        socket.kept = toKeptProgress(job);
+      }
+      return socket !== undefined;
+    },
+    follow: () => {},
+    tellProgress: () => {},
+  };
+}
+
+const hourMs = 3_600_000;
+
+function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
+  const { facts } = object;
+  const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  return {
+    submitRun: (job, attempt) => within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
+    askStatus: (_endpoint, runId) => {
+      const hour = Math.floor(object.now / hourMs);
+      facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
+      return within("GET /status", () => runpod.status(runId));
+    },
+    cancelRun: (_endpoint, runId) => within("POST /cancel", () => runpod.cancel(runId)),
+    takeTurn: (_endpoint, call) => within("takeTurn", () => gate.takeTurn(call)),
+    noteOutcome: (_endpoint, call, kind, afterMs) => within("noteOutcome", () => gate.noteOutcome(call, kind, afterMs)),
+  };
+}
+
+function toOrder({ spec }: JobState, attempt: Attempt): Order {
+  const { number, nonce, outputKey, policy } = attempt;
+  return {
+    ...{ job: spec.id, attempt: number, nonce, outputKey },
+    executionTimeoutMs: policy.executionTimeoutMs,
+    ttlMs: policy.ttlMs,
+    sentAt: "sentAt" in attempt && attempt.sentAt !== null ? attempt.sentAt : attempt.openedAt,
+  };
+}
+
+function newStores({ d1, r2, maxActive }: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
+  const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  const { facts } = object;
+  const { clock, random, faults } = object.world;
+  return {
+    findOutput: (key) => within("R2 HEAD", () => r2.find(key)),
+    deleteOutput: (key) => within("R2 DELETE", () => r2.delete(key)),
+    writeRow: (row, extra) => within("D1 UPDATE", () => d1.project(row, extra)),
+    reopenRow: (job) => within("D1 reopen", () => d1.reopen(job.spec.id, job.version, maxActive)),
+    deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
+    notify: (job) =>
+      within("notify", async () => {
+        await clock.sleep(random.between(1, 50));
+        if (faults.strikes("notify_fails")) {
+          throw new Error("the webhook sender is out of reach");
+        }
+        facts.notices.push(job.version);
+        if (faults.strikes("notify_unheard")) {
+          facts.mishaps++;
+          throw new Error("the webhook sender's answer got lost");
+        }
+      }),
+  };
+}

@@ -1,0 +1,45 @@
+import type { ProviderCall } from "../../src/core/provider-answer.ts";
+
+export type ModelRun = {
+  id: string;
+  job: string;
+  attempt: number;
+  nonce: string;
+  outputKey: string;
+  executionTimeoutMs: number;
+  state: "queued" | "running" | "completed" | "failed" | "cancelled" | "forgotten";
+  code: "handler_failed" | "invalid_params" | "handler_timeout";
+  boughtAt: number;
+  /** When its links and RunPod's patience with it end. */
+  endsAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+  holdsGpu: boolean;
+};
+
+export type Order = Pick<ModelRun, "job" | "attempt" | "nonce" | "outputKey" | "executionTimeoutMs"> & {
+  ttlMs: number;
+  sentAt: number;
+};
+
+/** RunPod as a whole is away, overrun or set up wrongly for a while. */
+export type Trouble = Readonly<{
+  from: number;
+  until: number;
+  kind: "not_bought" | "maybe_bought" | "busy" | "misconfigured";
+  calls: readonly ProviderCall[];
+  afterMs: number | null;
+}>;
+
+export type RunpodOptions = Readonly<{
+  /** Calls within ten seconds that are answered; more are told to come later. */
+  limits: Readonly<Record<ProviderCall, number>>;
+  gpus: number;
+  /** From a free GPU to the handler's first line: at least, at most. */
+  coldStartMs: readonly [number, number];
+  troubles: readonly Trouble[];
+}>;
+
+export function nameOf({ job, attempt }: Pick<ModelRun, "job" | "attempt">): string {
+  return `${job.slice(-2)}/${attempt}`;
+}
