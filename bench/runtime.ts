@@ -89,6 +89,7 @@ export async function startRuntime({ entry = "index.ts", more = {} }: RuntimeOpt
     durableObjects: {
       EXPORT_JOB: object("ExportJob"),
       PROJECT_STREAM: object("ProjectStream"),
+      PROVIDER_GATE: object("ProviderGate"),
       WEBHOOK_SENDER: object("WebhookSender"),
       BARE: object("BareObject"),
     },

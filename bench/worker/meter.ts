@@ -101,6 +101,7 @@ export function meterEnv<Bindings extends Env>(env: Bindings): Bindings {
     VIDEOS: meterBucket(env.VIDEOS),
     EXPORT_JOB: meterNamespace(env.EXPORT_JOB),
     PROJECT_STREAM: meterNamespace(env.PROJECT_STREAM),
+    PROVIDER_GATE: meterNamespace(env.PROVIDER_GATE),
     WEBHOOK_SENDER: meterNamespace(env.WEBHOOK_SENDER),
   };
 }

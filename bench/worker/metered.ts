@@ -1,5 +1,10 @@
 import { serve } from "../../src/app.ts";
-import { ExportJob as Job, WebhookSender as Sender, ProjectStream as Stream } from "../../src/index.ts";
+import {
+  ProviderGate as Gate,
+  ExportJob as Job,
+  WebhookSender as Sender,
+  ProjectStream as Stream,
+} from "../../src/index.ts";
 import { removeOldJobs } from "../../src/tasks/retention.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import { reapUploads } from "../../src/tasks/uploads.ts";
@@ -29,6 +34,12 @@ export class ExportJob extends Job {
 }
 
 export class ProjectStream extends Stream {
+  constructor(context: DurableObjectState, env: Env) {
+    super(meterContext(context), meterEnv(env));
+  }
+}
+
+export class ProviderGate extends Gate {
   constructor(context: DurableObjectState, env: Env) {
     super(meterContext(context), meterEnv(env));
   }
