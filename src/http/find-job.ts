@@ -24,10 +24,15 @@ export async function requireRow(c: AppContext, id: string): Promise<ExportJobRo
   return row;
 }
 
+/** Whether D1 has the job's end; of one that is being reopened it shows the old status without an end. */
+export function isEnded({ status, completedAt }: ExportJobRow): boolean {
+  return isFinal(status) && completedAt !== null;
+}
+
 /** As {@link requireRow}, with the live state of a job that is not over. */
 export async function requireJob(c: AppContext, id: string): Promise<ExportJobRow> {
   const row = await requireRow(c, id);
-  return isFinal(row.status) ? row : withLiveState(c.env, row);
+  return isEnded(row) ? row : withLiveState(c.env, row);
 }
 
 /** The job as the API shows it, with its outlook. */

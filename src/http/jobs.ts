@@ -8,7 +8,7 @@ import { isFinal } from "../core/job-state.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { boundedJson } from "./body.ts";
 import { createJob, toCreatedJob } from "./create-job.ts";
-import { etagOf, JobPath, requireJob, requireRow, toJobNow } from "./find-job.ts";
+import { etagOf, isEnded, JobPath, requireJob, requireRow, toJobNow } from "./find-job.ts";
 import { withLiveState } from "./job-object.ts";
 import { waitForEvent } from "./job-socket.ts";
 import { listPage } from "./list-jobs.ts";
@@ -98,7 +98,7 @@ const getJobRoute = createRoute({
 /** Waits until a watcher would see more than a version of the job, by default than the present one, or the job is over. */
 async function waitForVersion(c: AppContext, id: string, version: number | undefined, limitSeconds: number) {
   const row = await requireRow(c, id);
-  if (isFinal(row.status)) {
+  if (isEnded(row)) {
     return row;
   }
   // The first frame of a watcher is the job as it is: nobody else need be asked for it.
