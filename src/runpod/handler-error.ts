@@ -7,7 +7,7 @@ export function toFailure(error: unknown): { code: JobErrorCode; message: string
     .map((text) => toCleanText(text))
     .filter(Boolean);
   for (const text of words) {
-    const [isRefused, why] = /^(?:[A-Za-z_][\w.]*: )*?invalid_params:\s*(.*)$/.exec(text) ?? [];
+    const [isRefused, why] = /^(?:(?:[A-Za-z_][\w.]*|<class '[\w.]+'>): )*?invalid_params:\s*(.*)$/.exec(text) ?? [];
     if (isRefused !== undefined) {
       return { code: "invalid_params", message: why || "The handler refused the params." };
     }
@@ -38,6 +38,8 @@ const maxTitleLength = 100;
 /** Where an error object has its words, and, when it has none, what it calls itself. */
 const wordKeys = ["error_message", "message", "error", "detail", "msg"] as const;
 const nameKeys = ["error_type", "type", "name", "code"] as const;
+/** Where it has its traceback: the end of that is its words when it has no others. */
+const tracebackKeys = ["error_traceback", "traceback"] as const;
 
 /** The words of an error in whatever wrapping: text, JSON in text, objects and lists of these. */
 function findWords(error: unknown, depth: number): string[] {
@@ -61,6 +63,13 @@ function wordsOfObject(fields: ReadonlyMap<string, unknown>, depth: number): str
     const words = findWords(fields.get(key), depth + 1).filter((text) => text.trim() !== "");
     if (words.length > 0) {
       return words;
+    }
+  }
+  for (const key of tracebackKeys) {
+    const trace = fields.get(key);
+    const end = typeof trace === "string" && traceback.test(trace) ? withoutTraceback(shorten(trace)) : "";
+    if (end.trim() !== "") {
+      return [end];
     }
   }
   for (const key of nameKeys) {
@@ -106,9 +115,9 @@ function findQuoted(text: string): string | null {
   return (double ?? single)?.replace(/\\n/g, "\n").replace(/\\(.)/g, "$1") ?? null;
 }
 
-/** An exception that was printed with its class, `ValueError('why')`, or as text in quotes. */
+/** An exception that was printed with its class, `ValueError('why')`, as its arguments, `('why',)`, or as text in quotes. */
 function unwrap(text: string): string {
-  return text.trim().replace(/^(?:[A-Za-z_][\w.]*\()?(["'])((?:(?!\1).)*)\1(?:,?\))?$/s, "$2");
+  return text.trim().replace(/^(?:(?:[A-Za-z_][\w.]*)?\()?(["'])((?:(?!\1).)*)\1(?:,?\))?$/s, "$2");
 }
 
 /** An error's words are at its beginning, or at the end of its traceback. */
@@ -119,7 +128,7 @@ function shorten(text: string): string {
 /** Where a traceback begins: Python's title or the SDK's, a frame of Python's, a frame of JavaScript's. */
 const traceback =
   /traceback \(most recent call last\)|^[ \t]*traceback:|File \\*"[^"\n]*", line \d|^[ \t]+at .*:\d+:\d+\)?[ \t]*$/im;
-const frame = /^[\s|+]|File \\*"|^traceback/i;
+const frame = /File \\*"[^"\n]*", line \d|^[ \t]+at .*:\d+:\d+\)?[ \t]*$|^traceback|^\s*[|+]/i;
 const chainedBy = /^(?:During handling of the above|The above exception was)/;
 
 /** What was said before the traceback; when that is nothing, what the traceback ends with. */
@@ -134,8 +143,19 @@ function withoutTraceback(escaped: string): string {
     return before;
   }
   const lines = text.slice(at).split(/\r?\n/);
-  const end = lines.slice(lines.findLastIndex((line) => frame.test(line)) + 1);
-  return end.filter((line) => !chainedBy.test(line)).join(" ");
+  const behind = lines.slice(lines.findLastIndex((line) => frame.test(line)) + 1);
+  // A frame's own lines are indented; the message begins at the margin, and its further lines may be indented too.
+  const start = behind.findIndex((line) => /^\S/.test(line));
+  const end =
+    start < 0
+      ? ""
+      : behind
+          .slice(start)
+          .filter((line) => !chainedBy.test(line))
+          .join("\n");
+  // A message can quote a traceback itself.
+  const again = end.search(traceback);
+  return again < 0 ? end : withoutTitle(end.slice(0, again));
 }
 
 /** Without what leads up to a traceback: "Original Traceback", a bar, a colon. */
