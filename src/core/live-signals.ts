@@ -2,13 +2,11 @@ import { type AttemptIn, newRun, toPhase } from "./attempt.ts";
 import { endOtherAttempts, putAttempt } from "./attempts.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { nextAskAt, ringPauseMs } from "./pace.ts";
 import { toHinted } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
-/** A webhook's token is public once its handler is: however often it rings, RunPod is asked once in so long. */
-const ringPauseMs = 1_000;
-
-/** More runs than one attempt can have by mistake: whoever names others has made them up. */
+/** More runs than one attempt can have by mistake. */
 const maxStrays = 8;
 
 /**
@@ -21,7 +19,8 @@ export function doorbell(job: JobState, signal: SignalOf<"doorbell">, context: D
     return null;
   }
   const { now } = context;
-  const { runId } = signal;
+  // Whoever names one run after the other has made them up.
+  const runId = attempt.strays.length < maxStrays ? signal.runId : null;
   switch (attempt.phase) {
     case "submitting":
     case "abandoned":
@@ -64,7 +63,7 @@ function rung(job: JobState, attempt: AttemptIn<"running">, now: number): JobSta
   if (attempt.rung) {
     return null;
   }
-  const pollAt = Math.max(now, (attempt.rungAt ?? -Infinity) + ringPauseMs);
+  const pollAt = nextAskAt(attempt, now);
   return putAttempt(job, { ...attempt, rung: true, rungAt: pollAt, pollAt });
 }
 
@@ -77,8 +76,7 @@ function rungAfterEnd(job: JobState, attempt: AttemptIn<"closed">, runId: string
   if (run === null) {
     return putAttempt(job, { ...attempt, run: newRun(runId, "webhook", now) });
   }
-  const isNews = !strays.includes(runId) && strays.length < maxStrays;
-  return isNews ? putAttempt(job, { ...attempt, strays: [...strays, runId] }) : null;
+  return !strays.includes(runId) ? putAttempt(job, { ...attempt, strays: [...strays, runId] }) : null;
 }
 
 /**
@@ -91,7 +89,9 @@ function rungLate(job: JobState, attempt: AttemptIn<"closed">, runId: string | n
   if (attempt.outcome !== "superseded" || attempt.sentAt === null || isRecent) {
     return null;
   }
-  if (runId !== null && currentAttempt(job)?.number === attempt.number) {
+  // A run that was cancelled does not come back: only what it may have left is looked for.
+  const isOpen = runId !== null && !attempt.cancelsOwed.includes(runId);
+  if (isOpen && currentAttempt(job)?.number === attempt.number) {
     return toHinted(job, attempt, runId, context);
   }
   const run = runId === null ? attempt.run : newRun(runId, "webhook", now);

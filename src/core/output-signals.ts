@@ -113,7 +113,7 @@ export function outputUnknown(job: JobState, signal: SignalOf<"output_unknown">,
     return null;
   }
   const later = (tries: number) => now + troublePauseMs(timers.pollMinMs, tries, attempt.nonce, null);
-  if (job.verdict) {
+  if (job.verdict?.looks.includes(attempt.number)) {
     return { ...job, verdict: { ...job.verdict, lookAt: later(1) } };
   }
   switch (attempt.phase) {

@@ -33,6 +33,14 @@ export function restPauseMs({ progress }: JobState, { pollMinMs, pollMaxMs }: Ti
   return progress >= nearEndPercent ? pollMinMs : pollMaxMs;
 }
 
+/** A webhook's token is public once its handler is: however often it rings, RunPod is asked once in so long. */
+export const ringPauseMs = 1_000;
+
+/** When a ring is followed by a question. */
+export function nextAskAt({ rungAt }: Pick<Attempt, "rungAt">, now: number): number {
+  return rungAt === null ? now : Math.max(now, rungAt + ringPauseMs);
+}
+
 /** Pause after trouble: never shorter than our own backoff, and longer if RunPod asked for more. */
 export function troublePauseMs(baseMs: number, tries: number, salt: string, afterMs: number | null): number {
   const told = Math.min(afterMs ?? 0, maxRetryAfterMs) * (1 + 0.25 * fraction(`${salt}/told/${tries}`));

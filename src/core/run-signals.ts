@@ -1,7 +1,7 @@
 import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, toPhase } from "./attempt.ts";
 import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
 import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { executionTimeoutMs, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
+import { executionTimeoutMs, nextAskAt, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
 /** Opens the next attempt, or sends the one again that was held back: written before the POST that may buy a GPU. */
@@ -164,7 +164,8 @@ export function toHinted(
   const strays = before ? [...attempt.strays, before.id] : attempt.strays;
   const run = newRun(runId, "webhook", context.now);
   const heardAt = attempt.phase === "unconfirmed" ? attempt.heardAt : null;
-  const rung = { ...attempt, hint: null, rungAt: context.now, strays: strays.filter((id) => id !== runId) };
+  const rungAt = nextAskAt(attempt, context.now);
+  const rung = { ...attempt, hint: null, rungAt, strays: strays.filter((id) => id !== runId) };
   return enterRunning(job, rung, { ...run, startedAt: heardAt }, context);
 }
 
@@ -175,7 +176,9 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
   const rung = attempt.rungAt !== null;
   const sentAt = attempt.sentAt ?? now;
   const fresh = { phase: "running", sentAt, run, polls: 0, silences: 0, gone: null, rung } as const;
-  const pollAt = rung ? now : now + pollPauseMs(job, { nonce: attempt.nonce, polls: 0, rung }, context);
+  const pollAt = rung
+    ? Math.max(now, attempt.rungAt ?? now)
+    : now + pollPauseMs(job, { nonce: attempt.nonce, polls: 0, rung }, context);
   const running = putAttempt(job, toPhase(attempt, { ...fresh, pollAt }));
   if (currentAttempt(job)?.number !== attempt.number || isFinal(job.status)) {
     return running;

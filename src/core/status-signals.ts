@@ -102,7 +102,8 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
     return null;
   }
   if (Math.round(signal.report.progress) < job.progress) {
-    return null;
+    // A handler that was begun anew: its figure is no news, but its run is there.
+    return attempt.phase === "running" && attempt.gone ? putAttempt(job, { ...attempt, gone: null }) : null;
   }
   switch (attempt.phase) {
     case "running": {

@@ -54,6 +54,10 @@ export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">, { now }:
 /** A duty was done, or is tried again later. */
 export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context: DecisionContext): JobState | null {
   const owed = findDuty(job, signal.key);
+  if (signal.key.duty === "delete_row" && signal.outcome === "done" && !job.removal?.rowGone) {
+    // Whatever was thought of the removal meanwhile: the row is gone.
+    return forgetLater(owed ? settleDuty(job, owed) : job, context.now);
+  }
   if (!owed) {
     return null;
   }
@@ -74,7 +78,7 @@ function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext):
     const again = { ...owed, tries: 0, dueAt: owed.until + timers.runGraceMs, until: null };
     return { ...job, duties: job.duties.map((duty) => (duty === owed ? again : duty)) };
   }
-  return owed.duty === "delete_row" ? forgetLater(settleDuty(job, owed), now) : settleDuty(job, owed);
+  return settleDuty(job, owed);
 }
 
 /** The row is gone: so is all that readers could see. What is left keeps a removed job from beginning again. */

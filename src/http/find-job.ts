@@ -24,9 +24,9 @@ export async function requireRow(c: AppContext, id: string): Promise<ExportJobRo
   return row;
 }
 
-/** Whether D1 has the job's end; of one that is being reopened it shows the old status without an end. */
-export function isEnded({ status, completedAt }: ExportJobRow): boolean {
-  return isFinal(status) && completedAt !== null;
+/** Whether D1 has all there is to know: of a job that is not settled its object may know more, an amendment or a retry. */
+export function isEnded({ status, settledAt }: ExportJobRow): boolean {
+  return isFinal(status) && settledAt !== null;
 }
 
 /** As {@link requireRow}, with the live state of a job that is not over. */

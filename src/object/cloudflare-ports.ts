@@ -57,15 +57,20 @@ function newSockets({ watchers, handlers, relay, webhooks }: Listeners): JobSock
 }
 
 function newProvider({ env, settings }: World): Provider {
-  const { runpod } = settings;
+  const { runpod, timers } = settings;
   return {
     submitRun: async (job, attempt) =>
       submitRun(runpod, attempt.endpointId, await newRunRequest(job, attempt, settings, Date.now())),
     askStatus: (endpoint, runId) => askStatus(runpod, endpoint, runId),
     cancelRun: (endpoint, runId) => cancelRun(runpod, endpoint, runId),
-    takeTurn: async (endpoint, call) => (await providerGateOf(env, endpoint).takeTurn(rpcVersion, call)).at,
-    noteOutcome: (endpoint, call, kind, afterMs) =>
-      providerGateOf(env, endpoint).noteOutcome(rpcVersion, call, kind, afterMs),
+    takeTurn: async (endpoint, call) => {
+      const turn = providerGateOf(env, endpoint).takeTurn(rpcVersion, call);
+      return (await inTime(turn, timers.statusTimeoutMs)).at;
+    },
+    noteOutcome: (endpoint, call, kind, afterMs) => {
+      const noted = providerGateOf(env, endpoint).noteOutcome(rpcVersion, call, kind, afterMs);
+      return inTime(noted, timers.statusTimeoutMs);
+    },
   };
 }
 
@@ -82,7 +87,7 @@ function newStores({ env, settings, listeners: { watchers, webhooks } }: World):
       }
       return inTime(projectJob(db, row, extra), statusTimeoutMs);
     },
-    reopenRow: ({ spec, version }) => reopenJobRow(db, spec, version, settings.maxActiveJobs),
+    reopenRow: ({ spec, version }) => inTime(reopenJobRow(db, spec, version, settings.maxActiveJobs), statusTimeoutMs),
     deleteRow: (spec) => inTime(deleteJobRow(db, spec), statusTimeoutMs),
     notify: (job) => inTime(webhooks.notify(job), statusTimeoutMs),
   };

@@ -35,17 +35,18 @@ export async function perform(effect: Effect, job: JobState, ports: Ports): Prom
 /** A creation has just seen its input; later than this, it may be gone before a GPU is bought for it. */
 const seenMs = 60_000;
 
+/** Whether the attempt that was just opened has nothing to work on. Where R2 does not say, it goes on. */
+export async function isInputGone({ spec, attempts }: JobState, ports: Ports): Promise<boolean> {
+  const isFresh = attempts.length === 1 && ports.now() < spec.createdAt + seenMs;
+  return !isFresh && (await ports.stores.findOutput(spec.inputVideoKey).catch(() => true)) === null;
+}
+
 async function submit(job: JobState, ports: Ports): Promise<Signal[]> {
   const attempt = currentAttempt(job);
   if (attempt?.phase !== "submitting") {
     return [];
   }
   const { number, endpointId } = attempt;
-  const isFresh = number === 1 && attempt.sentAt < job.spec.createdAt + seenMs;
-  const isThere = isFresh || (await ports.stores.findOutput(job.spec.inputVideoKey).catch(() => true)) !== null;
-  if (!isThere) {
-    return [{ kind: "input_missing", attempt: number }];
-  }
   const call = { endpointId, call: "run", isTroubled: attempt.tries > 0 } as const;
   const answer = await callProvider(ports, call, () => ports.provider.submitRun(job, attempt));
   return [{ kind: "run_answered", attempt: number, answer }];

@@ -3,7 +3,7 @@ import { type Change, transition } from "../core/machine.ts";
 import { type Action, nextAction } from "../core/next-action.ts";
 import { outputKey } from "../core/object-keys.ts";
 import type { DecisionContext, Signal, SignalOf } from "../core/signals.ts";
-import { type Effect, perform } from "./effects.ts";
+import { type Effect, isInputGone, perform } from "./effects.ts";
 import { JobMemory } from "./job-memory.ts";
 import type { Ports } from "./ports.ts";
 import { takeTurn } from "./provider-calls.ts";
@@ -179,8 +179,18 @@ export class Engine {
     const { spec, attempts } = this.job;
     const { endpointId, newNonce } = this.#ports;
     const key = outputKey(spec.tenantId, spec.id, attempts.length + 1, spec.type);
-    if (this.apply({ kind: "attempt_opened", nonce: newNonce(), endpointId, outputKey: key })) {
+    if (!this.apply({ kind: "attempt_opened", nonce: newNonce(), endpointId, outputKey: key })) {
+      return;
+    }
+    const attempt = this.job.attempts.length;
+    const isGone = await isInputGone(this.job, this.#ports);
+    if (isGone) {
+      this.apply({ kind: "input_missing", attempt });
+    } else if (currentAttempt(this.job)?.phase === "submitting") {
       await this.doNow({ do: "submit" });
+    } else {
+      // The job ended while its input was looked for: nothing is sent.
+      this.apply({ kind: "run_answered", attempt, answer: { kind: "not_bought", message: "The job is over." } });
     }
   }
 }

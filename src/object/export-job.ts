@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Metadata } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
 import type { Amendment, AmendmentRefusal } from "../core/amendment.ts";
-import { isWanted, type JobSpec } from "../core/job-state.ts";
+import type { JobSpec } from "../core/job-state.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings } from "../env.ts";
 import type { JobProjection } from "../store/jobs.ts";
@@ -106,7 +106,7 @@ export class ExportJob extends DurableObject<Env> {
     const { pathname, searchParams: query } = new URL(request.url);
     if (pathname === handlerPath) {
       const ref = toAttemptKey(query);
-      return this.#listeners.handlers.accept(ref, isWanted(this.#shell.job, ref));
+      return this.#listeners.handlers.accept(ref, this.#shell.isWanted(ref));
     }
     const after = query.get("after");
     const resume = { after: after === null ? null : Number(after), moreOnly: query.get("more") === "only" };

@@ -92,10 +92,15 @@ export class JobShell {
     this.#advance();
   }
 
+  /** Whether a handler's work is wanted. What only a later release can read goes on as it is. */
+  isWanted(ref: Omit<AttemptRef, "jobId">): boolean {
+    return this.#engine.memory.isUnreadable || isWanted(this.job, ref);
+  }
+
   /** The handler's progress. @returns whether it is to stop */
   progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
     this.#enter();
-    if (!isWanted(this.job, { attempt, nonce })) {
+    if (!this.isWanted({ attempt, nonce })) {
       return true;
     }
     this.#engine.apply({ kind: "progress", attempt, nonce, report });
@@ -109,7 +114,7 @@ export class JobShell {
   /** Whether an output may be written under this key. */
   takesOutput(key: string): ReturnType<typeof takesOutput> {
     this.#enter();
-    return takesOutput(this.job, key);
+    return this.#engine.memory.isUnreadable ? "yes" : takesOutput(this.job, key);
   }
 
   /**

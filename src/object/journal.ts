@@ -16,6 +16,7 @@ export class Journal implements JobStorage {
   readonly #storage: DurableObjectStorage;
   readonly #findKept: (attempt: number) => KeptProgress | null;
   #hasTables = false;
+  #isFirstRelease = false;
   /** The spec as it is saved. */
   #spec: JobSpec | null = null;
 
@@ -29,6 +30,7 @@ export class Journal implements JobStorage {
     const query = "SELECT name FROM sqlite_master WHERE name IN ('parts', 'job')";
     const names = this.#storage.sql.exec<{ name: string }>(query).toArray();
     this.#hasTables = names.some(({ name }) => name === "parts");
+    this.#isFirstRelease = names.some(({ name }) => name === "job");
     this.#spec = null;
     if (names.length === 0) {
       return "nothing";
@@ -105,7 +107,7 @@ export class Journal implements JobStorage {
   }
 
   listEvents(seq: number): JobEvent[] {
-    if (!this.#hasTables) {
+    if (!this.#hasTables && !this.#isFirstRelease) {
       return [];
     }
     const rows = this.#storage.sql.exec<{ event: string }>("SELECT event FROM events WHERE seq > ? ORDER BY seq", seq);

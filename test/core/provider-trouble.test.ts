@@ -179,6 +179,32 @@ describe("the id that a webhook names where the answer was lost", () => {
   });
 });
 
+describe("webhooks that name runs", () => {
+  it("cannot make up more than a few, nor have more than one asked about a second", () => {
+    const play = new Play().open().lose();
+    for (let ring = 0; ring < 100; ring++) {
+      play.ring(1, `made-up-${ring}`);
+    }
+    expect(play.attempt().strays.length).toBeLessThanOrEqual(8);
+    expect(play.attempt()).toMatchObject({ phase: "running", pollAt: expect.any(Number) });
+    expect(play.upkeep().action.do).toBe("wait");
+  });
+
+  it("bring back no run that was cancelled", () => {
+    const play = new Play({ maxRetries: 0 }).open().lose();
+    play.ring(1, "given-up");
+    play.hear(1, gone);
+    play.now = timers.runGraceMs;
+    play.miss();
+    play.tried("cancel");
+    play.now += 1_000;
+    play.ring(1, "given-up");
+    play.miss();
+    expect([play.attempt().phase, play.job.status]).toEqual(["closed", "processing"]);
+    expect(play.job.nextAttemptAt).not.toBeNull();
+  });
+});
+
 describe("polls", () => {
   const pollAt = (play: Play) => {
     const attempt = play.attempt();

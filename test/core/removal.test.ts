@@ -56,6 +56,16 @@ describe("a job that is removed", () => {
     expect(play.waitForWork().action).toEqual({ do: "rest" });
   });
 
+  it("is gone when its row is, though another call was told that it is lent", () => {
+    const play = newComplete();
+    play.tell({ kind: "remove_requested" });
+    const key = { duty: "delete_row", of: play.job.spec.id } as const;
+    play.tell({ kind: "duty_tried", key, outcome: "lent" });
+    play.tell({ kind: "duty_tried", key, outcome: "done" });
+    expect(play.job.removal).toMatchObject({ rowGone: true });
+    expect(play.duty("forget")).toBeDefined();
+  });
+
   it("still cancels the run of an answer that comes after it", () => {
     const play = new Play().open();
     play.tell({ kind: "cancel_requested" });
@@ -80,6 +90,30 @@ describe("a job that is removed", () => {
     play.job = newRemovedState(play.job.spec, ["output/t/j/1.mp4"], 5);
     expect(dutiesOf(play)).toEqual(["delete_output", "delete_row"]);
     expect(play.tell({ kind: "retry_requested" })).toBe(false);
+  });
+});
+
+describe("a job that failed", () => {
+  it("leaves no older attempt open, and rests", () => {
+    const play = new Play({ maxRetries: 0 }).open().lose();
+    play.now = timers.runGraceMs;
+    play.miss();
+    play.now = play.job.nextAttemptAt ?? 0;
+    play.open().accept(2);
+    play.ring(1, "late");
+    play.tell({ kind: "output_unknown", attempt: 1 });
+    play.hear(2, { ...report, word: "failed", code: "invalid_params", message: "no" });
+    play.miss(1);
+    play.miss(2);
+    expect(play.job).toMatchObject({ status: "error", attempts: [{ phase: "closed" }, { phase: "closed" }] });
+  });
+
+  it("does not write to D1 again and again while that is away", () => {
+    const play = new Play().open().accept();
+    play.hear(1, { ...report, word: "completed" });
+    play.find();
+    play.write("failed");
+    expect(play.action.do).toBe("wait");
   });
 });
 
