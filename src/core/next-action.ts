@@ -37,15 +37,13 @@ type Work = Readonly<{ at: number; action: Action }>;
  */
 function dueWork(job: JobState, timers: Timers): Work[] {
   const isOver = isFinal(job.status);
+  const work = [...job.attempts.flatMap((attempt) => workOf(job, attempt, timers)), ...openWork(job)];
+  if (job.duties.length === 0) {
+    return work;
+  }
   const owed = job.duties.map((duty) => ({ rank: rankOf(duty.duty, isOver), work: toWork(job, duty) }));
   const ofRank = (rank: number) => owed.filter((duty) => duty.rank === rank).map(({ work }) => work);
-  return [
-    ...ofRank(0),
-    ...job.attempts.flatMap((attempt) => workOf(job, attempt, timers)),
-    ...openWork(job),
-    ...ofRank(1),
-    ...ofRank(2),
-  ];
+  return [...ofRank(0), ...work, ...ofRank(1), ...ofRank(2)];
 }
 
 function rankOf(duty: DutyName, isOver: boolean): number {

@@ -109,9 +109,9 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
     case "running": {
       const begun = beginRendering(job, attempt, signal.report, now);
       // As long as the handler speaks, its run is there, whatever RunPod says.
-      const heard = { ...asStarted(attempt, now), gone: null };
+      const run = attempt.run.startedAt === null ? { ...attempt.run, startedAt: now } : attempt.run;
       const pollAt = attempt.rung ? attempt.pollAt : Math.max(attempt.pollAt, now + restPauseMs(begun, timers));
-      return putAttempt(begun, { ...heard, pollAt });
+      return putAttempt(begun, { ...attempt, run, gone: null, pollAt });
     }
     case "submitting":
     case "unconfirmed": {
@@ -126,6 +126,8 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
   }
 }
 
+const stagesBefore: ReadonlySet<string> = new Set(["queued", "dispatching", "waiting_for_provider", "waiting_for_gpu"]);
+
 /** An attempt's handler is at work: what a reader sees of the current one. Its progress never falls. */
 function beginRendering(
   job: JobState,
@@ -136,8 +138,7 @@ function beginRendering(
   if (currentAttempt(job)?.number !== attempt.number) {
     return job;
   }
-  const waits = ["waiting_for_gpu", "waiting_for_provider", "dispatching", "queued"].includes(job.stage);
-  const processing = enterProcessing(job, now, waits ? "rendering" : job.stage);
+  const processing = enterProcessing(job, now, stagesBefore.has(job.stage) ? "rendering" : job.stage);
   const begun = { ...processing, startBy: null };
   if (!progress || Math.round(progress.progress) < job.progress) {
     return begun;

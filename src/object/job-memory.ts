@@ -56,7 +56,7 @@ export class JobMemory {
       this.save(change.job, change.events, isFinal(status) ? version : reserved);
     }
     this.#job = change.durable ? this.#job : change.job;
-    this.#flushLater(isKept || (isProgress && this.#ports.sockets.keep(change.job)));
+    this.#flushLater(isKept || (isProgress && change.durable && this.#ports.sockets.keep(change.job)));
   }
 
   /** Whether progress may go unsaved: its version is reserved, and it is kept elsewhere or saved soon. */
