@@ -18,6 +18,8 @@ export class JobMemory {
   #reserved = 0;
   #savedAt = 0;
   #isFlushing = false;
+  /** When progress last came that nothing but memory holds. */
+  #heardAt = 0;
   #wakesAt: number | null = null;
 
   /** @param toNext what the job needs next: it decides the alarm that a save sets */
@@ -67,13 +69,24 @@ export class JobMemory {
 
   /** An object that falls silent leaves memory some seconds later: what only memory holds is saved before. */
   #flushLater(isKept: boolean): void {
-    if (this.#isAtRisk() && !isKept && !this.#isFlushing) {
-      this.#isFlushing = true;
-      this.#ports.later(this.#ports.timers.progressFlushMs, () => {
-        this.#isFlushing = false;
-        this.checkpoint();
-      });
+    if (!this.#isAtRisk() || isKept) {
+      return;
     }
+    this.#heardAt = this.#ports.now();
+    if (!this.#isFlushing) {
+      this.#isFlushing = true;
+      this.#ports.later(this.#ports.timers.progressFlushMs, () => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    const leftMs = this.#heardAt + this.#ports.timers.progressFlushMs - this.#ports.now();
+    if (leftMs > 0 && this.#isAtRisk()) {
+      this.#ports.later(leftMs, () => this.#flush());
+      return;
+    }
+    this.#isFlushing = false;
+    this.checkpoint();
   }
 
   #isAtRisk(): boolean {
