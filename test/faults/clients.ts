@@ -72,7 +72,8 @@ export class Clients {
       );
     }
     if (answer?.status === "cancelled") {
-      this.#answered({ spec, object, facts }, "cancel", answer);
+      const { version, attempt } = answer;
+      facts.answered.push({ what: "cancel", at: this.#world.clock.now, version, attempt });
     }
   }
 
@@ -81,6 +82,8 @@ export class Clients {
       return;
     }
     const askedAt = this.#world.clock.now;
+    // Its next attempt may be open by the time of the answer.
+    const attempt = object.job?.attempts.length ?? 0;
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.retry(spec.tenantId));
@@ -90,7 +93,7 @@ export class Clients {
     if (typeof answer === "string") {
       facts.retriesAsked.splice(facts.retriesAsked.indexOf(askedAt), 1);
     } else {
-      this.#answered({ spec, object, facts }, "retry", answer);
+      facts.answered.push({ what: "retry", at: this.#world.clock.now, version: answer.version, attempt });
     }
   }
 
@@ -136,10 +139,6 @@ export class Clients {
     if (typeof answer !== "string") {
       facts.label = label;
     }
-  }
-
-  #answered({ facts }: WorldJob, what: "cancel" | "retry", { version, attempt }: JobProjection): void {
-    facts.answered.push({ what, at: this.#world.clock.now, version, attempt });
   }
 
   /** A reader that asks again and again: a final job's row is enough, of others the object knows more. */
