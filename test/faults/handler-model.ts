@@ -96,6 +96,10 @@ export class Handlers {
     }
   }
 
+  ring({ job, attempt, nonce, id }: ModelRun): void {
+    this.#peers.ring({ job, attempt, nonce, runId: id });
+  }
+
   /** Webhooks that say what is not so, with a token that is genuine or not. */
   lie(runs: readonly ModelRun[]): void {
     const { random, faults } = this.#world;

@@ -13,6 +13,8 @@ type NoAnswer = Exclude<ProviderAnswer<never>, { kind: "ok" }>;
 /** RunPod's API, its queue and its GPUs, with everything that they have been seen to do wrong. */
 export class RunpodModel {
   readonly runs: ModelRun[] = [];
+  /** A run was bought, and its answer will not come in time. */
+  onSlowAnswer: (run: ModelRun) => void = () => {};
   readonly #byId = new Map<string, ModelRun>();
   readonly #queue: ModelRun[] = [];
   #busyGpus = 0;
@@ -39,6 +41,11 @@ export class RunpodModel {
     ledger.note(`POST /run for ${nameOf(order)}: ${answer.kind}${submission.accepted ? ", bought" : ""}`);
     if (faults.strikes("run_slow")) {
       submission.knownAt = null;
+      const run =
+        submission.accepted && this.runs.find(({ job, attempt }) => job === order.job && attempt === order.attempt);
+      if (run) {
+        this.onSlowAnswer(run);
+      }
       await clock.sleep(this.#world.timers.runTimeoutMs);
       return { kind: "maybe_bought", message: "no answer in time" };
     }

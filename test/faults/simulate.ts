@@ -66,6 +66,13 @@ function begin(world: World): void {
   for (let strike = 0; strike < 4; strike++) {
     clock.after(random.between(1_000, 400_000), () => world.handlers.lie(world.runpod.runs));
   }
+  world.runpod.onSlowAnswer = (run) => {
+    const job = world.jobs.get(run.job);
+    if (job && random.chance(0.1)) {
+      clock.after(random.between(0, 5_000), () => void world.clients.cancel(job).catch(() => {}));
+      clock.after(random.between(6_000, 14_000), () => world.handlers.ring(run));
+    }
+  };
   world.r2.onMissingInput = (key) => {
     const job = [...world.jobs.values()].find(({ spec }) => spec.inputVideoKey === key);
     if (job && random.chance(0.1)) {
