@@ -32,15 +32,11 @@ function auditOutputIsThere({ d1, r2, ledger }: World, { spec }: WorldJob, { out
   }
 }
 
-function withoutCancels(state: JobState): JobState {
-  return { ...state, duties: state.duties.filter(({ duty }) => duty !== "cancel") };
-}
-
 function auditAlarm({ d1, ledger }: World, { spec, object }: WorldJob, state: JobState): void {
   const row = d1.rows.get(spec.id);
   const isShown = row !== undefined && row.settledAt === null;
-  // A settling that D1 took while its answer got lost leaves nothing to do but what a later webhook may name.
-  const isSettled = row?.settledAt != null && row.version === state.version && isSettleable(withoutCancels(state));
+  // A settling that D1 took while its answer and the alarm got lost leaves nothing to do.
+  const isSettled = row?.settledAt != null && row.version === state.version && isSettleable(state);
   if (state.settledAt === null && !object.willWake && !isShown && !isSettled) {
     ledger.violate("I11", `${spec.id.slice(-2)} not settled, without an alarm, and invisible to the sweep`);
   }

@@ -42,7 +42,6 @@ export class Clients {
       }
     }
     if (faults.strikes("client_amends")) {
-      job.facts.isAmended = true;
       for (let label = 1; label <= 3; label++) {
         at(label * 100_000, label * 100_000 + 90_000, () => this.amend(job, label));
       }
@@ -141,7 +140,7 @@ export class Clients {
     }
   }
 
-  /** A reader that asks again and again: a final job's row is enough, of others the object knows more. */
+  /** A reader that asks again and again, as src/http/find-job.ts does: of a job that is not settled its object knows more. */
   async #keepReading({ spec, object, facts }: WorldJob, until: number): Promise<void> {
     const { clock, random, ledger } = this.#world;
     let before: { shown: JobProjection; mishaps: number } | null = null;
@@ -151,7 +150,7 @@ export class Clients {
       if (!row) {
         return;
       }
-      const isOver = isFinal(row.status) && row.completedAt !== null;
+      const isOver = isFinal(row.status) && row.settledAt !== null;
       const live = isOver ? row : await object.call((shell) => shell.read(spec.tenantId)).catch(() => null);
       if (live) {
         auditReading(ledger, facts, before, { shown: live, mishaps: facts.mishaps });

@@ -24,12 +24,16 @@ export class JobFacts {
   mishaps = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
-  /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */
-  isAmended = false;
   /** The newest label that an answer confirmed. */
   label = 0;
   /** What readers saw of each version. */
   readonly shown = new Map<number, string>();
+  /** Whether D1 shows the job to the sweep. */
+  readonly isShown: () => boolean;
+
+  constructor(isShown: () => boolean) {
+    this.isShown = isShown;
+  }
 }
 
 /** The timeline for the reader, and what was violated. */

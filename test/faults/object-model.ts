@@ -1,4 +1,4 @@
-import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import { isFinal, type JobSpec, type JobState } from "../../src/core/job-state.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
@@ -156,14 +156,19 @@ export class ObjectModel {
     if (wake === "as-is") {
       return;
     }
-    const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null;
-    if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
+    if (wake !== "never" && this.#isSwept && this.world.faults.strikes("alarm_lost")) {
       this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
       this.alarmAt = null;
     } else {
       this.alarmAt = wake === "never" ? null : Math.round(wake.at);
       this.#arm();
     }
+  }
+
+  /** Of a job that is removed, or over and settled in D1, only the alarm is left, and the platform promises it. */
+  get #isSwept(): boolean {
+    const { job } = this;
+    return job === null || (job.removal === null && (this.facts.isShown() || !isFinal(job.status)));
   }
 
   #arm(): void {

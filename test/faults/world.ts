@@ -78,7 +78,7 @@ export class World implements Surroundings {
     if (!this.d1.insert(spec, reusedFrom)) {
       return null;
     }
-    const facts = new JobFacts();
+    const facts = new JobFacts(() => this.d1.rows.get(spec.id)?.settledAt === null);
     const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
     const object = new ObjectModel(spec.id, this, facts, newPorts, watchedRules(this.coverage));
     const job: WorldJob = { spec, object, facts };
