@@ -183,9 +183,9 @@ export class JobShell {
    * @returns `removed` once its row is gone; `unavailable` when D1 did not answer, and the removal goes on behind
    */
   async remove(spec: JobSpec, row: RowFacts): Promise<Removed> {
+    this.#begin(spec, row.isNew);
     // The sweep sees no job whose row is gone: only the alarm is left, so it must not be taken for granted.
     this.#engine.memory.alarmIsAt(await this.#ports.storage.getAlarm());
-    this.#begin(spec, row.isNew);
     if (this.#engine.memory.isUnreadable) {
       return "unavailable";
     }
