@@ -42,6 +42,7 @@ export class Clients {
       }
     }
     if (faults.strikes("client_amends")) {
+      job.facts.isAmended = true;
       for (let label = 1; label <= 3; label++) {
         at(label * 100_000, label * 100_000 + 90_000, () => this.amend(job, label));
       }

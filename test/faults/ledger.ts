@@ -24,6 +24,8 @@ export class JobFacts {
   mishaps = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
+  /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */
+  isAmended = false;
   /** The newest label that an answer confirmed. */
   label = 0;
   /** What readers saw of each version. */

@@ -165,10 +165,11 @@ export class ObjectModel {
     }
   }
 
-  /** Of a job that is removed, or over and settled in D1, only the alarm is left, and the platform promises it. */
+  /** Of a job that is removed, amended, or over and settled in D1, only the alarm is left; the platform promises it. */
   get #isSwept(): boolean {
-    const { job } = this;
-    return job === null || (job.removal === null && (this.facts.isShown() || !isFinal(job.status)));
+    const { job, facts } = this;
+    const isLeft = facts.isAmended || (job?.removal ?? null) !== null;
+    return !isLeft && (facts.isShown() || job === null || !isFinal(job.status));
   }
 
   #arm(): void {
