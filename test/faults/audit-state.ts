@@ -75,7 +75,6 @@ function rulesOfShown(job: JobState): Rule[] {
     ["an error belongs to a job that failed", (job.status === "error") === (job.error !== null)],
     ["the stage of a job that is over is done", isOver === (job.stage === "done")],
     ["a job that is over says nothing more", !isOver || job.message === null],
-    ["only a job that is over is taken note of", isOver || job.acknowledgedAt === null],
     ["a job has what it was created with", job.spec.params !== null],
     ["readers see the run that there is", isOver || job.runId === shownRun(job)],
   ];
