@@ -91,6 +91,7 @@ export async function startRuntime({ entry = "index.ts", more = {} }: RuntimeOpt
       PROJECT_STREAM: object("ProjectStream"),
       PROVIDER_GATE: object("ProviderGate"),
       WEBHOOK_SENDER: object("WebhookSender"),
+      WEBHOOK_POSTER: object("WebhookPoster"),
       BARE: object("BareObject"),
     },
     workflows: { FLOW: { name: "export-flow", className: "ExportFlow" } },

@@ -19,6 +19,7 @@ import { limitCallers } from "./http/rate-limit.ts";
 import { requestContext } from "./http/request-context.ts";
 import { uploadRoutes } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
+import { webhookDeliveryRoutes } from "./http/webhook-deliveries.ts";
 import { webhookEndpointRoutes } from "./http/webhook-endpoints.ts";
 import { webhookRoutes } from "./http/webhooks.ts";
 
@@ -42,6 +43,7 @@ app.route("/", uploadRoutes);
 app.route("/", usageRoutes);
 app.route("/", fileRoutes);
 app.route("/", webhookEndpointRoutes);
+app.route("/", webhookDeliveryRoutes);
 app.route("/", healthRoutes);
 app.route("/", problemPages);
 app.get("/openapi.json", (c) => c.json(describeApi(app, c.get("settings"))));

@@ -4,10 +4,12 @@ import { takeQueueCount } from "./tasks/queue.ts";
 import { removeOldJobs } from "./tasks/retention.ts";
 import { sweep } from "./tasks/sweep.ts";
 import { reapUploads } from "./tasks/uploads.ts";
+import { wakeSenders } from "./tasks/webhooks.ts";
 
 export { ExportJob } from "./object/export-job.ts";
 export { ProjectStream } from "./object/project-stream.ts";
 export { ProviderGate } from "./object/provider-gate.ts";
+export { WebhookPoster } from "./object/webhook-poster.ts";
 export { WebhookSender } from "./object/webhook-sender.ts";
 
 type Task = Readonly<{ during: string; run: (env: Env, now: number) => Promise<number> }>;
@@ -19,7 +21,10 @@ const tasks: Readonly<Record<string, readonly Task[]>> = {
     { during: "queue", run: takeQueueCount },
   ],
   "*/2 * * * *": [{ during: "retention", run: (env, now) => removeOldJobs(env, now) }],
-  "*/5 * * * *": [{ during: "uploads", run: (env, now) => reapUploads(env, now) }],
+  "*/5 * * * *": [
+    { during: "uploads", run: (env, now) => reapUploads(env, now) },
+    { during: "webhooks", run: (env) => wakeSenders(env) },
+  ],
 };
 
 async function inLog({ during, run }: Task, env: Env, now: number): Promise<void> {

@@ -5,7 +5,7 @@ import type { BenchEnv } from "./env.ts";
 import { plain } from "./plain.ts";
 import { flow } from "./workflow.ts";
 
-export { ExportJob, ProjectStream, ProviderGate, WebhookSender } from "../../src/index.ts";
+export { ExportJob, ProjectStream, ProviderGate, WebhookPoster, WebhookSender } from "../../src/index.ts";
 export { BareObject } from "./bare.ts";
 export { ExportFlow } from "./workflow.ts";
 

@@ -103,6 +103,7 @@ export function meterEnv<Bindings extends Env>(env: Bindings): Bindings {
     PROJECT_STREAM: meterNamespace(env.PROJECT_STREAM),
     PROVIDER_GATE: meterNamespace(env.PROVIDER_GATE),
     WEBHOOK_SENDER: meterNamespace(env.WEBHOOK_SENDER),
+    WEBHOOK_POSTER: meterNamespace(env.WEBHOOK_POSTER),
   };
 }
 

@@ -2,6 +2,7 @@ import { serve } from "../../src/app.ts";
 import {
   ProviderGate as Gate,
   ExportJob as Job,
+  WebhookPoster as Poster,
   WebhookSender as Sender,
   ProjectStream as Stream,
 } from "../../src/index.ts";
@@ -46,6 +47,12 @@ export class ProviderGate extends Gate {
 }
 
 export class WebhookSender extends Sender {
+  constructor(context: DurableObjectState, env: Env) {
+    super(meterContext(context), meterEnv(env));
+  }
+}
+
+export class WebhookPoster extends Poster {
   constructor(context: DurableObjectState, env: Env) {
     super(meterContext(context), meterEnv(env));
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Timestamp } from "./common.ts";
+import { ProjectId, Timestamp } from "./common.ts";
 import { Job } from "./job.ts";
 
 export const WebhookEventType = z
@@ -13,6 +13,11 @@ export const usualWebhookEvents = ["job.processing", "job.complete", "job.error"
 export const WebhookUrl = z.url({ protocol: /^https?$/ }).max(2_000);
 export const WebhookEvents = z.array(WebhookEventType).min(1).max(5);
 
+/** Of one tenant. */
+export const maxWebhookEndpoints = 20;
+
+const projectIds = z.array(ProjectId).min(1).max(100).nullable();
+
 /** What is POSTed: signed as https://www.standardwebhooks.com/ says. */
 export const WebhookMessage = z
   .strictObject({ type: WebhookEventType, timestamp: Timestamp, data: Job })
@@ -23,6 +28,9 @@ export const CreateWebhookEndpoint = z
   .strictObject({
     url: WebhookUrl.meta({ description: "Public, https, port 443." }),
     events: WebhookEvents.default([...usualWebhookEvents]),
+    project_ids: projectIds.optional().meta({
+      description: "Only jobs of these projects. Null or left out: of all that the key may see.",
+    }),
     description: z.string().max(200).default(""),
   })
   .meta({ id: "CreateWebhookEndpoint", examples: [{ url: "https://app.example.com/hooks/exports" }] });
@@ -32,10 +40,11 @@ export const UpdateWebhookEndpoint = z
   .strictObject({
     url: WebhookUrl.optional(),
     events: WebhookEvents.optional(),
+    project_ids: projectIds.optional(),
     description: z.string().max(200).optional(),
     status: z.enum(["enabled", "disabled"]).optional(),
     rotate_secret: z.literal(true).optional().meta({
-      description: "Makes a new secret; messages carry signatures by both for 24 hours.",
+      description: "Makes a new secret; for 24 hours each one before it signs too.",
     }),
   })
   .meta({ id: "UpdateWebhookEndpoint" });
@@ -46,6 +55,7 @@ export const WebhookEndpoint = z
     id: z.string(),
     url: WebhookUrl,
     events: WebhookEvents,
+    project_ids: projectIds.meta({ description: "Null: jobs of all projects." }),
     description: z.string(),
     status: z.enum(["enabled", "disabled"]),
     disabled_reason: z.string().nullable(),
@@ -62,7 +72,7 @@ export const WebhookEndpointList = z
 /** One message on its way to one address, with every try. */
 export const WebhookDelivery = z
   .strictObject({
-    id: z.string().meta({ description: "The message's webhook-id: the same in each try." }),
+    id: z.string().meta({ description: "The message's webhook-id: the same however often it is sent." }),
     endpoint_id: z.string().nullable().meta({ description: "Null for a job's own webhook_url." }),
     type: WebhookEventType,
     job_id: z.string(),

@@ -52,6 +52,22 @@ export function mayUseProject(caller: Caller, projectId: number): boolean {
   return caller.kind !== "watcher" && (caller.projectIds?.includes(projectId) ?? true);
 }
 
+type Scoped = Readonly<{ projectIds: readonly number[] | null }>;
+
+/** Whether something that serves some projects, or all, is the caller's to see: it tells of none that the caller may not. */
+export function mayUseAllOf(caller: Caller, { projectIds }: Scoped): boolean {
+  if (caller.kind === "watcher" || caller.projectIds === null) {
+    return caller.kind !== "watcher";
+  }
+  return projectIds?.every((id) => mayUseProject(caller, id)) ?? false;
+}
+
+/** The projects that a caller's new thing serves; where none are named, all of the caller's. @returns undefined when it may not */
+export function projectsFor(caller: Caller, wanted: readonly number[] | null): readonly number[] | null | undefined {
+  const projectIds = wanted ?? (caller.kind === "watcher" ? [] : caller.projectIds);
+  return mayUseAllOf(caller, { projectIds }) ? projectIds : undefined;
+}
+
 /** To whom a caller's new things belong: a user's are their own, a backend says whose. @returns undefined when it may not */
 export function ownerFor(caller: Caller, userId: string | null): string | null | undefined {
   if (caller.kind !== "user") {

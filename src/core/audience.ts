@@ -31,9 +31,11 @@ export function oweNotice(job: JobState, version: number, now: number): JobState
 /** D1 has taken this version, and said whether the tenant asked for webhooks. */
 export function learnAudience(job: JobState, version: number, isThere: boolean, now: number): JobState {
   const { untold } = job.audience;
+  // Who asked once is asked for ever; of a row that is gone or settled D1 says no.
+  const known = isThere || job.audience.isThere;
   if (untold === null || untold > version) {
-    return { ...job, audience: { isThere, untold } };
+    return { ...job, audience: { isThere: known, untold } };
   }
-  const heard = { ...job, audience: { isThere, untold: null } };
+  const heard = { ...job, audience: { isThere: known, untold: null } };
   return isThere ? oweNotice(heard, untold, now) : heard;
 }

@@ -9,9 +9,18 @@ import type { DecisionContext } from "./signals.ts";
  * - `notify`: those who asked for webhooks, of a version
  * - `cancel`: a run, by RunPod's id (I8)
  * - `delete_output`: an object in R2, by key
+ * - `drop_messages`: what those who asked for webhooks were told, of a job that is removed
  * - `delete_row`, `forget`: the row, and in the end the object's own state, of a job that is removed
  */
-export type DutyName = "write_row" | "count_usage" | "notify" | "cancel" | "delete_output" | "delete_row" | "forget";
+export type DutyName =
+  | "write_row"
+  | "count_usage"
+  | "notify"
+  | "cancel"
+  | "delete_output"
+  | "drop_messages"
+  | "delete_row"
+  | "forget";
 
 export type Duty = Readonly<{
   duty: DutyName;

@@ -3,7 +3,7 @@ import { finalStatuses, type JobError, type JobStatus } from "../contract/job.ts
 import type { JobParams, JobType } from "../contract/types/index.ts";
 import type { WebhookEventType } from "../contract/webhook.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Audience, noAudience } from "./audience.ts";
+import { type Audience, noAudience, oweNotice } from "./audience.ts";
 import type { Duty } from "./duty.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
@@ -22,6 +22,9 @@ export type JobSpec = Readonly<{
   startWithinMs: number | null;
   maxRunMs: number | null;
   createdAt: number;
+  /** The labels at the creation, and the job whose output it shows; undefined in what an earlier release saved. */
+  metadata?: Metadata;
+  reusedFrom?: string | null;
   /** The output of another job, which this one shows as its own; null for a job that does its own work. */
   reused: StoredOutput | null;
   /** The job's own address for outgoing webhooks; null without one. */
@@ -95,12 +98,10 @@ export function newJobState(spec: JobSpec): JobState {
   if (!reused) {
     return pending;
   }
-  const duties: Duty[] = [
-    { duty: "notify", of: 1, tries: 0, dueAt: createdAt, until: null },
-    { duty: "write_row", of: 1, tries: 0, dueAt: createdAt, until: null },
-  ];
+  const duties: Duty[] = [{ duty: "write_row", of: 1, tries: 0, dueAt: createdAt, until: null }];
   const end = { status: "complete", stage: "done", progress: 100, output: reused } as const;
-  return { ...pending, ...end, duties, nextAttemptAt: null, startedAt: createdAt, completedAt: createdAt };
+  const times = { nextAttemptAt: null, startedAt: createdAt, completedAt: createdAt };
+  return oweNotice({ ...pending, ...end, duties, ...times }, 1, createdAt);
 }
 
 /**

@@ -55,6 +55,7 @@ function rankOf(duty: DutyName, isOver: boolean): number {
       return isOver ? 0 : 2;
     case "cancel":
     case "delete_output":
+    case "drop_messages":
     case "delete_row":
     case "forget":
       return 0;
@@ -72,6 +73,7 @@ function toWork(job: JobState, { duty, of, dueAt }: Duty): Work {
     case "notify":
     case "cancel":
     case "delete_output":
+    case "drop_messages":
     case "delete_row":
       return { at: dueAt, action: { do: "carry_out", key: { duty, of } } };
   }

@@ -88,13 +88,16 @@ function forgetLater(job: JobState, now: number): JobState {
   const bare: JobState = {
     ...quiet,
     ...{ removal, metadata: null, message: null, error: null, audience: noAudience },
-    spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null },
+    spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null, metadata: {} },
   };
   const deleting = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
   const urgent = deleting.duties.map((duty) =>
     duty.duty === "delete_output" && duty.until ? { ...duty, dueAt: now } : duty,
   );
-  return owe({ ...deleting, duties: urgent }, { duty: "forget", of: job.spec.id }, now + restoreWindowMs);
+  const { id, webhook } = job.spec;
+  const forgetting = owe({ ...deleting, duties: urgent }, { duty: "forget", of: id }, now + restoreWindowMs);
+  const isTold = job.audience.isThere || webhook !== null;
+  return isTold ? owe(forgetting, { duty: "drop_messages", of: id }, now) : forgetting;
 }
 
 /** Time has passed: every attempt whose deadline is over moves on. */

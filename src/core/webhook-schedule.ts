@@ -16,6 +16,9 @@ const pausesMs = [
   24 * hour,
 ];
 
+/** A message that could not be delivered for so long is given up, however few tries it had. */
+export const giveUpAfterMs = 4 * 24 * hour;
+
 /** An endpoint that has failed for so long without a success is switched off. */
 export const disableAfterMs = 5 * 24 * hour;
 

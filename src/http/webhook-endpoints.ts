@@ -1,14 +1,14 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { Timestamp } from "../contract/common.ts";
 import {
   CreateWebhookEndpoint,
+  maxWebhookEndpoints,
   UpdateWebhookEndpoint,
-  WebhookDelivery,
-  WebhookDeliveryList,
   WebhookEndpoint,
   WebhookEndpointList,
 } from "../contract/webhook.ts";
+import { type Caller, mayUseAllOf, projectsFor } from "../core/access.ts";
+import { rpcVersion } from "../object/rpc.ts";
 import { webhookSenderOf } from "../object/webhook-sender.ts";
 import { openDatabase } from "../store/database.ts";
 import { addWebhookTenant } from "../store/webhook-tenants.ts";
@@ -19,8 +19,8 @@ import { AppError } from "./problem.ts";
 import { validationHook } from "./validation.ts";
 import { requireTarget } from "./webhook-target.ts";
 
-const base = "/api/webhook-endpoints";
-const tags = ["webhooks"];
+export const base = "/api/webhook-endpoints";
+export const tags = ["webhooks"];
 const request = { params: z.object({ id: z.string().meta({ param: { name: "id", in: "path" } }) }) };
 const bodyProblems = [
   "malformed_request",
@@ -40,7 +40,10 @@ const createEndpointRoute = createRoute({
     "Messages are signed as https://www.standardwebhooks.com/ says, by the secret that only this answer shows.",
   ...guard({ scope: "ops" }, boundedJson),
   request: { body: jsonBody(CreateWebhookEndpoint) },
-  responses: { 201: jsonAnswer("The endpoint, with its secret.", WebhookEndpoint), ...guardedAnswers(...bodyProblems) },
+  responses: {
+    201: jsonAnswer("The endpoint, with its secret.", WebhookEndpoint),
+    ...guardedAnswers("quota_exceeded", ...bodyProblems),
+  },
 });
 
 const listEndpointsRoute = createRoute({
@@ -50,7 +53,7 @@ const listEndpointsRoute = createRoute({
   tags,
   summary: "List the addresses that are told of jobs",
   ...guard({ scope: "ops" }),
-  responses: { 200: jsonAnswer("All of the tenant's.", WebhookEndpointList), ...guardedAnswers() },
+  responses: { 200: jsonAnswer("All that the caller may see.", WebhookEndpointList), ...guardedAnswers() },
 });
 
 const getEndpointRoute = createRoute({
@@ -89,61 +92,39 @@ const deleteEndpointRoute = createRoute({
   responses: { 204: { description: "Gone." }, ...guardedAnswers("not_found") },
 });
 
-const pageQuery = z.strictObject({
-  limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
-  cursor: z
-    .string()
-    .regex(/^msg_[0-9a-f-]{36}$/)
-    .optional(),
-});
+/** @throws AppError `not_found`, the same for missing, foreign, and what tells of projects that are not the caller's */
+export async function requireEndpoint(c: AppContext, id: string): Promise<WebhookEndpoint> {
+  const endpoint = await senderOf(c).read(rpcVersion, id);
+  if (!endpoint || !isVisible(c.get("caller"), endpoint)) {
+    throw new AppError("not_found");
+  }
+  return endpoint;
+}
 
-const listDeliveriesRoute = createRoute({
-  method: "get",
-  path: `${base}/{id}/deliveries`,
-  operationId: "listWebhookDeliveries",
-  tags,
-  summary: "What was sent to an endpoint in the last 30 days, newest first, with every try",
-  ...guard({ scope: "ops" }),
-  request: { ...request, query: pageQuery },
-  responses: {
-    200: jsonAnswer("A page.", WebhookDeliveryList),
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
-});
+export async function listVisible(c: AppContext): Promise<WebhookEndpoint[]> {
+  const all = await senderOf(c).list(rpcVersion);
+  return all.filter((endpoint) => isVisible(c.get("caller"), endpoint));
+}
 
-const resendRoute = createRoute({
-  method: "post",
-  path: `${base}/deliveries/{id}/resend`,
-  operationId: "resendWebhookDelivery",
-  tags,
-  summary: "Send a message again",
-  ...guard({ scope: "ops" }),
-  request,
-  responses: { 200: jsonAnswer("The delivery, on its way again.", WebhookDelivery), ...guardedAnswers("not_found") },
-});
+function isVisible(caller: Caller, { project_ids: projectIds }: WebhookEndpoint): boolean {
+  return mayUseAllOf(caller, { projectIds });
+}
 
-const Recovered = z.strictObject({ recovered: z.int() }).meta({ id: "Recovered" });
+/** @throws AppError `validation_failed` for projects that are not the caller's */
+function requireProjects(c: AppContext, wanted: readonly number[] | null): number[] | null {
+  const projectIds = projectsFor(c.get("caller"), wanted);
+  if (projectIds === undefined) {
+    throw new AppError("validation_failed", { errors: [{ pointer: "/project_ids", detail: "must be the caller's" }] });
+  }
+  return projectIds && [...projectIds];
+}
 
-const recoverRoute = createRoute({
-  method: "post",
-  path: `${base}/{id}/recover`,
-  operationId: "recoverWebhookDeliveries",
-  tags,
-  summary: "Send again all that failed since an instant",
-  ...guard({ scope: "ops" }),
-  request: { ...request, query: z.strictObject({ since: Timestamp }) },
-  responses: {
-    200: jsonAnswer("How many are on their way again.", Recovered),
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
-});
-
-function senderOf(c: AppContext) {
+export function senderOf(c: AppContext) {
   return webhookSenderOf(c.env, c.get("caller").tenantId);
 }
 
 /** @throws AppError `not_found` */
-function found<Value>(value: Value | null): Value {
+export function found<Value>(value: Value | null): Value {
   if (value === null) {
     throw new AppError("not_found");
   }
@@ -154,30 +135,27 @@ export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: vali
   .openapi(createEndpointRoute, async (c) => {
     const wanted = c.req.valid("json");
     requireTarget(c, "/url", wanted.url);
+    const projectIds = requireProjects(c, wanted.project_ids ?? null);
     // First: a job that ends in between must find it.
     await addWebhookTenant(openDatabase(c.env.DB), c.get("caller").tenantId);
-    return c.json(await senderOf(c).create(wanted), 201);
+    const endpoint = await senderOf(c).create(rpcVersion, { ...wanted, project_ids: projectIds });
+    if (!endpoint) {
+      throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
+    }
+    return c.json(endpoint, 201);
   })
-  .openapi(listEndpointsRoute, async (c) => c.json({ data: await senderOf(c).list() }, 200))
-  .openapi(getEndpointRoute, async (c) => c.json(found(await senderOf(c).read(c.req.valid("param").id)), 200))
+  .openapi(listEndpointsRoute, async (c) => c.json({ data: await listVisible(c) }, 200))
+  .openapi(getEndpointRoute, async (c) => c.json(await requireEndpoint(c, c.req.valid("param").id), 200))
   .openapi(updateEndpointRoute, async (c) => {
-    const change = c.req.valid("json");
+    const { id } = await requireEndpoint(c, c.req.valid("param").id);
+    const { project_ids: wanted, ...change } = c.req.valid("json");
     requireTarget(c, "/url", change.url);
-    return c.json(found(await senderOf(c).update(c.req.valid("param").id, change)), 200);
+    const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
+    const updated = await senderOf(c).update(rpcVersion, id, { ...change, ...scope });
+    return c.json(found(updated), 200);
   })
   .openapi(deleteEndpointRoute, async (c) => {
-    if (!(await senderOf(c).remove(c.req.valid("param").id))) {
-      throw new AppError("not_found");
-    }
+    const { id } = await requireEndpoint(c, c.req.valid("param").id);
+    await senderOf(c).remove(rpcVersion, id);
     return c.body(null, 204);
-  })
-  .openapi(listDeliveriesRoute, async (c) => {
-    const { limit, cursor = null } = c.req.valid("query");
-    const data = found(await senderOf(c).deliveries(c.req.valid("param").id, cursor, limit));
-    return c.json({ data, next_cursor: data.length === limit ? (data.at(-1)?.id ?? null) : null }, 200);
-  })
-  .openapi(resendRoute, async (c) => c.json(found(await senderOf(c).resend(c.req.valid("param").id)), 200))
-  .openapi(recoverRoute, async (c) => {
-    const since = Date.parse(c.req.valid("query").since);
-    return c.json({ recovered: found(await senderOf(c).recover(c.req.valid("param").id, since)) }, 200);
   });

@@ -89,7 +89,8 @@ function newStores({ env, settings, listeners: { watchers, webhooks } }: World):
     },
     reopenRow: ({ spec, version }) => inTime(reopenJobRow(db, spec, version, settings.maxActiveJobs), statusTimeoutMs),
     deleteRow: (spec) => inTime(deleteJobRow(db, spec), statusTimeoutMs),
-    notify: (job) => inTime(webhooks.notify(job), statusTimeoutMs),
+    notify: (job, version) => inTime(webhooks.notify(job, version), statusTimeoutMs),
+    dropMessages: ({ tenantId, id }) => inTime(webhooks.dropMessages(tenantId, id), statusTimeoutMs),
   };
 }
 

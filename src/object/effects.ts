@@ -118,7 +118,10 @@ async function carryOut(job: JobState, key: DutyKey, ports: Ports): Promise<Duty
       case "delete_row":
         return (await stores.deleteRow(job.spec)) === "lent" ? "lent" : "done";
       case "notify":
-        await stores.notify(job);
+        await stores.notify(job, Number(of));
+        return "done";
+      case "drop_messages":
+        await stores.dropMessages(job.spec);
         return "done";
       case "forget":
       case "write_row":

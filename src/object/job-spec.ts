@@ -25,6 +25,8 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
     startWithinMs: toMs(row.startWithinSeconds),
     maxRunMs: toMs(row.maxRunSeconds),
     createdAt: Date.parse(row.createdAt),
+    metadata: row.metadata,
+    reusedFrom: row.reusedFrom,
     reused: row.reusedFrom === null ? null : toStoredOutput(row),
     webhook: row.webhookUrl === null ? null : { url: row.webhookUrl, events: row.webhookEvents ?? usualWebhookEvents },
   };

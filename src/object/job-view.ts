@@ -2,11 +2,30 @@ import type { Job, JobError, JobOutput } from "../contract/job.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import { retryable } from "../core/retry.ts";
 import type { Settings } from "../env.ts";
+import type { JobProjection } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
-import { newOutputLink } from "./links.ts";
+import { newOutputLink, outputLinkTtlMs } from "./links.ts";
 
-/** A row as the API shows it. */
-export async function toJob(row: ExportJobRow, settings: Settings, now: number): Promise<Job> {
+/** What of a row the API shows. */
+export type ShownJob = Omit<JobProjection, "tenantId" | "reopened" | "settledAt" | "quietUntil" | "metadata"> &
+  Pick<
+    ExportJobRow,
+    | "projectId"
+    | "userId"
+    | "type"
+    | "inputVideoKey"
+    | "params"
+    | "metadata"
+    | "maxRetries"
+    | "reusedFrom"
+    | "createdAt"
+  >;
+
+/**
+ * A row as the API shows it.
+ * @param linkMs how long the link to its output is good at least
+ */
+export async function toJob(row: ShownJob, settings: Settings, now: number, linkMs = outputLinkTtlMs): Promise<Job> {
   return {
     id: row.id,
     project_id: row.projectId,
@@ -18,7 +37,7 @@ export async function toJob(row: ExportJobRow, settings: Settings, now: number):
     message: row.message,
     input_video_key: row.inputVideoKey,
     output_video_key: row.outputVideoKey,
-    output: await toOutput(row, settings, now),
+    output: await toOutput(row, settings, now, linkMs),
     params: row.params,
     metadata: row.metadata,
     error: toError(row),
@@ -40,16 +59,16 @@ export async function toJob(row: ExportJobRow, settings: Settings, now: number):
   };
 }
 
-async function toOutput(row: ExportJobRow, settings: Settings, now: number): Promise<JobOutput | null> {
+async function toOutput(row: ShownJob, settings: Settings, now: number, linkMs: number): Promise<JobOutput | null> {
   const { outputVideoKey, outputSize, outputEtag, type } = row;
   if (outputVideoKey === null || outputSize === null || outputEtag === null) {
     return null;
   }
-  const link = await newOutputLink(settings, outputVideoKey, now);
+  const link = await newOutputLink(settings, outputVideoKey, now, linkMs);
   return { size: outputSize, content_type: outputFormats[type].contentType, etag: outputEtag, ...link };
 }
 
-function toError({ errorCode, errorMessage, attempt }: ExportJobRow): JobError | null {
+function toError({ errorCode, errorMessage, attempt }: ShownJob): JobError | null {
   return errorCode && { code: errorCode, message: errorMessage ?? "", retryable: retryable[errorCode], attempt };
 }
 

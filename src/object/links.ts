@@ -5,7 +5,7 @@ import type { Settings } from "../env.ts";
 import { presign } from "../store/s3.ts";
 
 /** How long a link to an output is good for at least, in milliseconds. */
-const outputLinkTtlMs = 60 * 60_000;
+export const outputLinkTtlMs = 60 * 60_000;
 
 type Signer = Pick<Settings, "signingKeys" | "publicBaseUrl" | "s3">;
 type Until = Readonly<{ now: number; expiresAt: number }>;
@@ -63,9 +63,14 @@ const linkStepMs = 60_000;
 const recentLinks = new WeakMap<Signer, Map<string, string>>();
 const maxRecentLinks = 1_000;
 
-/** A signed download link, good for an hour at least; the browser saves it as `<job>-<attempt>.<ext>`. */
-export async function newOutputLink(settings: Signer, key: string, now: number): Promise<OutputLink> {
-  const expiresAt = Math.ceil((now + outputLinkTtlMs) / linkStepMs) * linkStepMs;
+/** A signed download link, good for `ttlMs` at least, an hour if nothing is said; the browser saves it as `<job>-<attempt>.<ext>`. */
+export async function newOutputLink(
+  settings: Signer,
+  key: string,
+  now: number,
+  ttlMs = outputLinkTtlMs,
+): Promise<OutputLink> {
+  const expiresAt = Math.ceil((now + ttlMs) / linkStepMs) * linkStepMs;
   const links = recentLinks.get(settings) ?? new Map<string, string>();
   recentLinks.set(settings, links);
   const name = `${expiresAt} ${key}`;

@@ -22,7 +22,7 @@ export class Listeners {
     this.relay = new ProjectRelay(env, context, () => jobNow()?.spec ?? null);
     this.watchers = new Watchers(context, this.relay, (event) => this.decorate(event));
     this.handlers = new HandlerSockets(context, settings.publicBaseUrl);
-    this.webhooks = new WebhookRelay(env, context);
+    this.webhooks = new WebhookRelay(env, context, settings);
   }
 
   /** A socket has gone. @returns what a handler's kept; null of a watcher's */

@@ -59,8 +59,10 @@ export type Stores = Readonly<{
   /** Shows the row to the sweep again, before its job is reopened. @returns false over the tenant's quota */
   reopenRow(job: JobState): Promise<boolean>;
   deleteRow(spec: JobSpec): Promise<"deleted" | "lent">;
-  /** Tells of a change of status to those who asked for webhooks. */
-  notify(job: JobState): Promise<void>;
+  /** Tells of a change of status, made with a version, to those who asked for webhooks; again changes nothing. */
+  notify(job: JobState, version: number): Promise<void>;
+  /** Of a job that is removed nothing is told any more, and nothing of it stays where messages are kept. */
+  dropMessages(spec: JobSpec): Promise<void>;
 }>;
 
 /** All that a job touches of the world: the object gives it Cloudflare and RunPod, a simulator its own. */

@@ -1,151 +1,274 @@
-import type {
-  CreateWebhookEndpoint,
-  UpdateWebhookEndpoint,
-  WebhookDelivery,
-  WebhookEventType,
-} from "../contract/webhook.ts";
-import { newId } from "../core/ids.ts";
-import { newWebhookSecret } from "../core/webhook-signing.ts";
-import type { JobProjection } from "../store/jobs.ts";
+import { z } from "zod";
+import { WebhookEventType } from "../contract/webhook.ts";
+import { type Address, newAddress } from "../core/webhook-circuit.ts";
+import { first, type Sql } from "./sql.ts";
 
-/** An address that a tenant wants to be told at. Instants are milliseconds. */
-export type Endpoint = Readonly<{
-  id: string;
-  url: string;
-  events: readonly WebhookEventType[];
-  description: string;
-  status: "enabled" | "disabled";
-  disabledReason: string | null;
-  secret: string;
-  /** The one before, as long as it is good. */
-  oldSecret: string | null;
-  oldSecretUntil: number;
-  /** The first failure since the last success. */
-  failingSince: number | null;
+/** What happened to a job, told once: the same version of it is the same message. */
+export type Message = Readonly<{
+  tenantId: string;
+  jobId: string;
+  version: number;
+  type: WebhookEventType;
+  /** Null where the job's row must be asked first. */
+  body: string | null;
   createdAt: number;
 }>;
 
-/** A message on its way to one address: an endpoint's, or a job's own. */
+/** A message on its way to one address: an endpoint's, or the job's own. Instants are milliseconds. */
 export type Delivery = Readonly<{
+  seq: number;
   id: string;
-  tenantId: string;
+  messageId: number;
   endpointId: string | null;
   url: string | null;
-  type: WebhookEventType;
   jobId: string;
-  projection: JobProjection;
-  /** What is sent; made at the first try, and the same in each. */
-  body: string | null;
-  status: WebhookDelivery["status"];
-  tries: WebhookDelivery["tries"];
-  nextAt: number | null;
+  type: WebhookEventType;
+  status: "pending" | "delivered" | "failed";
+  rank: number;
+  /** Null once nothing is to be sent. */
+  dueAt: number | null;
+  expiresAt: number;
+  tries: number;
+  /** Rises with every try that begins, and when it is to be sent anew: what an older try says counts no more. */
+  claim: number;
   createdAt: number;
 }>;
 
-/** How long a rotated secret still signs. */
-const oldSecretMs = 24 * 60 * 60_000;
-/** How long a delivery can be looked up. */
-const keptMs = 30 * 24 * 60 * 60_000;
+export type Try = Readonly<{ at: number; status: number | null; ms: number; error: string | null }>;
 
-type Row = { id: string; value: string };
+type Row = {
+  seq: number;
+  id: string;
+  message_id: number;
+  endpoint_id: string | null;
+  url: string | null;
+  job_id: string;
+  type: string;
+  status: string;
+  rank: number;
+  due_at: number | null;
+  expires_at: number;
+  tries: number;
+  claim: number;
+  created_at: number;
+};
 
-/** A tenant's endpoints and deliveries, in its object's own SQLite: each a JSON value beside the columns it is found by. */
+type NewDelivery = Pick<Delivery, "id" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
+
+/** Whose deliveries are looked up. */
+export type Whose = Readonly<{ endpointId: string } | { jobId: string }>;
+
+const Status = z.enum(["pending", "delivered", "failed"]);
+
+/** A tenant's messages and deliveries, in its object's own SQLite. */
 export class WebhookLog {
-  readonly #sql: SqlStorage;
+  readonly #sql: Sql;
 
-  constructor(storage: DurableObjectStorage) {
-    this.#sql = storage.sql;
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS endpoints (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS deliveries (
-        id TEXT PRIMARY KEY, endpoint_id TEXT, next_at INTEGER, value TEXT NOT NULL
-      ) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS deliveries_of ON deliveries (endpoint_id, id) WHERE endpoint_id IS NOT NULL;
-    `);
+  constructor(sql: Sql) {
+    this.#sql = sql;
   }
 
-  listEndpoints(): Endpoint[] {
-    return this.#sql.exec<Row>("SELECT * FROM endpoints ORDER BY id").toArray().map(toEndpoint);
+  /** @returns the delivery; null when this very notice was taken before */
+  add(message: Message, delivery: NewDelivery): Delivery | null {
+    const { tenantId, jobId, version, type, body, createdAt } = message;
+    const insert = `INSERT INTO webhook_messages (tenant_id, job_id, version, type, body, created_at)
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version) DO UPDATE SET version = version RETURNING id`;
+    const [saved] = this.#sql.exec<{ id: number }>(insert, tenantId, jobId, version, type, body, createdAt).toArray();
+    const { id, endpointId, url, rank, dueAt, expiresAt } = delivery;
+    const rows = this.#sql.exec<Row>(
+      `INSERT INTO webhook_deliveries
+        (id, message_id, endpoint_id, url, job_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
+      ...[id, saved?.id ?? 0, endpointId, url, jobId, type, rank, dueAt, expiresAt, createdAt],
+    );
+    return toFirst(rows.toArray());
   }
 
-  findEndpoint(id: string): Endpoint | null {
-    const [row] = this.#sql.exec<Row>("SELECT * FROM endpoints WHERE id = ?", id).toArray();
-    return row ? toEndpoint(row) : null;
+  find(seq: number): Delivery | null {
+    return toFirst(this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE seq = ?", seq).toArray());
   }
 
-  addEndpoint({ url, events, description }: CreateWebhookEndpoint, now: number): Endpoint {
-    const endpoint: Endpoint = {
-      ...{ id: newId(), url, events, description, status: "enabled", disabledReason: null, createdAt: now },
-      ...{ secret: newWebhookSecret(), oldSecret: null, oldSecretUntil: 0, failingSince: null },
-    };
-    this.saveEndpoint(endpoint);
-    return endpoint;
+  findById(id: string): Delivery | null {
+    return toFirst(this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE id = ?", id).toArray());
   }
 
-  changeEndpoint(endpoint: Endpoint, change: UpdateWebhookEndpoint, now: number): Endpoint {
-    const { rotate_secret: rotates, status = endpoint.status, url, events, description } = change;
-    const enabled =
-      status === "enabled" ? { disabledReason: null, failingSince: null } : { disabledReason: "by its owner" };
-    const rotated = { secret: newWebhookSecret(), oldSecret: endpoint.secret, oldSecretUntil: now + oldSecretMs };
-    const changed: Endpoint = {
-      ...endpoint,
-      ...{ url: url ?? endpoint.url, events: events ?? endpoint.events },
-      ...{ description: description ?? endpoint.description, status },
-      ...(change.status === undefined ? {} : enabled),
-      ...(rotates ? rotated : {}),
-    };
-    this.saveEndpoint(changed);
-    return changed;
+  findMessageOf(seq: number): Message | null {
+    type MessageRow = { tenant_id: string; job_id: string; version: number; type: string; body: string | null };
+    const query = "SELECT * FROM webhook_messages WHERE id = (SELECT message_id FROM webhook_deliveries WHERE seq = ?)";
+    const row = first(this.#sql.exec<MessageRow & { created_at: number }>(query, seq).toArray());
+    const named = row && { tenantId: row.tenant_id, jobId: row.job_id, version: row.version, body: row.body };
+    return named && { ...named, type: WebhookEventType.parse(row.type), createdAt: row.created_at };
   }
 
-  saveEndpoint(endpoint: Endpoint): void {
-    this.#sql.exec("INSERT OR REPLACE INTO endpoints (id, value) VALUES (?, ?)", endpoint.id, JSON.stringify(endpoint));
+  /** Newest first. @param before the seq where the page before ended; null for the first page */
+  list(whose: Whose, before: number | null, limit: number): Delivery[] {
+    const [column, id] = "jobId" in whose ? ["job_id", whose.jobId] : ["endpoint_id", whose.endpointId];
+    const query = `SELECT * FROM webhook_deliveries WHERE ${column} = ? AND seq < ? ORDER BY seq DESC LIMIT ?`;
+    return toDeliveries(this.#sql.exec<Row>(query, id, before ?? Number.MAX_SAFE_INTEGER, limit).toArray());
   }
 
-  removeEndpoint(id: string): void {
-    this.#sql.exec("DELETE FROM endpoints WHERE id = ?", id);
-    this.#sql.exec("DELETE FROM deliveries WHERE endpoint_id = ?", id);
+  listWaiting(): Delivery[] {
+    return toDeliveries(
+      this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE due_at IS NOT NULL ORDER BY seq").toArray(),
+    );
   }
 
-  saveDelivery(delivery: Delivery): void {
-    const { id, endpointId, nextAt } = delivery;
-    const insert = "INSERT OR REPLACE INTO deliveries (id, endpoint_id, next_at, value) VALUES (?, ?, ?, ?)";
-    this.#sql.exec(insert, id, endpointId, nextAt, JSON.stringify(delivery));
+  listTries(seq: number): Try[] {
+    const query = "SELECT at, status, ms, error FROM webhook_tries WHERE delivery = ? ORDER BY number";
+    return this.#sql
+      .exec<{ at: number; status: number | null; ms: number; error: string | null }>(query, seq)
+      .toArray();
   }
 
-  findDelivery(id: string): Delivery | null {
-    const [row] = this.#sql.exec<Row>("SELECT * FROM deliveries WHERE id = ?", id).toArray();
-    return row ? toDelivery(row) : null;
+  /** A try begins: until it ends, or `until`, nobody else makes one. @returns the claim that its end must name */
+  claim(seq: number, until: number): number {
+    const update = "UPDATE webhook_deliveries SET claim = claim + 1, due_at = ? WHERE seq = ? RETURNING claim";
+    return first(this.#sql.exec<{ claim: number }>(update, until, seq).toArray())?.claim ?? 0;
   }
 
-  /** Newest first. @param beforeId where the page before ended; a text above all ids for the first */
-  listDeliveries(endpointId: string, beforeId: string, limit: number): Delivery[] {
-    const query = "SELECT * FROM deliveries WHERE endpoint_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
-    return this.#sql.exec<Row>(query, endpointId, beforeId, limit).toArray().map(toDelivery);
+  /** A claimed delivery goes on later, or is over. @returns false when it was taken away from this claim meanwhile */
+  end(seq: number, claim: number, status: Delivery["status"], dueAt: number | null): boolean {
+    const update =
+      "UPDATE webhook_deliveries SET status = ?, due_at = ? WHERE seq = ? AND claim = ? RETURNING message_id";
+    const ended = this.#sql.exec<{ message_id: number }>(update, status, dueAt, seq, claim).toArray();
+    if (dueAt === null) {
+      this.#dropBodies(ended);
+    }
+    return ended.length > 0;
   }
 
-  listDue(now: number, limit: number): Delivery[] {
-    const query = "SELECT * FROM deliveries WHERE next_at <= ? ORDER BY next_at LIMIT ?";
-    return this.#sql.exec<Row>(query, now, limit).toArray().map(toDelivery);
+  addTry(seq: number, { at, status, ms, error }: Try): number {
+    const update = "UPDATE webhook_deliveries SET tries = tries + 1 WHERE seq = ? RETURNING tries";
+    const number = first(this.#sql.exec<{ tries: number }>(update, seq).toArray())?.tries ?? 0;
+    const insert = "INSERT INTO webhook_tries (delivery, number, at, status, ms, error) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#sql.exec(insert, seq, number, at, status, ms, error);
+    return number;
   }
 
-  /** When the next try is due; null when there is none. */
-  nextDueAt(): number | null {
-    const query = "SELECT next_at FROM deliveries WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1";
-    return this.#sql.exec<{ next_at: number }>(query).toArray()[0]?.next_at ?? null;
+  /** Whatever became of it, it is to be sent anew. */
+  renew(id: string, now: number, expiresAt: number): Delivery | null {
+    const where = "WHERE id = ?";
+    const [renewed = null] = this.#renew(where, [id], now, expiresAt);
+    return renewed;
   }
 
-  /** Forgets what is too old to be looked up. The id sorts by time. */
-  forgetBefore(firstId: (ms: number) => string, now: number): void {
-    this.#sql.exec("DELETE FROM deliveries WHERE id < ? AND next_at IS NULL", `msg_${firstId(now - keptMs)}`);
+  /** All of an endpoint that failed since an instant are to be sent anew. */
+  renewFailed(endpointId: string, since: number, now: number, expiresAt: number): Delivery[] {
+    const where = "WHERE endpoint_id = ? AND status = 'failed' AND created_at >= ?";
+    return this.#renew(where, [endpointId, since], now, expiresAt);
+  }
+
+  #renew(where: string, values: (string | number)[], now: number, expiresAt: number): Delivery[] {
+    const update = `UPDATE webhook_deliveries
+      SET status = 'pending', tries = 0, claim = claim + 1, due_at = ?, expires_at = ? ${where} RETURNING *`;
+    const renewed = toDeliveries(this.#sql.exec<Row>(update, now, expiresAt, ...values).toArray());
+    for (const { seq } of renewed) {
+      this.#sql.exec("DELETE FROM webhook_tries WHERE delivery = ?", seq);
+    }
+    return renewed;
+  }
+
+  /** Newer progress takes the place of older, an end the place of what waits. @returns what went */
+  replaceProgress(jobId: string, endpointId: string | null, onlyWaiting: boolean): number[] {
+    const which = onlyWaiting ? "AND due_at IS NOT NULL" : "";
+    return this.#forget(
+      `job_id = ? AND type = 'job.progress' AND endpoint_id IS ? AND (due_at IS NULL OR claim = 0) ${which}`,
+      ...[jobId, endpointId],
+    );
+  }
+
+  removeOf(endpointId: string): number[] {
+    return this.#forget("endpoint_id = ?", endpointId);
+  }
+
+  /** Gives up what waits, and what is under way, without another try. */
+  giveUp(seq: number, now: number, reason: string): void {
+    const update =
+      "UPDATE webhook_deliveries SET claim = claim + 1 WHERE seq = ? AND due_at IS NOT NULL RETURNING claim";
+    const claim = first(this.#sql.exec<{ claim: number }>(update, seq).toArray())?.claim;
+    if (claim !== undefined) {
+      this.addTry(seq, { at: now, status: null, ms: 0, error: reason });
+      this.end(seq, claim, "failed", null);
+    }
+  }
+
+  dropBodies(jobId: string): void {
+    this.#sql.exec("UPDATE webhook_messages SET body = NULL WHERE job_id = ?", jobId);
+  }
+
+  listWaitingOf(jobId: string): number[] {
+    const query = "SELECT seq FROM webhook_deliveries WHERE job_id = ? AND due_at IS NOT NULL";
+    return this.#sql
+      .exec<{ seq: number }>(query, jobId)
+      .toArray()
+      .map(({ seq }) => seq);
+  }
+
+  /** Forgets what is over and older than an instant, and the oldest of what is over beyond so many. */
+  trim(before: number, keptCount: number): void {
+    const boundary = `SELECT seq FROM webhook_deliveries ORDER BY seq DESC LIMIT 1 OFFSET ${keptCount}`;
+    this.#forget(`due_at IS NULL AND (created_at < ? OR seq <= coalesce((${boundary}), 0))`, before);
+  }
+
+  /** When the oldest that is kept was made. */
+  oldestAt(): number | null {
+    const query = "SELECT created_at FROM webhook_deliveries ORDER BY seq LIMIT 1";
+    return first(this.#sql.exec<{ created_at: number }>(query).toArray())?.created_at ?? null;
+  }
+
+  #forget(where: string, ...values: (string | number | null)[]): number[] {
+    const gone = this.#sql
+      .exec<{ seq: number; message_id: number }>(
+        `DELETE FROM webhook_deliveries WHERE ${where} RETURNING seq, message_id`,
+        ...values,
+      )
+      .toArray();
+    for (const { seq, message_id: id } of gone) {
+      this.#sql.exec("DELETE FROM webhook_tries WHERE delivery = ?", seq);
+      const isUsed = "EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = webhook_messages.id)";
+      this.#sql.exec(`DELETE FROM webhook_messages WHERE id = ? AND NOT ${isUsed}`, id);
+    }
+    return gone.map(({ seq }) => seq);
+  }
+
+  /** A body is kept as long as it may be sent again: what failed can be recovered. */
+  #dropBodies(ended: readonly { message_id: number }[]): void {
+    const isWanted = `EXISTS (SELECT 1 FROM webhook_deliveries
+      WHERE message_id = webhook_messages.id AND (status != 'delivered' AND type != 'job.progress' OR due_at IS NOT NULL))`;
+    for (const { message_id: id } of ended) {
+      this.#sql.exec(`UPDATE webhook_messages SET body = NULL WHERE id = ? AND NOT ${isWanted}`, id);
+    }
+  }
+
+  listAddresses(): Map<string, Address> {
+    type AddressRow = { address: string; failures: number; shut_until: number };
+    const rows = this.#sql.exec<AddressRow>("SELECT * FROM webhook_addresses").toArray();
+    return new Map(
+      rows.map(({ address, failures, shut_until: shutUntil }) => [address, { ...newAddress, failures, shutUntil }]),
+    );
+  }
+
+  /** An address that answers needs no row. */
+  saveAddress(address: string, { failures, shutUntil }: Address): void {
+    if (failures === 0) {
+      this.#sql.exec("DELETE FROM webhook_addresses WHERE address = ?", address);
+      return;
+    }
+    const upsert = "INSERT OR REPLACE INTO webhook_addresses (address, failures, shut_until) VALUES (?, ?, ?)";
+    this.#sql.exec(upsert, address, failures, shutUntil);
   }
 }
 
-function toEndpoint({ value }: Row): Endpoint {
-  return JSON.parse(value);
+function toFirst(rows: Row[]): Delivery | null {
+  return first(toDeliveries(rows));
 }
 
-function toDelivery({ value }: Row): Delivery {
-  return JSON.parse(value);
+function toDeliveries(rows: Row[]): Delivery[] {
+  return rows.map((row) => ({
+    ...{ seq: row.seq, id: row.id, messageId: row.message_id, endpointId: row.endpoint_id, url: row.url },
+    ...{ jobId: row.job_id, rank: row.rank, dueAt: row.due_at, expiresAt: row.expires_at, tries: row.tries },
+    ...{ claim: row.claim, createdAt: row.created_at },
+    type: WebhookEventType.parse(row.type),
+    status: Status.parse(row.status),
+  }));
 }

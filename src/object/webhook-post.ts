@@ -1,15 +1,10 @@
 import { z } from "zod";
 import { readBounded } from "../core/bounded-body.ts";
 import { describeError } from "../core/errors.ts";
+import { readRetryAfter } from "../core/retry-after.ts";
 import { findTargetFault, isPublicAddress } from "../core/webhook-target.ts";
 import type { WebhookSettings } from "../env.ts";
-
-const timeoutMs = 15_000;
-/** Receivers answer with little; more is not read. */
-const maxAnswerBytes = 4_096;
-
-/** What became of one try. `status` is null when there was no answer. */
-export type Posted = Readonly<{ status: number | null; error: string | null; retryAfterMs: number | null }>;
+import type { Post, Posted } from "./webhook-ports.ts";
 
 const failed = (error: string): Posted => ({ status: null, error, retryAfterMs: null });
 
@@ -49,12 +44,7 @@ async function findFault(url: string, settings: WebhookSettings): Promise<string
 }
 
 /** POSTs a message once. Never throws. */
-export async function postWebhook(
-  url: string,
-  headers: Record<string, string>,
-  body: string,
-  settings: WebhookSettings,
-): Promise<Posted> {
+export async function postWebhook({ url, headers, body, timeoutMs }: Post, settings: WebhookSettings): Promise<Posted> {
   try {
     const fault = await findFault(url, settings);
     if (fault !== null) {
@@ -68,9 +58,9 @@ export async function postWebhook(
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     });
-    await readBounded(response.body, maxAnswerBytes);
-    const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-    const retryAfterMs = seconds > 0 ? seconds * 1000 : null;
+    // The status says all; one that goes on talking must not keep the connection.
+    void response.body?.cancel().catch(() => undefined);
+    const retryAfterMs = readRetryAfter(response.headers.get("retry-after"), Date.now());
     return { status: response.status, error: response.ok ? null : `HTTP ${response.status}`, retryAfterMs };
   } catch (error) {
     return failed(describeError(error));

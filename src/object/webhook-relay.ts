@@ -1,6 +1,8 @@
 import type { WebhookEventType } from "../contract/webhook.ts";
 import type { JobState } from "../core/job-state.ts";
-import { toProjection } from "./projection.ts";
+import type { Settings } from "../env.ts";
+import { rpcVersion } from "./rpc.ts";
+import { newMessage } from "./webhook-message.ts";
 import { webhookSenderOf } from "./webhook-sender.ts";
 
 /** At most one message of progress a second. */
@@ -17,37 +19,45 @@ const typesByStatus: Readonly<Partial<Record<JobState["status"], WebhookEventTyp
 export class WebhookRelay {
   readonly #env: Env;
   readonly #context: DurableObjectState;
+  readonly #settings: Settings;
   /** Null as long as nobody has said: after the object was out of memory too. */
   #wantsProgress: boolean | null = null;
   #progressAt = 0;
 
-  constructor(env: Env, context: DurableObjectState) {
+  constructor(env: Env, context: DurableObjectState, settings: Settings) {
     this.#env = env;
     this.#context = context;
+    this.#settings = settings;
   }
 
   /** Tells of the job's status, and learns who wants to hear of progress. @throws when that is not durable */
-  async notify(job: JobState): Promise<void> {
+  async notify(job: JobState, version: number): Promise<void> {
     const type = typesByStatus[job.status];
     if (type) {
-      await this.#tell(type, job);
+      await this.#tell(type, job, version);
     }
   }
 
   /** Behind the progress that it tells of; a message that gets lost is followed by the next. */
-  tellProgress(job: JobState | null): void {
+  tellProgress(job: JobState): void {
     const now = Date.now();
-    const mayWant = this.#wantsProgress ?? (job?.audience.isThere || job?.spec.webhook);
-    if (job && mayWant && now - this.#progressAt >= progressPauseMs) {
+    const mayWant = this.#wantsProgress ?? (job.audience.isThere || job.spec.webhook !== null);
+    if (mayWant && now - this.#progressAt >= progressPauseMs) {
       this.#progressAt = now;
-      this.#context.waitUntil(this.#tell("job.progress", job).catch(() => undefined));
+      this.#context.waitUntil(this.#tell("job.progress", job, job.version).catch(() => undefined));
     }
   }
 
-  async #tell(type: WebhookEventType, job: JobState): Promise<void> {
-    const { tenantId, webhook } = job.spec;
+  async #tell(type: WebhookEventType, job: JobState, version: number): Promise<void> {
+    const { tenantId, projectId, webhook } = job.spec;
+    const message = await newMessage(type, job, version, this.#settings);
     const sender = webhookSenderOf(this.#env, tenantId);
-    const { wantsProgress } = await sender.publish({ type, projection: toProjection(job), webhook });
+    const { wantsProgress } = await sender.publish(rpcVersion, { message, projectId, webhook });
     this.#wantsProgress = wantsProgress;
+  }
+
+  /** What was told of a job that is removed stays nowhere. */
+  dropMessages(tenantId: string, jobId: string): Promise<void> {
+    return webhookSenderOf(this.#env, tenantId).dropJob(rpcVersion, jobId);
   }
 }

@@ -4,236 +4,162 @@ import type {
   UpdateWebhookEndpoint,
   WebhookDelivery,
   WebhookEndpoint,
-  WebhookEventType,
-  WebhookMessage,
 } from "../contract/webhook.ts";
-import { firstIdAt, newId } from "../core/ids.ts";
-import type { JobSpec } from "../core/job-state.ts";
 import { toTimestamp, toTimestampOrNull } from "../core/time.ts";
-import { disableAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
-import { deriveWebhookSecret, toWebhookHeaders } from "../core/webhook-signing.ts";
+import { deriveWebhookSecret } from "../core/webhook-signing.ts";
 import { getSettings } from "../env.ts";
 import { logFailure } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
-import { findJob, type JobProjection } from "../store/jobs.ts";
 import { addWebhookTenant } from "../store/webhook-tenants.ts";
-import { toJob } from "./job-view.ts";
-import { type Delivery, type Endpoint, WebhookLog } from "./webhook-log.ts";
-import { type Posted, postWebhook } from "./webhook-post.ts";
-
-/** What happened, and the job's own address if it has one. */
-export type WebhookEvent = Readonly<{
-  type: WebhookEventType;
-  projection: JobProjection;
-  webhook: JobSpec["webhook"];
-}>;
-
-const batchSize = 20;
-/** Above every message id. */
-const afterAll = "msg_g";
+import { rpcVersion } from "./rpc.ts";
+import { type Endpoint, WebhookEndpoints } from "./webhook-endpoints.ts";
+import { type Delivery, WebhookLog, type Whose } from "./webhook-log.ts";
+import { toBodyFromRow } from "./webhook-message.ts";
+import type { WebhookPorts } from "./webhook-ports.ts";
+import { webhookPosterOf } from "./webhook-poster.ts";
+import { type Notice, WebhookShell } from "./webhook-shell.ts";
+import { createTables } from "./webhook-tables.ts";
 
 export function webhookSenderOf(env: Env, tenantId: string) {
   return env.WEBHOOK_SENDER.get(env.WEBHOOK_SENDER.idFromName(tenantId));
 }
 
-/** A tenant's outgoing webhooks: what it wants to be told, and the messages on their way. One alarm drives all tries. */
+/**
+ * The object of a tenant's outgoing webhooks: Cloudflare's events, and nothing else. What they mean is in
+ * {@link WebhookShell}. The first argument of each method is the version of this interface (`src/object/rpc.ts`).
+ */
 export class WebhookSender extends DurableObject<Env> {
+  readonly #endpoints: WebhookEndpoints;
   readonly #log: WebhookLog;
+  readonly #shell: WebhookShell;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
-    this.#log = new WebhookLog(context.storage);
+    const { sql } = context.storage;
+    createTables(sql);
+    this.#endpoints = new WebhookEndpoints(sql);
+    this.#log = new WebhookLog(sql);
+    this.#shell = new WebhookShell(this.adaptPorts(newPorts(context, env, this.#endpoints, this.#log)));
+    void context.blockConcurrencyWhile(() => this.#shell.findAlarm());
     this.#noteTenant();
+  }
+
+  /** The seam at which a test breaks the world; here it is whole. */
+  protected adaptPorts(ports: WebhookPorts): WebhookPorts {
+    return ports;
   }
 
   /** D1 may not know of endpoints that are older than its list of tenants; whoever is not on it is told nothing. */
   #noteTenant(): void {
     const tenantId = this.ctx.id.name;
-    if (tenantId !== undefined && this.#log.listEndpoints().length > 0) {
+    if (tenantId !== undefined && this.#endpoints.list().length > 0) {
       const noting = addWebhookTenant(openDatabase(this.env.DB), tenantId);
       this.ctx.waitUntil(noting.catch((error: unknown) => logFailure("webhooks", error)));
     }
   }
 
-  /** Takes a message in for each address that wants it; durable when it returns. @returns whether any wants progress */
-  async publish({ type, projection, webhook }: WebhookEvent): Promise<{ wantsProgress: boolean }> {
-    const endpoints = this.#log.listEndpoints().filter(({ status }) => status === "enabled");
-    const targets = [
-      ...endpoints.map(({ id, events }) => ({ endpointId: id, url: null, events })),
-      ...(webhook ? [{ endpointId: null, url: webhook.url, events: webhook.events }] : []),
-    ];
-    const now = Date.now();
-    for (const { endpointId, url } of targets.filter(({ events }) => events.includes(type))) {
-      const { id: jobId, tenantId } = projection;
-      const place = { id: `msg_${newId()}`, tenantId, endpointId, url, type, jobId, projection, createdAt: now };
-      this.#log.saveDelivery({ ...place, body: null, status: "pending", tries: [], nextAt: now });
-    }
-    await this.#setAlarm();
-    return { wantsProgress: targets.some(({ events }) => events.includes("job.progress")) };
+  /** Durable when it returns. @returns whether anyone wants progress */
+  publish(_v: number, notice: Notice): { wantsProgress: boolean } {
+    return this.#shell.publish(notice);
   }
 
-  create(request: CreateWebhookEndpoint): WebhookEndpoint {
-    const endpoint = this.#log.addEndpoint(request, Date.now());
-    return { ...toPublic(endpoint), secret: endpoint.secret };
+  dropJob(_v: number, jobId: string): void {
+    this.#shell.dropJob(jobId);
   }
 
-  list(): WebhookEndpoint[] {
-    return this.#log.listEndpoints().map(toPublic);
+  /** The sweep calls: whatever is due goes, and a lost alarm is set again. */
+  wake(_v: number): void {
+    this.#shell.pump();
   }
 
-  read(id: string): WebhookEndpoint | null {
-    const endpoint = this.#log.findEndpoint(id);
+  /** @returns null when the tenant has as many endpoints as it may */
+  create(_v: number, request: CreateWebhookEndpoint): WebhookEndpoint | null {
+    const endpoint = this.#endpoints.add(request, Date.now());
+    this.#shell.endpointsChanged();
+    return endpoint && { ...toPublic(endpoint), secret: endpoint.secret };
+  }
+
+  list(_v: number): WebhookEndpoint[] {
+    return this.#endpoints.list().map(toPublic);
+  }
+
+  read(_v: number, id: string): WebhookEndpoint | null {
+    const endpoint = this.#endpoints.find(id);
     return endpoint && toPublic(endpoint);
   }
 
-  update(id: string, change: UpdateWebhookEndpoint): WebhookEndpoint | null {
-    const endpoint = this.#log.findEndpoint(id);
+  update(_v: number, id: string, change: UpdateWebhookEndpoint): WebhookEndpoint | null {
+    const endpoint = this.#endpoints.find(id);
     if (!endpoint) {
       return null;
     }
-    const changed = this.#log.changeEndpoint(endpoint, change, Date.now());
+    const changed = this.#endpoints.change(endpoint, change, Date.now());
+    this.#shell.endpointsChanged();
     return change.rotate_secret ? { ...toPublic(changed), secret: changed.secret } : toPublic(changed);
   }
 
-  remove(id: string): boolean {
-    const isThere = this.#log.findEndpoint(id) !== null;
-    this.#log.removeEndpoint(id);
-    return isThere;
+  remove(_v: number, id: string): void {
+    this.#shell.removeEndpoint(id);
   }
 
-  /** One page, newest first; null when there is no such endpoint. */
-  deliveries(id: string, cursor: string | null, limit: number): WebhookDelivery[] | null {
-    const rows = this.#log.findEndpoint(id) && this.#log.listDeliveries(id, cursor ?? afterAll, limit);
-    return rows?.map(toPublicDelivery) ?? null;
+  /** One page, newest first. @param before where the page before ended; null for the first */
+  deliveries(
+    _v: number,
+    whose: Whose,
+    before: number | null,
+    limit: number,
+  ): { data: WebhookDelivery[]; next: number | null } {
+    const rows = this.#log.list(whose, before, limit);
+    const next = rows.length === limit ? (rows.at(-1)?.seq ?? null) : null;
+    return { data: rows.map((row) => this.#toPublicDelivery(row)), next };
   }
 
-  /** Sends a message again, whatever became of it. */
-  async resend(id: string): Promise<WebhookDelivery | null> {
-    const delivery = this.#log.findDelivery(id);
-    if (!delivery) {
-      return null;
-    }
-    const again: Delivery = { ...delivery, status: "pending", tries: [], nextAt: Date.now() };
-    this.#log.saveDelivery(again);
-    await this.#setAlarm();
-    return toPublicDelivery(again);
+  readDelivery(_v: number, id: string): WebhookDelivery | null {
+    const delivery = this.#log.findById(id);
+    return delivery && this.#toPublicDelivery(delivery);
   }
 
-  /** Sends again what failed since an instant. @returns how many; null when there is no such endpoint */
-  async recover(id: string, since: number): Promise<number | null> {
-    const rows = this.#log.findEndpoint(id) && this.#log.listDeliveries(id, afterAll, 1_000);
-    const failed = rows?.filter(({ status, createdAt }) => status === "failed" && createdAt >= since);
-    for (const delivery of failed ?? []) {
-      this.#log.saveDelivery({ ...delivery, status: "pending", tries: [], nextAt: Date.now() });
-    }
-    await this.#setAlarm();
-    return failed?.length ?? null;
+  resend(_v: number, id: string): WebhookDelivery | null {
+    const renewed = this.#shell.resend(id);
+    return renewed && this.#toPublicDelivery(renewed);
   }
 
-  /** Must not throw: the runtime gives up on an alarm after six failures. */
-  override async alarm(): Promise<void> {
-    try {
-      const now = Date.now();
-      this.#log.forgetBefore(firstIdAt, now);
-      const due = this.#log.listDue(now, batchSize);
-      await Promise.all(due.map((delivery) => this.#try(delivery)));
-    } catch (error) {
-      logFailure("webhooks", error);
-    }
-    await this.#setAlarm();
+  recover(_v: number, id: string, since: number): number {
+    return this.#shell.recover(id, since);
   }
 
-  async #setAlarm(): Promise<void> {
-    const dueAt = this.#log.nextDueAt();
-    if (dueAt !== null) {
-      await this.ctx.storage.setAlarm(Math.max(dueAt, Date.now() + 1));
-    }
+  override alarm(): void {
+    this.#shell.alarm();
   }
 
-  async #try(delivery: Delivery): Promise<void> {
-    const endpoint = delivery.endpointId === null ? null : this.#log.findEndpoint(delivery.endpointId);
-    const url = endpoint?.url ?? delivery.url;
-    const body = delivery.body ?? (await this.#toBody(delivery));
-    if (url === null || body === null || endpoint?.status === "disabled") {
-      this.#log.saveDelivery({ ...delivery, status: "failed", nextAt: null });
-      return;
-    }
-    const startedAt = Date.now();
-    const settings = getSettings(this.env);
-    const secrets = await this.#secretsFor(delivery, endpoint);
-    const headers = await toWebhookHeaders(secrets, delivery.id, startedAt, body);
-    const posted = await postWebhook(url, headers, body, settings.webhooks);
-    this.#note({ ...delivery, body }, posted, startedAt);
+  #toPublicDelivery({ seq, id, endpointId, type, jobId, status, dueAt, createdAt }: Delivery): WebhookDelivery {
+    const tries = this.#log.listTries(seq).map(({ at, ...rest }) => ({ at: toTimestamp(at), ...rest }));
+    const times = { created_at: toTimestamp(createdAt), next_try_at: toTimestampOrNull(dueAt) };
+    return { id, endpoint_id: endpointId, type, job_id: jobId, status, tries, ...times };
   }
+}
 
-  /** The job as it was when that happened, beside what of it never changes; null when it was removed. */
-  async #toBody({ tenantId, jobId, type, projection, createdAt }: Delivery): Promise<string | null> {
-    const row = await findJob(openDatabase(this.env.DB), tenantId, jobId);
-    if (!row) {
-      return null;
-    }
-    const data = await toJob({ ...row, ...projection }, getSettings(this.env), Date.now());
-    const message: WebhookMessage = { type, timestamp: toTimestamp(createdAt), data };
-    return JSON.stringify(message);
-  }
-
-  async #secretsFor({ jobId }: Delivery, endpoint: Endpoint | null): Promise<string[]> {
-    if (!endpoint) {
-      const { signingKeys } = getSettings(this.env);
-      return Promise.all(signingKeys.map(({ secret }) => deriveWebhookSecret(secret, jobId)));
-    }
-    const { secret, oldSecret, oldSecretUntil } = endpoint;
-    return oldSecret !== null && oldSecretUntil > Date.now() ? [secret, oldSecret] : [secret];
-  }
-
-  #note(delivery: Delivery, posted: Posted, startedAt: number): void {
-    const now = Date.now();
-    const { status, error, retryAfterMs } = posted;
-    const tries = [...delivery.tries, { at: toTimestamp(startedAt), status, ms: now - startedAt, error }];
-    const isDelivered = error === null;
-    const pauseMs = isDelivered || status === 410 ? null : nextPauseMs(tries.length, Math.random(), retryAfterMs);
-    const outcome = pauseMs === null ? "failed" : "pending";
-    const nextAt = pauseMs === null ? null : now + pauseMs;
-    this.#log.saveDelivery({ ...delivery, tries, status: isDelivered ? "delivered" : outcome, nextAt });
-    // Read again: others may have changed it while the answer was awaited.
-    const endpoint = delivery.endpointId === null ? null : this.#log.findEndpoint(delivery.endpointId);
-    if (endpoint) {
-      this.#judge(endpoint, posted, now);
-    }
-  }
-
-  /** An endpoint that says 410, or has failed for days, is switched off. */
-  #judge(endpoint: Endpoint, { status, error }: Posted, now: number): void {
-    if (error === null) {
-      if (endpoint.failingSince !== null) {
-        this.#log.saveEndpoint({ ...endpoint, failingSince: null });
-      }
-      return;
-    }
-    const failingSince = endpoint.failingSince ?? now;
-    const reason =
-      status === 410 ? "it answered 410" : now - failingSince > disableAfterMs ? "it failed for 5 days" : null;
-    const off = reason === null ? {} : { status: "disabled" as const, disabledReason: reason };
-    this.#log.saveEndpoint({ ...endpoint, failingSince, ...off });
-  }
+function newPorts(context: DurableObjectState, env: Env, endpoints: WebhookEndpoints, log: WebhookLog): WebhookPorts {
+  const { storage } = context;
+  const fail = (error: unknown) => logFailure("webhooks", error);
+  return {
+    now: Date.now,
+    chance: Math.random,
+    endpoints,
+    log,
+    getAlarm: () => storage.getAlarm(),
+    setAlarm: (at) => context.waitUntil(storage.setAlarm(at).catch(fail)),
+    post: ({ tenantId }, address, post) => webhookPosterOf(env, tenantId, address).post(rpcVersion, post),
+    secretsOf: (jobId) =>
+      Promise.all(getSettings(env).signingKeys.map(({ secret }) => deriveWebhookSecret(secret, jobId))),
+    toBody: (message) => toBodyFromRow(message, env, getSettings(env)),
+    background: (work) => context.waitUntil(work),
+    fail,
+  };
 }
 
 function toPublic(endpoint: Endpoint): WebhookEndpoint {
-  const { id, url, events, description, status, disabledReason, createdAt } = endpoint;
+  const { id, url, events, projectIds, description, status, disabledReason, createdAt } = endpoint;
   const times = { disabled_reason: disabledReason, created_at: toTimestamp(createdAt) };
-  return { id, url, events: [...events], description, status, ...times };
-}
-
-function toPublicDelivery({
-  id,
-  endpointId,
-  type,
-  jobId,
-  status,
-  tries,
-  nextAt,
-  createdAt,
-}: Delivery): WebhookDelivery {
-  const times = { created_at: toTimestamp(createdAt), next_try_at: toTimestampOrNull(nextAt) };
-  return { id, endpoint_id: endpointId, type, job_id: jobId, status, tries, ...times };
+  return { id, url, events: [...events], project_ids: projectIds && [...projectIds], description, status, ...times };
 }

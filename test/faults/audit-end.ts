@@ -41,6 +41,9 @@ function auditRemoved({ d1, runpod, ledger }: World, { spec, object, facts }: Wo
   if (bought) {
     ledger.violate("removal", `${bought.id} was bought for ${name}, which was removed`);
   }
+  if (facts.notices.length > 0 && object.job?.removal?.rowGone && !facts.areMessagesDropped) {
+    ledger.violate("removal", `${name} was removed, and the webhook sender keeps what it was told of it`);
+  }
   if (removed && object.job && !isFinal(object.job.status)) {
     ledger.violate("removal", `${name} was removed, and is ${object.job.status}`);
   }

@@ -84,10 +84,11 @@ export class Clients {
     const askedAt = this.#world.clock.now;
     // Its next attempt may be open by the time of the answer.
     const attempt = object.job?.attempts.length ?? 0;
+    const couldBegin = object.job !== null && canReopen(object.job);
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.retry(spec.tenantId));
-    if (answer === "refused" && object.job && canReopen(object.job)) {
+    if (answer === "refused" && couldBegin && object.job && canReopen(object.job)) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} could be tried again, and was refused`);
     }
     if (typeof answer === "string") {

@@ -20,6 +20,7 @@ export class JobFacts {
   readonly removalsAsked: number[] = [];
   /** The versions that the job had when those who asked for webhooks were told of it. */
   readonly notices: number[] = [];
+  areMessagesDropped = false;
   /** Notices that got through without our knowing, and whatever else may repeat one. */
   mishaps = 0;
   readonly pollsByHour = new Map<number, number>();

@@ -202,6 +202,14 @@ function newStores({ d1, r2, maxActive }: Platforms, object: ObjectModel, isAliv
     writeRow: (row, extra) => within("D1 UPDATE", () => d1.project(row, extra)),
     reopenRow: (job) => within("D1 reopen", () => d1.reopen(job.spec.id, job.version, maxActive)),
     deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
+    dropMessages: () =>
+      within("dropMessages", async () => {
+        await clock.sleep(random.between(1, 50));
+        if (faults.strikes("notify_fails")) {
+          throw new Error("the webhook sender is out of reach");
+        }
+        facts.areMessagesDropped = true;
+      }),
     notify: (job) =>
       within("notify", async () => {
         await clock.sleep(random.between(1, 50));

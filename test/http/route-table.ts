@@ -72,6 +72,12 @@ export const routeTable: Readonly<Record<string, RouteRow>> = {
     ok: [409],
     elsewhere: hidden,
   },
+  "GET /api/jobs/{id}/deliveries": {
+    scope: "ops",
+    send: ({ jobId }) => ({ path: `/api/jobs/${jobId}/deliveries` }),
+    ok: [200],
+    elsewhere: { ...hidden, user: 403 },
+  },
   "GET /api/jobs/{id}/events": {
     scope: "jobs:read",
     watcher: true,

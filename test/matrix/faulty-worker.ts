@@ -99,5 +99,6 @@ function commitPointOf(job: JobState): FaultPoint | null {
 
 export { ProjectStream } from "../../src/object/project-stream.ts";
 export { ProviderGate } from "../../src/object/provider-gate.ts";
+export { WebhookPoster } from "../../src/object/webhook-poster.ts";
 export { WebhookSender } from "../../src/object/webhook-sender.ts";
 export default worker;

@@ -56,6 +56,7 @@ function newWorld(storage: Partial<JobStorage> = {}) {
       reopenRow: async () => true,
       deleteRow: async () => "deleted",
       notify: async () => note("notify"),
+      dropMessages: async () => {},
     },
     background: () => {},
     later: () => {},

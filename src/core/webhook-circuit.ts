@@ -1,0 +1,46 @@
+/** How an address has answered lately. */
+export type Address = Readonly<{
+  /** Failures in a row. */
+  failures: number;
+  /** It gets nothing before; then one message, to see whether it answers again. */
+  shutUntil: number;
+  /** Its last answer was a good one. */
+  isProven: boolean;
+}>;
+
+export const newAddress: Address = { failures: 0, shutUntil: 0, isProven: false };
+
+/** So many answers in a row that say no shut an address; silence does at once, because each costs a time-out. */
+const failuresBeforeShut = 3;
+const firstShutMs = 5_000;
+const maxShutMs = 5 * 60_000;
+
+/**
+ * What a try has shown of its address.
+ * @param outcome `silent`: no answer at all; `refused`: an answer that is no success
+ * @param chance between 0 and 1, so that addresses do not open all at once
+ */
+export function afterTry(
+  address: Address,
+  outcome: "delivered" | "refused" | "silent",
+  now: number,
+  chance: number,
+): Address {
+  if (outcome === "delivered") {
+    return { failures: 0, shutUntil: 0, isProven: true };
+  }
+  const failures = address.failures + 1;
+  const over = outcome === "silent" ? failures - 1 : failures - failuresBeforeShut;
+  const pauseMs = Math.min(maxShutMs, firstShutMs * 2 ** Math.max(0, over)) * (0.8 + chance * 0.4);
+  return { failures, shutUntil: over < 0 ? 0 : now + Math.round(pauseMs), isProven: false };
+}
+
+export function isShut({ shutUntil }: Address, now: number): boolean {
+  return now < shutUntil;
+}
+
+/** What messages go to, without what tells one of them from another: each job may name an address of its own. */
+export function toAddress(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed ? parsed.origin + parsed.pathname : url;
+}

@@ -1,0 +1,92 @@
+import { type Address, isShut, newAddress } from "./webhook-circuit.ts";
+
+/** A message that waits for its turn. Instants are milliseconds since the epoch. */
+export type Waiting = Readonly<{
+  seq: number;
+  /** What goes first: the end of a job before its begin, its begin before its progress. */
+  rank: number;
+  dueAt: number;
+  /** After this it is given up without another try. */
+  expiresAt: number;
+}>;
+
+/** All messages for one endpoint, or for one address that jobs named themselves. */
+export type Lane = Readonly<{
+  address: string;
+  /** Its endpoint is disabled: what waits goes on waiting. */
+  isHeld: boolean;
+  /** By rank, then by age. */
+  waiting: readonly Waiting[];
+  inFlight: number;
+  /** The turn in which it was last served: who waited longest comes next. */
+  servedIn: number;
+}>;
+
+/** A tenant's messages that are to be sent. */
+export type Queue = Readonly<{
+  lanes: ReadonlyMap<string, Lane>;
+  addresses: ReadonlyMap<string, Address>;
+}>;
+
+export type Next = Readonly<{ lane: string; waiting: Waiting; isProbe: boolean }>;
+
+/** POSTs under way at once to an address that answers, and to one that did not answer well, or never yet. */
+const maxInFlight = 3;
+/** For the whole tenant: what the object's memory bears. */
+const maxInFlightOfAll = 96;
+/** Of these for addresses that have failed: so that the others always find room. */
+const maxProbes = 32;
+
+export const emptyQueue: Queue = { lanes: new Map(), addresses: new Map() };
+
+export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address">): Address {
+  return addresses.get(address) ?? newAddress;
+}
+
+/**
+ * The message that is to be sent now; null when there is none, or no room. A lane that is shut, or full, holds up no
+ * other: each has its own few POSTs at a time, and who was not served for longest comes first.
+ */
+export function nextDelivery(queue: Queue, now: number): Next | null {
+  const busy = [...queue.lanes.values()].filter(({ inFlight }) => inFlight > 0);
+  const all = busy.reduce((sum, { inFlight }) => sum + inFlight, 0);
+  const probes = busy.filter((lane) => addressOf(queue, lane).failures > 0).length;
+  if (all >= maxInFlightOfAll) {
+    return null;
+  }
+  let next: (Next & { servedIn: number }) | null = null;
+  for (const [id, lane] of queue.lanes) {
+    const address = addressOf(queue, lane);
+    const isProbe = address.failures > 0;
+    const isFull = lane.inFlight >= (address.isProven ? maxInFlight : 1) || (isProbe && probes >= maxProbes);
+    if (lane.isHeld || isFull || isShut(address, now) || (next && next.servedIn <= lane.servedIn)) {
+      continue;
+    }
+    const waiting = lane.waiting.find(({ dueAt }) => dueAt <= now);
+    next = waiting ? { lane: id, waiting, isProbe, servedIn: lane.servedIn } : next;
+  }
+  return next && { lane: next.lane, waiting: next.waiting, isProbe: next.isProbe };
+}
+
+/**
+ * When something is to be done though nobody calls: a try falls due, an address opens, or a message is given up. What is
+ * due already waits for a POST under way, whose end calls. Infinity when nothing waits.
+ */
+export function wakeAtOf(queue: Queue, now: number): number {
+  let at = Infinity;
+  for (const lane of queue.lanes.values()) {
+    const { shutUntil } = addressOf(queue, lane);
+    for (const { dueAt, expiresAt } of lane.waiting) {
+      const readyAt = lane.isHeld ? Infinity : Math.max(dueAt, shutUntil);
+      at = Math.min(at, expiresAt, readyAt > now ? readyAt : Infinity);
+    }
+  }
+  return at;
+}
+
+/** What has waited too long. */
+export function listExpired({ lanes }: Queue, now: number): number[] {
+  return [...lanes.values()].flatMap(({ waiting }) =>
+    waiting.flatMap(({ seq, expiresAt }) => (expiresAt <= now ? [seq] : [])),
+  );
+}

@@ -1,0 +1,116 @@
+import { type Address, newAddress, toAddress } from "../core/webhook-circuit.ts";
+import type { Lane, Next, Queue, Waiting } from "../core/webhook-queue.ts";
+import type { Endpoint } from "./webhook-endpoints.ts";
+import type { Delivery } from "./webhook-log.ts";
+
+type OpenLane = { -readonly [Key in keyof Lane]: Lane[Key] } & { waiting: Waiting[] };
+
+/** What waits in the log, in memory: by lane, in the order in which it is to be sent. */
+export class WaitingLanes {
+  readonly #lanes = new Map<string, OpenLane>();
+  readonly #addresses: Map<string, Address>;
+  readonly #laneOf = new Map<number, string>();
+  /** POSTs under way: each until its claim ends. */
+  readonly #leases = new Map<Next, number>();
+  #endpoints: ReadonlyMap<string, Endpoint>;
+  #turn = 0;
+
+  constructor(waiting: readonly Delivery[], endpoints: readonly Endpoint[], addresses: Map<string, Address>) {
+    this.#endpoints = byId(endpoints);
+    this.#addresses = addresses;
+    for (const delivery of waiting) {
+      this.add(delivery);
+    }
+  }
+
+  get queue(): Queue {
+    return { lanes: this.#lanes, addresses: this.#addresses };
+  }
+
+  /** Endpoints were made, changed, switched on or off, or removed. */
+  setEndpoints(endpoints: readonly Endpoint[]): void {
+    this.#endpoints = byId(endpoints);
+    for (const [id, lane] of this.#lanes) {
+      const endpoint = this.#endpoints.get(id);
+      lane.isHeld = endpoint?.status === "disabled";
+      lane.address = endpoint ? toAddress(endpoint.url) : lane.address;
+    }
+  }
+
+  addressOf(address: string): Address {
+    return this.#addresses.get(address) ?? newAddress;
+  }
+
+  setAddress(name: string, address: Address): void {
+    this.#addresses.set(name, address);
+  }
+
+  add({ seq, rank, dueAt, expiresAt, endpointId, url }: Delivery): void {
+    if (dueAt === null) {
+      return;
+    }
+    const address = toAddress((endpointId === null ? url : this.#endpoints.get(endpointId)?.url) ?? "");
+    const lane = this.#openLane(endpointId ?? address, address);
+    const waiting: Waiting = { seq, rank, dueAt, expiresAt };
+    const index = lane.waiting.findLastIndex((other) => other.rank < rank || (other.rank === rank && other.seq < seq));
+    lane.waiting.splice(index + 1, 0, waiting);
+    this.#laneOf.set(seq, endpointId ?? address);
+  }
+
+  #openLane(id: string, address: string): OpenLane {
+    const isHeld = this.#endpoints.get(id)?.status === "disabled";
+    const lane = this.#lanes.get(id) ?? { address, isHeld, waiting: [], inFlight: 0, servedIn: 0 };
+    this.#lanes.set(id, lane);
+    return lane;
+  }
+
+  drop(seqs: readonly number[]): void {
+    for (const seq of seqs) {
+      const id = this.#laneOf.get(seq);
+      const lane = id === undefined ? undefined : this.#lanes.get(id);
+      if (lane) {
+        this.#laneOf.delete(seq);
+        lane.waiting = lane.waiting.filter((waiting) => waiting.seq !== seq);
+      }
+    }
+  }
+
+  /** The oldest of what is beyond so many in the lane of a delivery. */
+  listOverflow(seq: number, most: number): number[] {
+    const waiting = this.#lanes.get(this.#laneOf.get(seq) ?? "")?.waiting ?? [];
+    const oldest = waiting.length > most ? Math.min(...waiting.map((other) => other.seq)) : null;
+    return oldest === null ? [] : [oldest];
+  }
+
+  /** A try begins. */
+  begin(next: Next, leaseUntil: number): void {
+    this.drop([next.waiting.seq]);
+    this.#leases.set(next, leaseUntil);
+    const lane = this.#lanes.get(next.lane);
+    if (lane) {
+      lane.inFlight++;
+      lane.servedIn = ++this.#turn;
+    }
+  }
+
+  /** It has ended, whatever came of it. */
+  finish(next: Next): void {
+    this.#leases.delete(next);
+    const lane = this.#lanes.get(next.lane);
+    if (lane) {
+      lane.inFlight--;
+      if (lane.inFlight === 0 && lane.waiting.length === 0) {
+        this.#lanes.delete(next.lane);
+      }
+    }
+  }
+
+  /** When the first claim of what is under way ends; Infinity when nothing is. */
+  get leaseUntil(): number {
+    return Math.min(Infinity, ...this.#leases.values());
+  }
+}
+
+function byId(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoint> {
+  return new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+}

@@ -1,0 +1,54 @@
+import type { WebhookEventType, WebhookMessage } from "../contract/webhook.ts";
+import type { JobState } from "../core/job-state.ts";
+import { toTimestamp } from "../core/time.ts";
+import { giveUpAfterMs } from "../core/webhook-schedule.ts";
+import type { Settings } from "../env.ts";
+import { openDatabase } from "../store/database.ts";
+import { findJob } from "../store/jobs.ts";
+import { type ShownJob, toJob } from "./job-view.ts";
+import { toProjection } from "./projection.ts";
+import type { Message } from "./webhook-log.ts";
+
+/** A longer body is made from the job's row when it is sent: thousands that wait would fill the object's storage. */
+const maxKeptCharacters = 64 * 1024;
+
+/**
+ * The body of a message: the job as it is now. The link to its output is good as long as the message may be under way.
+ */
+async function toBody(type: WebhookEventType, job: ShownJob, settings: Settings, at: number): Promise<string> {
+  const data = await toJob(job, settings, Date.now(), giveUpAfterMs);
+  const message: WebhookMessage = { type, timestamp: toTimestamp(at), data };
+  return JSON.stringify(message);
+}
+
+/** What those who asked for webhooks are told of a job; `version` names the change that it is about. */
+export async function newMessage(
+  type: WebhookEventType,
+  job: JobState,
+  version: number,
+  settings: Settings,
+): Promise<Message> {
+  const { spec } = job;
+  const createdAt = Date.now();
+  const shown = toShownJob(job);
+  const body = shown && (await toBody(type, shown, settings, createdAt));
+  const kept = body !== null && body.length <= maxKeptCharacters ? body : null;
+  return { tenantId: spec.tenantId, jobId: spec.id, version, type, body: kept, createdAt };
+}
+
+/** Null for a job that an earlier release began without its labels: its row has them. */
+function toShownJob(job: JobState): ShownJob | null {
+  const { params, metadata, reusedFrom = null, projectId, userId, type, inputVideoKey, maxRetries } = job.spec;
+  if (params === null || metadata === undefined) {
+    return null;
+  }
+  const createdAt = toTimestamp(job.spec.createdAt);
+  const fixed = { projectId, userId, type, inputVideoKey, params, metadata, maxRetries, reusedFrom, createdAt };
+  return { ...fixed, ...toProjection(job) };
+}
+
+/** The body of a message from the job's row, as it is by now; null when there is none. @throws when D1 gives no answer */
+export async function toBodyFromRow(message: Message, env: Env, settings: Settings): Promise<string | null> {
+  const row = await findJob(openDatabase(env.DB), message.tenantId, message.jobId);
+  return row && toBody(message.type, row, settings, message.createdAt);
+}
