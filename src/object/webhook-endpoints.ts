@@ -7,6 +7,7 @@ import {
   WebhookEventType,
 } from "../contract/webhook.ts";
 import { newId } from "../core/ids.ts";
+import { type Address, newAddress } from "../core/webhook-circuit.ts";
 import { newWebhookSecret } from "../core/webhook-signing.ts";
 import { first, type Sql } from "./sql.ts";
 
@@ -47,7 +48,7 @@ type Row = {
 const EventTypes = z.array(WebhookEventType);
 const ProjectIds = z.array(ProjectId);
 
-/** A tenant's endpoints and their secrets, in its object's own SQLite. */
+/** A tenant's endpoints, their secrets, and the addresses that fail, in its object's own SQLite. */
 export class WebhookEndpoints {
   readonly #sql: Sql;
 
@@ -124,6 +125,24 @@ export class WebhookEndpoints {
   remove(id: string): void {
     this.#sql.exec("DELETE FROM webhook_old_secrets WHERE endpoint_id = ?", id);
     this.#sql.exec("DELETE FROM webhook_endpoints WHERE id = ?", id);
+  }
+
+  listAddresses(): Map<string, Address> {
+    type AddressRow = { address: string; failures: number; shut_until: number };
+    const rows = this.#sql.exec<AddressRow>("SELECT * FROM webhook_addresses").toArray();
+    return new Map(
+      rows.map(({ address, failures, shut_until: shutUntil }) => [address, { ...newAddress, failures, shutUntil }]),
+    );
+  }
+
+  /** An address that answers needs no row. */
+  saveAddress(address: string, { failures, shutUntil }: Address): void {
+    if (failures === 0) {
+      this.#sql.exec("DELETE FROM webhook_addresses WHERE address = ?", address);
+      return;
+    }
+    const upsert = "INSERT OR REPLACE INTO webhook_addresses (address, failures, shut_until) VALUES (?, ?, ?)";
+    this.#sql.exec(upsert, address, failures, shutUntil);
   }
 
   #save(endpoint: Endpoint): Endpoint {

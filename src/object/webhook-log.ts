@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { WebhookEventType } from "../contract/webhook.ts";
-import { type Address, newAddress } from "../core/webhook-circuit.ts";
 import { first, type Sql } from "./sql.ts";
 
 /** What happened to a job, told once: the same version of it is the same message. */
@@ -126,15 +125,15 @@ export class WebhookLog {
     return first(this.#sql.exec<{ claim: number }>(update, until, seq).toArray())?.claim ?? 0;
   }
 
-  /** A claimed delivery goes on later, or is over. @returns false when it was taken away from this claim meanwhile */
-  end(seq: number, claim: number, status: Delivery["status"], dueAt: number | null): boolean {
-    const update =
-      "UPDATE webhook_deliveries SET status = ?, due_at = ? WHERE seq = ? AND claim = ? RETURNING message_id";
-    const ended = this.#sql.exec<{ message_id: number }>(update, status, dueAt, seq, claim).toArray();
+  /** A claimed delivery goes on later, or is over. @returns it as it waits; null when it is over, or taken from this claim */
+  end(seq: number, claim: number, status: Delivery["status"], dueAt: number | null): Delivery | null {
+    const update = "UPDATE webhook_deliveries SET status = ?, due_at = ? WHERE seq = ? AND claim = ? RETURNING *";
+    const ended = this.#sql.exec<Row>(update, status, dueAt, seq, claim).toArray();
     if (dueAt === null) {
       this.#dropBodies(ended);
+      return null;
     }
-    return ended.length > 0;
+    return toFirst(ended);
   }
 
   addTry(seq: number, { at, status, ms, error }: Try): number {
@@ -238,24 +237,6 @@ export class WebhookLog {
     for (const { message_id: id } of ended) {
       this.#sql.exec(`UPDATE webhook_messages SET body = NULL WHERE id = ? AND NOT ${isWanted}`, id);
     }
-  }
-
-  listAddresses(): Map<string, Address> {
-    type AddressRow = { address: string; failures: number; shut_until: number };
-    const rows = this.#sql.exec<AddressRow>("SELECT * FROM webhook_addresses").toArray();
-    return new Map(
-      rows.map(({ address, failures, shut_until: shutUntil }) => [address, { ...newAddress, failures, shutUntil }]),
-    );
-  }
-
-  /** An address that answers needs no row. */
-  saveAddress(address: string, { failures, shutUntil }: Address): void {
-    if (failures === 0) {
-      this.#sql.exec("DELETE FROM webhook_addresses WHERE address = ?", address);
-      return;
-    }
-    const upsert = "INSERT OR REPLACE INTO webhook_addresses (address, failures, shut_until) VALUES (?, ?, ?)";
-    this.#sql.exec(upsert, address, failures, shutUntil);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { WebhookEndpoints } from "./webhook-endpoints.ts";
-import type { Message, WebhookLog } from "./webhook-log.ts";
+import type { Delivery, Message, WebhookLog } from "./webhook-log.ts";
 
 /** What became of one POST. `status` is null when there was no answer. */
 export type Posted = Readonly<{ status: number | null; error: string | null; retryAfterMs: number | null }>;
@@ -17,8 +17,8 @@ export type WebhookPorts = Readonly<{
   setAlarm(at: number): void;
   /** POSTs a message once to an address, beside whatever else is under way. @throws when that is our own failure */
   post(message: Message, address: string, post: Post): Promise<Posted>;
-  /** The secrets that sign for a job's own address. */
-  secretsOf(jobId: string): Promise<string[]>;
+  /** The headers of a message, signed by an endpoint's secrets; by null, as for a job's own address. */
+  sign(delivery: Delivery, secrets: readonly string[] | null, body: string): Promise<Record<string, string>>;
   /** The body of a message from the job's row, as it is now; null when there is no such job. @throws when D1 gives no answer */
   toBody(message: Message): Promise<string | null>;
   /** Goes on with work behind an answer. */

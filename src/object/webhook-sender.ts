@@ -6,7 +6,7 @@ import type {
   WebhookEndpoint,
 } from "../contract/webhook.ts";
 import { toTimestamp, toTimestampOrNull } from "../core/time.ts";
-import { deriveWebhookSecret } from "../core/webhook-signing.ts";
+import { deriveWebhookSecret, toWebhookHeaders } from "../core/webhook-signing.ts";
 import { getSettings } from "../env.ts";
 import { logFailure } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
@@ -150,8 +150,10 @@ function newPorts(context: DurableObjectState, env: Env, endpoints: WebhookEndpo
     getAlarm: () => storage.getAlarm(),
     setAlarm: (at) => context.waitUntil(storage.setAlarm(at).catch(fail)),
     post: ({ tenantId }, address, post) => webhookPosterOf(env, tenantId, address).post(rpcVersion, post),
-    secretsOf: (jobId) =>
-      Promise.all(getSettings(env).signingKeys.map(({ secret }) => deriveWebhookSecret(secret, jobId))),
+    sign: async ({ id, jobId }, secrets, body) => {
+      const ofJob = () => getSettings(env).signingKeys.map(({ secret }) => deriveWebhookSecret(secret, jobId));
+      return toWebhookHeaders(secrets ?? (await Promise.all(ofJob())), id, Date.now(), body);
+    },
     toBody: (message) => toBodyFromRow(message, env, getSettings(env)),
     background: (work) => context.waitUntil(work),
     fail,

@@ -1,12 +1,11 @@
 import type { WebhookEventType } from "../contract/webhook.ts";
-import { afterTry, toAddress } from "../core/webhook-circuit.ts";
 import { listExpired, type Next, nextDelivery, wakeAtOf } from "../core/webhook-queue.ts";
-import { disableAfterMs, giveUpAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
-import { toWebhookHeaders } from "../core/webhook-signing.ts";
+import { giveUpAfterMs } from "../core/webhook-schedule.ts";
 import { WaitingLanes } from "./waiting-lanes.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
 import type { Delivery, Message } from "./webhook-log.ts";
-import type { Posted, WebhookPorts } from "./webhook-ports.ts";
+import type { WebhookPorts } from "./webhook-ports.ts";
+import { tryDelivery } from "./webhook-try.ts";
 
 /** What happened to a job, for those who want to be told. */
 export type Notice = Readonly<{
@@ -18,13 +17,11 @@ export type Notice = Readonly<{
 
 /** A try that says nothing for so long has died with its object: it is made again. */
 const leaseMs = 60_000;
-/** What failed on our side, and says nothing about the receiver, is tried again after this. */
+/** What failed on our side, and says nothing about the receiver, is tried again after this, or longer if it goes on. */
 const ourPauseMs = 30_000;
+const maxOurPauseMs = 10 * 60_000;
 /** However much is due, an alarm follows another no sooner. */
 const minPauseMs = 1_000;
-const timeoutMs = 15_000;
-/** For an address that did not answer well the last time. */
-const probeTimeoutMs = 5_000;
 /** How long a delivery can be looked up, and how many. */
 const keptMs = 30 * 24 * 3_600_000;
 const maxKept = 50_000;
@@ -48,6 +45,8 @@ export class WebhookShell {
   /** What is in memory may differ from the log: something failed midway. */
   #isStale = false;
   #alarmAt: number | null = null;
+  /** Failures of our own, one after the other, and when what they struck goes on. */
+  #trouble = { times: 0, until: 0 };
 
   constructor(ports: WebhookPorts) {
     this.#ports = ports;
@@ -56,7 +55,7 @@ export class WebhookShell {
 
   #load(): WaitingLanes {
     const { log, endpoints } = this.#ports;
-    return new WaitingLanes(log.listWaiting(), endpoints.list(), log.listAddresses());
+    return new WaitingLanes(log.listWaiting(), endpoints.list(), endpoints.listAddresses());
   }
 
   /** An alarm can get lost: whoever brings the object to life sets it again. */
@@ -149,24 +148,32 @@ export class WebhookShell {
 
   /** Must not throw: the runtime gives up on an alarm after six failures. */
   alarm(): void {
-    const { log, now, fail, setAlarm } = this.#ports;
+    const { log, now } = this.#ports;
     this.#alarmAt = null;
     try {
-      if (this.#isStale) {
-        this.#lanes = this.#load();
-        this.#isStale = false;
-      }
       log.trim(now() - keptMs, maxKept);
       this.pump();
     } catch (error) {
-      fail(error);
-      setAlarm(now() + ourPauseMs);
+      this.#failed(error);
     }
+  }
+
+  /** Storage has failed midway: what is in memory is read anew, soon. */
+  #failed(error: unknown): void {
+    const { fail, now, setAlarm } = this.#ports;
+    fail(error);
+    this.#isStale = true;
+    this.#alarmAt = now() + ourPauseMs;
+    setAlarm(this.#alarmAt);
   }
 
   /** Begins every try that has its turn, and sets the alarm for what comes later. */
   pump(): void {
     const { log, now, background } = this.#ports;
+    if (this.#isStale) {
+      this.#lanes = this.#load();
+      this.#isStale = false;
+    }
     this.#giveUp(listExpired(this.#lanes.queue, now()), "it waited too long");
     for (let next = this.#next(); next; next = this.#next()) {
       const leaseUntil = now() + leaseMs;
@@ -195,110 +202,33 @@ export class WebhookShell {
   async #try(next: Next, claim: number): Promise<void> {
     const lanes = this.#lanes;
     try {
-      await this.#send(next, claim).catch((error: unknown) => {
-        this.#ports.fail(error);
-        this.#postpone(next.waiting.seq, claim);
-      });
+      await tryDelivery(this.#ports, lanes, next, claim).then(
+        () => {
+          this.#trouble = { times: 0, until: 0 };
+        },
+        (error: unknown) => {
+          this.#ports.fail(error);
+          this.#postpone(next.waiting.seq, claim);
+        },
+      );
       lanes.finish(next);
       this.pump();
     } catch (error) {
-      this.#ports.fail(error);
-      this.#isStale = true;
+      this.#failed(error);
     }
   }
 
   /** What failed was ours: no try of the receiver's is used up. */
   #postpone(seq: number, claim: number): void {
     const { log, now } = this.#ports;
-    this.#goOn(seq, log.end(seq, claim, "pending", now() + ourPauseMs));
-  }
-
-  #goOn(seq: number, isOurs: boolean): void {
-    const delivery = isOurs ? this.#ports.log.find(seq) : null;
-    if (delivery) {
-      this.#lanes.add(delivery);
+    const { times, until } = this.#trouble;
+    if (now() >= until) {
+      this.#trouble = { times: times + 1, until: now() + Math.min(maxOurPauseMs, ourPauseMs * 2 ** times) };
     }
-  }
-
-  async #send({ waiting: { seq }, isProbe }: Next, claim: number): Promise<void> {
-    const { log, now, post, toBody, secretsOf } = this.#ports;
-    const message = log.findMessageOf(seq);
-    const body = message && (message.body ?? (await toBody(message)));
-    // Read behind the wait: it may have been removed, resent or switched off meanwhile.
-    const delivery = log.find(seq);
-    const endpoint = this.#endpointOf(delivery);
-    const url = endpoint?.url ?? delivery?.url ?? null;
-    if (!delivery || delivery.claim !== claim) {
-      return;
+    const postponed = log.end(seq, claim, "pending", this.#trouble.until);
+    if (postponed) {
+      this.#lanes.add(postponed);
     }
-    if (endpoint?.status === "disabled") {
-      this.#goOn(seq, log.end(seq, claim, "pending", now()));
-      return;
-    }
-    if (!message || body === null || url === null) {
-      log.giveUp(seq, now(), "the job was deleted");
-      return;
-    }
-    const startedAt = now();
-    const secrets = endpoint ? this.#ports.endpoints.secretsOf(endpoint, startedAt) : await secretsOf(delivery.jobId);
-    const headers = await toWebhookHeaders(secrets, delivery.id, startedAt, body);
-    const address = toAddress(url);
-    const posted = await post(message, address, {
-      url,
-      headers,
-      body,
-      timeoutMs: isProbe ? probeTimeoutMs : timeoutMs,
-    });
-    this.#noteAddress(address, posted);
-    this.#noteEndpoint(endpoint, posted);
-    this.#note(delivery, claim, posted, startedAt);
-  }
-
-  #endpointOf(delivery: Delivery | null): Endpoint | null {
-    const id = delivery?.endpointId ?? null;
-    return id === null ? null : this.#ports.endpoints.find(id);
-  }
-
-  #noteAddress(name: string, { status, error }: Posted): void {
-    const { log, now, chance } = this.#ports;
-    const before = this.#lanes.addressOf(name);
-    const outcome = error === null ? "delivered" : status === null ? "silent" : "refused";
-    const after = afterTry(before, outcome, now(), chance());
-    this.#lanes.setAddress(name, after);
-    if (before.failures > 0 || after.failures > 0) {
-      log.saveAddress(name, after);
-    }
-  }
-
-  /** An endpoint that says 410, or has failed for days, is switched off. */
-  #noteEndpoint(endpoint: Endpoint | null, { status, error }: Posted): void {
-    const { endpoints, now } = this.#ports;
-    if (!endpoint) {
-      return;
-    }
-    if (error === null) {
-      endpoints.noteSuccess(endpoint.id);
-      return;
-    }
-    const since = endpoints.noteFailure(endpoint.id, now()) ?? now();
-    const reason = status === 410 ? "it answered 410" : "it failed for 5 days";
-    if (status === 410 || now() - since > disableAfterMs) {
-      endpoints.disable(endpoint.id, reason);
-      this.#lanes.setEndpoints(endpoints.list());
-    }
-  }
-
-  #note({ seq, type }: Delivery, claim: number, { status, error, retryAfterMs }: Posted, startedAt: number): void {
-    const { log, now, chance } = this.#ports;
-    if (log.find(seq)?.claim !== claim) {
-      return;
-    }
-    const tries = log.addTry(seq, { at: startedAt, status, ms: now() - startedAt, error });
-    const isLast = error === null || status === 410 || type === "job.progress";
-    const pauseMs = isLast ? null : nextPauseMs(tries, chance(), retryAfterMs);
-    const outcome = error === null ? "delivered" : pauseMs === null ? "failed" : "pending";
-    const dueAt = pauseMs === null ? null : now() + pauseMs;
-    this.#goOn(seq, log.end(seq, claim, outcome, dueAt));
   }
 }
 
