@@ -48,17 +48,16 @@ export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address
  * other: each has its own few POSTs at a time, and who was not served for longest comes first.
  */
 export function nextDelivery(queue: Queue, now: number): Next | null {
-  const busy = [...queue.lanes.values()].filter(({ inFlight }) => inFlight > 0);
-  const all = busy.reduce((sum, { inFlight }) => sum + inFlight, 0);
-  const probes = busy.filter((lane) => addressOf(queue, lane).failures > 0).length;
-  if (all >= maxInFlightOfAll) {
+  const open = countOpen(queue);
+  if (open.all >= maxInFlightOfAll) {
     return null;
   }
   let next: (Next & { servedIn: number }) | null = null;
   for (const [id, lane] of queue.lanes) {
     const address = addressOf(queue, lane);
     const isProbe = address.failures > 0;
-    const isFull = lane.inFlight >= (address.isProven ? maxInFlight : 1) || (isProbe && probes >= maxProbes);
+    const most = address.isProven ? maxInFlight : 1;
+    const isFull = (open.byAddress.get(lane.address) ?? 0) >= most || (isProbe && open.probes >= maxProbes);
     if (lane.isHeld || isFull || isShut(address, now) || (next && next.servedIn <= lane.servedIn)) {
       continue;
     }
@@ -66,6 +65,22 @@ export function nextDelivery(queue: Queue, now: number): Next | null {
     next = waiting ? { lane: id, waiting, isProbe, servedIn: lane.servedIn } : next;
   }
   return next && { lane: next.lane, waiting: next.waiting, isProbe: next.isProbe };
+}
+
+type Open = Readonly<{ all: number; probes: number; byAddress: ReadonlyMap<string, number> }>;
+
+/** The POSTs under way: several lanes may lead to one address. */
+function countOpen(queue: Queue): Open {
+  const byAddress = new Map<string, number>();
+  let [all, probes] = [0, 0];
+  for (const lane of queue.lanes.values()) {
+    if (lane.inFlight > 0) {
+      all += lane.inFlight;
+      probes += addressOf(queue, lane).failures > 0 ? lane.inFlight : 0;
+      byAddress.set(lane.address, (byAddress.get(lane.address) ?? 0) + lane.inFlight);
+    }
+  }
+  return { all, probes, byAddress };
 }
 
 /**

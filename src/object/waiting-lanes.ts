@@ -71,6 +71,17 @@ export class WaitingLanes {
       if (lane) {
         this.#laneOf.delete(seq);
         lane.waiting = lane.waiting.filter((waiting) => waiting.seq !== seq);
+        this.#closeIfEmpty(id ?? "", lane);
+      }
+    }
+  }
+
+  /** What jobs name themselves may be a thousand addresses: of those that answer nothing need be known. */
+  #closeIfEmpty(id: string, { waiting, inFlight, address }: OpenLane): void {
+    if (waiting.length === 0 && inFlight === 0) {
+      this.#lanes.delete(id);
+      if (!this.#endpoints.has(id) && this.addressOf(address).failures === 0) {
+        this.#addresses.delete(address);
       }
     }
   }
@@ -84,13 +95,13 @@ export class WaitingLanes {
 
   /** A try begins. */
   begin(next: Next, leaseUntil: number): void {
-    this.drop([next.waiting.seq]);
     this.#leases.set(next, leaseUntil);
     const lane = this.#lanes.get(next.lane);
     if (lane) {
       lane.inFlight++;
       lane.servedIn = ++this.#turn;
     }
+    this.drop([next.waiting.seq]);
   }
 
   /** It has ended, whatever came of it. */
@@ -99,9 +110,7 @@ export class WaitingLanes {
     const lane = this.#lanes.get(next.lane);
     if (lane) {
       lane.inFlight--;
-      if (lane.inFlight === 0 && lane.waiting.length === 0) {
-        this.#lanes.delete(next.lane);
-      }
+      this.#closeIfEmpty(next.lane, lane);
     }
   }
 

@@ -41,6 +41,8 @@ function answerLogin(url: URL, body: string, response: ServerResponse): void {
   response.end(`${signed}.${signature.toString("base64url")}`);
 }
 
+const slowMs = 500;
+
 type Hook = { headers: IncomingHttpHeaders; body: string };
 
 /** A receiver of webhooks: keeps what comes to each path, and answers as the path's first word says. */
@@ -54,6 +56,13 @@ function newReceiver() {
     }
     received.set(url.pathname, [...hooks, { headers: request.headers, body }]);
     const [, , answer = ""] = url.pathname.split("/");
+    if (answer === "silent") {
+      return;
+    }
+    if (answer === "slow") {
+      setTimeout(() => response.writeHead(200).end(), slowMs);
+      return;
+    }
     const [status = 200, headers = {}] = answers[answer]?.(hooks.length) ?? [];
     response.writeHead(status, headers).end(body.repeat(20));
   };
