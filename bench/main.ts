@@ -7,6 +7,7 @@ import { publish, type Result } from "./report.ts";
 import { speed } from "./speed.ts";
 import { watchers } from "./watchers.ts";
 import { webhook } from "./webhook.ts";
+import { webhooksOut } from "./webhooks-out.ts";
 
 /** @param progress tells how far it is, from 0 to 1 */
 export type Bench = (progress: (share: number) => void) => Promise<Result>;
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, { about: string; run: Bench }>> = {
   cost: { about: "rows, queries, requests and calls of a job's life, and a million jobs' price", run: cost },
   speed: { about: "each path as a ratio to the bare Hono route and to the floor of its kind", run: speed },
   webhook: { about: "from RunPod's webhook to the watcher's complete frame", run: webhook },
+  "webhooks-out": { about: "messages to 1 to 100 endpoints, with some of them dead", run: webhooksOut },
   growth: { about: "lists and other queries at 10 thousand, 100 thousand and a million rows", run: growth },
   watchers: { about: "from progress to frame with 1 to 1,000 watchers of a job", run: watchers },
   memory: { about: "memory of the runtime with 1 to 10,000 live jobs", run: memory },

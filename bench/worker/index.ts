@@ -3,6 +3,7 @@ import { bare } from "./bare.ts";
 import { bareLife } from "./bare-life.ts";
 import type { BenchEnv } from "./env.ts";
 import { plain } from "./plain.ts";
+import { senders } from "./senders.ts";
 import { flow } from "./workflow.ts";
 
 export { ExportJob, ProjectStream, ProviderGate, WebhookPoster, WebhookSender } from "../../src/index.ts";
@@ -22,6 +23,8 @@ export default {
         return plain.fetch(request, env, context);
       case "flow":
         return flow.fetch(request, env, context);
+      case "senders":
+        return senders.fetch(request, env, context);
       default:
         return service.fetch(request, env, context);
     }
