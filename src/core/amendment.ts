@@ -16,7 +16,8 @@ export function toAmended(
   { labels, acknowledged, knownVersions }: Amendment,
   original: Metadata,
 ): SignalOf<"amended"> | AmendmentRefusal {
-  if (!job) {
+  // Nobody changes what its owner has given up, also if its row cannot go yet.
+  if (!job || job.removal) {
     return "gone";
   }
   if (knownVersions && !knownVersions.includes(job.version)) {

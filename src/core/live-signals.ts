@@ -144,12 +144,9 @@ export function removeRequested(job: JobState, _signal: SignalOf<"remove_request
   return owe({ ...job, removal, settledAt: null }, { duty: "delete_row", of: job.spec.id }, now);
 }
 
-/**
- * The owner changed the labels, or took note of the end: in any state, and without touching it. Null changes nothing. A
- * removal that is asked for may not come about.
- */
+/** The owner changed the labels, or took note of the end: in any state, and without touching it. Null changes nothing. */
 export function amended(job: JobState, signal: SignalOf<"amended">, { now }: DecisionContext): JobState | null {
-  if (job.removal?.rowGone) {
+  if (job.removal) {
     return null;
   }
   const taken = signal.acknowledged ? (job.acknowledgedAt ?? now) : null;
