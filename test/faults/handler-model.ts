@@ -96,7 +96,7 @@ export class Handlers {
     }
   }
 
-  ring({ job, attempt, nonce, id }: ModelRun): void {
+  ring({ job, attempt, nonce, id }: Pick<ModelRun, "job" | "attempt" | "nonce" | "id">): void {
     this.#peers.ring({ job, attempt, nonce, runId: id });
   }
 

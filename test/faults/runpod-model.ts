@@ -15,6 +15,8 @@ export class RunpodModel {
   readonly runs: ModelRun[] = [];
   /** A run was bought, and its answer will not come in time. */
   onSlowAnswer: (run: ModelRun) => void = () => {};
+  /** Nothing was bought, so that the attempt is held back. */
+  onRefusal: (order: Order) => void = () => {};
   readonly #byId = new Map<string, ModelRun>();
   readonly #queue: ModelRun[] = [];
   #busyGpus = 0;
@@ -38,6 +40,9 @@ export class RunpodModel {
     const isKnown = answer.kind !== "maybe_bought";
     submission.knownAt = isKnown ? clock.now : null;
     facts.jobFaults += answer.kind === "job_fault" ? 1 : 0;
+    if (!submission.accepted && isKnown) {
+      this.onRefusal(order);
+    }
     ledger.note(`POST /run for ${nameOf(order)}: ${answer.kind}${submission.accepted ? ", bought" : ""}`);
     if (faults.strikes("run_slow")) {
       submission.knownAt = null;

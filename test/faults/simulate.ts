@@ -73,6 +73,11 @@ function begin(world: World): void {
       clock.after(random.between(6_000, 14_000), () => world.handlers.ring(run));
     }
   };
+  world.runpod.onRefusal = ({ job, attempt, nonce }) => {
+    if (random.chance(0.02)) {
+      clock.after(random.between(100, 2_000), () => world.handlers.ring({ job, attempt, nonce, id: "run-of-nobody" }));
+    }
+  };
   world.r2.onMissingInput = (key) => {
     const job = [...world.jobs.values()].find(({ spec }) => spec.inputVideoKey === key);
     if (job && random.chance(0.1)) {
