@@ -134,6 +134,8 @@ export class JobMemory {
     this.load();
     if (this.#job && this.#job.version < shown) {
       this.#job = { ...this.#job, version: this.#reserved, lastSeq: this.#reserved };
+      // What a handler's socket keeps would bring a lower one back when the object leaves memory.
+      this.#ports.sockets.keep(this.#job);
     }
     return this.#savedVersion === version && version > savedBefore;
   }

@@ -7,6 +7,7 @@ import type { Held, JobSockets, JobStorage, Ports, Provider, Stores } from "../.
 import type { D1Model } from "./d1-model.ts";
 import type { GateModel } from "./gate-model.ts";
 import type { ObjectModel } from "./object-model.ts";
+import type { WatcherSocket } from "./object-parts.ts";
 import type { R2Model } from "./r2-model.ts";
 import type { RunpodModel } from "./runpod-model.ts";
 import type { Order } from "./runs.ts";
@@ -137,19 +138,21 @@ function load(object: ObjectModel): Held {
 }
 
 function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): JobSockets {
-  const tell = (event: JobEvent) => {
+  // Who comes while the frame waits for its commit has it in its greeting.
+  const tell = (event: JobEvent, watchers: readonly WatcherSocket[]) => {
     platforms.onEvent(object, event);
-    for (const watcher of object.watchers) {
+    for (const watcher of watchers.filter((one) => object.watchers.has(one))) {
       watcher.tell(event);
     }
   };
   return {
     isWatched: () => object.watchers.size > 0,
     broadcast: (event) => {
+      const watchers = [...object.watchers];
       if (isAlive() && object.isCommitting) {
-        void object.committed().then(() => isAlive() && tell(event));
+        void object.committed().then(() => isAlive() && tell(event, watchers));
       } else if (isAlive()) {
-        tell(event);
+        tell(event, watchers);
       }
     },
     keep: (job) => {
