@@ -49,7 +49,9 @@ async function toOutput(row: ExportJobRow, settings: Settings, now: number): Pro
   return { size: outputSize, content_type: outputFormats[type].contentType, etag: outputEtag, ...link };
 }
 
-function toError({ errorCode, errorMessage, attempt }: ExportJobRow): JobError | null {
+/** Why a job failed. */
+export function toError(row: Pick<ExportJobRow, "errorCode" | "errorMessage" | "attempt">): JobError | null {
+  const { errorCode, errorMessage, attempt } = row;
   return errorCode && { code: errorCode, message: errorMessage ?? "", retryable: retryable[errorCode], attempt };
 }
 

@@ -159,7 +159,7 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
       }
       return socket !== undefined;
     },
-    follow: () => {},
+    tellDeleted: () => {},
     tellProgress: () => {},
   };
 }
