@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { JobEvent } from "../../src/contract/event.ts";
 import { bearer, newJwt, newKey } from "../setup/callers.ts";
-import { api, call, completeRun, createJob, expectProblem, ring, takeRun, waitForJob } from "../setup/job.ts";
+import {
+  api,
+  call,
+  completeRun,
+  createJob,
+  expectProblem,
+  openSocket,
+  ring,
+  takeRun,
+  waitForJob,
+} from "../setup/job.ts";
 import { until, watchProject } from "../setup/streams.ts";
 
 async function finish(id: string): Promise<void> {
@@ -89,5 +100,24 @@ describe("progress on a live stream", () => {
     expect(frames.length).toBeLessThanOrEqual(4 * seconds + 2);
     await close();
     await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+  });
+
+  it("is told once to one who comes while it waits for its turn", async () => {
+    const job = await createJob();
+    const run = await takeRun(job.id);
+    const path = `/api/jobs/${job.id}/ws?token=${job.client_token}`;
+    const early = await openSocket(path);
+    for (const progress of [10, 20]) {
+      await call(run.input.progress_url, { method: "POST", body: JSON.stringify({ progress, stage: "rendering" }) });
+    }
+    const late = await openSocket(path);
+    await scheduler.wait(400);
+    await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+    await Promise.all([early.closed, late.closed]);
+    for (const { messages } of [early, late]) {
+      const seqs = messages.map((text) => JobEvent.parse(JSON.parse(text)).seq);
+      expect(seqs).toEqual([...new Set(seqs)]);
+    }
+    expect(late.messages).toHaveLength(2);
   });
 });

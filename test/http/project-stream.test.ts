@@ -1,9 +1,15 @@
-import { runInDurableObject } from "cloudflare:test";
+import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { AppEnv } from "../../src/http/app-env.ts";
+import { authenticate } from "../../src/http/auth.ts";
+import { requestContext } from "../../src/http/request-context.ts";
+import { streamLifeOf } from "../../src/http/stream-life.ts";
 import { projectStreamOf } from "../../src/object/project-stream.ts";
 import { withStrike } from "../setup/broken-objects.ts";
-import { bearer, newJwt } from "../setup/callers.ts";
+import { bearer, newJwt, newKey } from "../setup/callers.ts";
 import { api, createJob, expectProblem, takeRun, tenantId } from "../setup/job.ts";
 import { until, watchProject } from "../setup/streams.ts";
 
@@ -109,6 +115,18 @@ describe("a project's stream", () => {
     await close();
   });
 
+  it("is told of it too where no job can be told that it is watched", async () => {
+    const job = await createJob({ project_id: 613 });
+    const bindings = withStrike("announce", () => {
+      throw new Error("no answer");
+    });
+    const { told, close } = await watchProject(613, { bindings });
+    await until(() => told.length > 0);
+    await cancel(job.id);
+    await until(() => told.some(({ type }) => type === "cancelled"));
+    await close();
+  });
+
   it("brings an end that D1 had not heard of yet", async () => {
     const job = await createJob({ project_id: 607 });
     await cancel(job.id);
@@ -177,5 +195,18 @@ describe("a stream's end", () => {
     expect(Date.now() / 1000).toBeGreaterThanOrEqual(exp - 0.1);
     await until(async () => (await watchersOf(612)) === 0);
     await cancel(job.id);
+  });
+
+  it("comes when its key was revoked, and after a quarter of an hour at the latest", async () => {
+    const key = await newKey({});
+    const app = new Hono<AppEnv>().use("*", requestContext, authenticate).get("/api", async (c) => {
+      const { until: end, isLet } = streamLifeOf(c);
+      const before = await isLet();
+      await env.DB.prepare("UPDATE api_keys SET revoked_at = created_at WHERE id = ?").bind(key.split("_")[1]).run();
+      return c.json({ minutes: (end - Date.now()) / 60_000, let: [before, await isLet()] });
+    });
+    const response = await app.request("/api", { headers: bearer(key) }, env, createExecutionContext());
+    const life = z.object({ minutes: z.number(), let: z.array(z.boolean()) }).parse(await response.json());
+    expect([Math.round(life.minutes), life.let]).toEqual([15, [true, false]]);
   });
 });
