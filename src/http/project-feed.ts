@@ -88,25 +88,31 @@ export class ProjectFeed {
     const ms = since ?? this.#openedAt;
     for await (const rows of walkActive(this.#db, watched)) {
       ids.push(...rows.map(({ id }) => id));
-      await this.#write(stream, rows, ms);
+      if (!(await this.#write(stream, rows, ms))) {
+        return [];
+      }
     }
     if (since !== null) {
       const completedAfter = toTimestamp(replayFrom(since));
       const afterId = firstIdAt(replayFrom(since) - longestJobMs);
       for await (const rows of walkEnded(this.#db, watched, { completedAfter, afterId })) {
-        await this.#write(stream, rows, ms);
+        if (!(await this.#write(stream, rows, ms))) {
+          return [];
+        }
       }
     }
     return ids;
   }
 
-  async #write(stream: SseStream<Told>, rows: readonly StreamRow[], ms: number): Promise<void> {
+  /** @returns whether the watcher is still there */
+  async #write(stream: SseStream<Told>, rows: readonly StreamRow[], ms: number): Promise<boolean> {
     for (const row of rows) {
       const event = stream.isOpen ? await toRowEvent(row, this.#options.settings, Date.now()) : null;
       if (event) {
         await stream.write({ ms, event });
       }
     }
+    return stream.isOpen;
   }
 
   /** Tells jobs that they are watched, in a pace, and the watcher what they say: it may be ahead of D1. */

@@ -1,5 +1,6 @@
 import type { JobDeleted, JobEvent } from "../contract/event.ts";
 import type { JobSpec } from "../core/job-state.ts";
+import { spreadLate } from "../core/stream-pace.ts";
 import { logFailure } from "../log.ts";
 import { Paced } from "./paced.ts";
 import { type ProjectEnvelope, projectStreamOf, type StreamAnswer } from "./project-stream.ts";
@@ -17,7 +18,7 @@ export class ProjectRelay {
   readonly #env: Env;
   readonly #context: DurableObjectState;
   readonly #specOf: () => JobSpec | null;
-  readonly #progress = new Paced<JobEvent>((event) => this.#send(event));
+  readonly #progress = new Paced<JobEvent>((event) => this.#send(event), spreadLate);
   #isUnheard = false;
   #silentUntil = 0;
   /** How often the job was told that someone watches: an older answer does not undo it. */

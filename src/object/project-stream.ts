@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ProjectEvent } from "../contract/event.ts";
-import { nextTurn } from "../core/stream-pace.ts";
+import { isFinal } from "../core/job-state.ts";
+import { Tellers } from "../core/stream-pace.ts";
 import { DeletedJobs } from "./deleted-jobs.ts";
 import { closeBack, maxWatchers } from "./watchers.ts";
 
@@ -21,7 +22,7 @@ export function projectStreamOf(env: Env, tenantId: string, projectId: number) {
 /** Those who watch all jobs of a project. What was told it does not keep, but for what is told nowhere else. */
 export class ProjectStream extends DurableObject<Env> {
   readonly #deleted: DeletedJobs;
-  #lastTurn = 0;
+  readonly #tellers = new Tellers();
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -38,13 +39,10 @@ export class ProjectStream extends DurableObject<Env> {
     for (const socket of sockets) {
       send(socket, frame);
     }
-    const isWatched = sockets.length > 0;
-    if (!isWatched) {
-      return { isWatched, forMs: unwatchedForMs, pauseMs: 0 };
-    }
-    const { turn, pauseMs } = nextTurn(this.#lastTurn, now);
-    this.#lastTurn = turn;
-    return { isWatched, forMs: unwatchedForMs, pauseMs };
+    const { event } = envelope;
+    const isOver = event.type === "deleted" || isFinal(event.status);
+    const pauseMs = this.#tellers.note(event.job_id, isOver, now);
+    return { isWatched: sockets.length > 0, forMs: unwatchedForMs, pauseMs };
   }
 
   /** A watcher; with `?since=` it is told first of the jobs that were deleted since that instant. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { Outbox } from "../../src/core/outbox.ts";
 import { readEventId, toEventId } from "../../src/core/resume.ts";
-import { nextTurn } from "../../src/core/stream-pace.ts";
+import { spreadLate, Tellers } from "../../src/core/stream-pace.ts";
 import { ToldJobs } from "../../src/core/told-jobs.ts";
 
 const at = "2026-11-20T17:30:00.000Z";
@@ -80,26 +81,52 @@ describe("what a watcher was told", () => {
   });
 });
 
-/** Calls a second in the second minute of so many jobs, each of which tells progress as soon as it may. */
-function callsPerSecond(jobs: number): number {
-  const dueAt = new Map(Array.from({ length: jobs }, (_, job) => [job, 0]));
-  const minuteMs = 60_000;
-  let [last, calls] = [0, 0];
-  for (let now = 0; now < 2 * minuteMs; now += 50) {
-    const due = [...dueAt].filter(([, at]) => at <= now);
-    calls += now < minuteMs ? 0 : due.length;
-    for (const [job] of due) {
-      const { turn, pauseMs } = nextTurn(last, now);
-      last = turn;
-      dueAt.set(job, now + pauseMs);
+/** The most calls in one second, and those of a usual one, of jobs that tell progress as soon as they may. */
+function measure(jobs: number, startsAt: (job: number) => number): { most: number; usual: number } {
+  const tellers = new Tellers();
+  const random = new Random(1);
+  const states = Array.from({ length: jobs }, (_, job) => ({ job, freeAt: startsAt(job), pauseMs: 0 }));
+  const perSecond = Array.from({ length: 180 }, () => 0);
+  for (let now = 0; now < 1000 * perSecond.length; now += 50) {
+    for (const state of states) {
+      if (state.freeAt <= now) {
+        state.pauseMs = tellers.note(`job ${state.job}`, false, now, random.next());
+        state.freeAt = now + state.pauseMs;
+        const second = Math.floor(now / 1000);
+        perSecond[second] = (perSecond[second] ?? 0) + 1;
+      }
     }
   }
-  return (calls * 1000) / minuteMs;
+  const later = perSecond.slice(60);
+  return { most: Math.max(...later), usual: later.reduce((sum, count) => sum + count, 0) / later.length };
 }
 
 describe("the turns of a project's jobs", () => {
-  it("are 80 a second, however many jobs there are; a lone one has four", () => {
-    expect([1, 10, 2_000].map((jobs) => Math.round(callsPerSecond(jobs)))).toEqual([4, 40, 80]);
+  it("are about 80 a second, however many jobs there are, and whether or not they began at once", () => {
+    for (const startsAt of [() => 0, (job: number) => 20 * job]) {
+      expect(measure(1, startsAt)).toEqual({ most: 4, usual: 4 });
+      const { most, usual } = measure(2_000, startsAt);
+      expect(most).toBeLessThanOrEqual(120);
+      expect(usual).toBeGreaterThan(60);
+    }
+  });
+
+  it("count no job that is over or silent", () => {
+    const tellers = new Tellers();
+    for (let job = 0; job < 1_000; job++) {
+      tellers.note(`job ${job}`, false, 0);
+    }
+    expect(tellers.note("one more", false, 30_000, 0.5)).toBe(12_513);
+    for (let job = 0; job < 900; job++) {
+      tellers.note(`job ${job}`, true, 40_000);
+    }
+    expect(tellers.note("one more", false, 59_000, 0.5)).toBe(1_263);
+    expect(tellers.note("one more", false, 61_000, 0.5)).toBe(250);
+  });
+
+  it("are spread for those who come late", () => {
+    expect([spreadLate(1_000, 500, 900), spreadLate(1_000, 500, 1_500)]).toEqual([1_000, 1_000]);
+    expect([0, 0.5].map((chance) => spreadLate(1_000, 500, 1_501, chance))).toEqual([1_501, 1_751]);
   });
 });
 
