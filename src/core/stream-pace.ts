@@ -8,12 +8,11 @@ const windowMs = 60_000;
 
 /**
  * The jobs of a project that tell something now and then. They are given pauses that grow with their number, so that
- * the load of the project's object does not; whoever tells at the same time gets turns one after the other.
+ * the load of the project's object does not.
  */
 export class Tellers {
   /** By job, when it told something last; the longest silent first. */
   readonly #toldAt = new Map<string, number>();
-  #lastTurn = 0;
 
   /** @returns how long the job has to wait before it tells progress again */
   note(jobId: string, isOver: boolean, now: number, chance = Math.random()): number {
@@ -22,9 +21,8 @@ export class Tellers {
       this.#toldAt.set(jobId, now);
     }
     this.#forgetSilent(now);
-    this.#lastTurn = Math.max(this.#lastTurn, now) + stepMs;
-    const roundMs = this.#toldAt.size * stepMs * (0.8 + 0.4 * chance);
-    return Math.ceil(Math.max(leastPauseMs, this.#lastTurn - now, roundMs));
+    // Those that told something at once are spread over as long as they wait on average.
+    return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * stepMs * (0.5 + chance)));
   }
 
   #forgetSilent(now: number): void {
@@ -39,7 +37,7 @@ export class Tellers {
 }
 
 /**
- * When a job may tell progress that has a pause of its own behind it. A turn that was used in time is used at once; who
+ * When a job may tell progress that has a pause of its own behind it. A pause that has just ended is over; who
  * comes late comes with others that were silent as long, so each waits for some part of a pause.
  */
 export function spreadLate(freeAt: number, pauseMs: number, now: number, chance = Math.random()): number {

@@ -101,8 +101,8 @@ function measure(jobs: number, startsAt: (job: number) => number): { most: numbe
   return { most: Math.max(...later), usual: later.reduce((sum, count) => sum + count, 0) / later.length };
 }
 
-describe("the turns of a project's jobs", () => {
-  it("are about 80 a second, however many jobs there are, and whether or not they began at once", () => {
+describe("the pace of a project's jobs", () => {
+  it("is about 80 calls a second, however many jobs there are, and whether or not they began at once", () => {
     for (const startsAt of [() => 0, (job: number) => 20 * job]) {
       expect(measure(1, startsAt)).toEqual({ most: 4, usual: 4 });
       const { most, usual } = measure(2_000, startsAt);
@@ -111,7 +111,7 @@ describe("the turns of a project's jobs", () => {
     }
   });
 
-  it("count no job that is over or silent", () => {
+  it("counts no job that is over or silent", () => {
     const tellers = new Tellers();
     for (let job = 0; job < 1_000; job++) {
       tellers.note(`job ${job}`, false, 0);
@@ -124,7 +124,7 @@ describe("the turns of a project's jobs", () => {
     expect(tellers.note("one more", false, 61_000, 0.5)).toBe(250);
   });
 
-  it("are spread for those who come late", () => {
+  it("is kept by those who come late, too", () => {
     expect([spreadLate(1_000, 500, 900), spreadLate(1_000, 500, 1_500)]).toEqual([1_000, 1_000]);
     expect([0, 0.5].map((chance) => spreadLate(1_000, 500, 1_501, chance))).toEqual([1_501, 1_751]);
   });
