@@ -15,14 +15,13 @@ export class Tellers {
   readonly #toldAt = new Map<string, number>();
 
   /** @returns how long the job has to wait before it tells progress again */
-  note(jobId: string, isOver: boolean, now: number, chance = Math.random()): number {
+  note(jobId: string, isOver: boolean, now: number): number {
     this.#toldAt.delete(jobId);
     if (!isOver) {
       this.#toldAt.set(jobId, now);
     }
     this.#forgetSilent(now);
-    // Those that told something at once are spread over as long as they wait on average.
-    return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * stepMs * (0.5 + chance)));
+    return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * stepMs));
   }
 
   #forgetSilent(now: number): void {

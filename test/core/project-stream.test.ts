@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { Outbox } from "../../src/core/outbox.ts";
 import { readEventId, toEventId } from "../../src/core/resume.ts";
@@ -84,13 +83,12 @@ describe("what a watcher was told", () => {
 /** The most calls in one second, and those of a usual one, of jobs that tell progress as soon as they may. */
 function measure(jobs: number, startsAt: (job: number) => number): { most: number; usual: number } {
   const tellers = new Tellers();
-  const random = new Random(1);
   const states = Array.from({ length: jobs }, (_, job) => ({ job, freeAt: startsAt(job), pauseMs: 0 }));
   const perSecond = Array.from({ length: 180 }, () => 0);
   for (let now = 0; now < 1000 * perSecond.length; now += 50) {
     for (const state of states) {
       if (state.freeAt <= now) {
-        state.pauseMs = tellers.note(`job ${state.job}`, false, now, random.next());
+        state.pauseMs = tellers.note(`job ${state.job}`, false, now);
         state.freeAt = now + state.pauseMs;
         const second = Math.floor(now / 1000);
         perSecond[second] = (perSecond[second] ?? 0) + 1;
@@ -116,12 +114,12 @@ describe("the pace of a project's jobs", () => {
     for (let job = 0; job < 1_000; job++) {
       tellers.note(`job ${job}`, false, 0);
     }
-    expect(tellers.note("one more", false, 30_000, 0.5)).toBe(12_513);
+    expect(tellers.note("one more", false, 30_000)).toBe(12_513);
     for (let job = 0; job < 900; job++) {
       tellers.note(`job ${job}`, true, 40_000);
     }
-    expect(tellers.note("one more", false, 59_000, 0.5)).toBe(1_263);
-    expect(tellers.note("one more", false, 61_000, 0.5)).toBe(250);
+    expect(tellers.note("one more", false, 59_000)).toBe(1_263);
+    expect(tellers.note("one more", false, 61_000)).toBe(250);
   });
 
   it("is kept by those who come late, too", () => {
