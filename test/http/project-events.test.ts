@@ -107,7 +107,7 @@ describe("progress on a live stream", () => {
     const run = await takeRun(job.id);
     const path = `/api/jobs/${job.id}/ws?token=${job.client_token}`;
     const early = await openSocket(path);
-    for (const progress of [10, 20]) {
+    for (const progress of [10, 20, 30]) {
       await call(run.input.progress_url, { method: "POST", body: JSON.stringify({ progress, stage: "rendering" }) });
     }
     const late = await openSocket(path);

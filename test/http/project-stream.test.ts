@@ -117,6 +117,7 @@ describe("a project's stream", () => {
 
   it("is told of it too where no job can be told that it is watched", async () => {
     const job = await createJob({ project_id: 613 });
+    await takeRun(job.id);
     const bindings = withStrike("announce", () => {
       throw new Error("no answer");
     });
