@@ -3,6 +3,7 @@ import { cost } from "./cost.ts";
 import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
 import { peers } from "./peers.ts";
+import { project } from "./project.ts";
 import { publish, type Result } from "./report.ts";
 import { speed } from "./speed.ts";
 import { watchers } from "./watchers.ts";
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, { about: string; run: Bench }>> = {
   "webhooks-out": { about: "messages to 1 to 100 endpoints, with some of them dead", run: webhooksOut },
   growth: { about: "lists and other queries at 10 thousand, 100 thousand and a million rows", run: growth },
   watchers: { about: "from progress to frame with 1 to 1,000 watchers of a job", run: watchers },
+  project: { about: "2,000 active jobs of a project and one watcher: every end, and the busiest object", run: project },
   memory: { about: "memory of the runtime with 1 to 10,000 live jobs", run: memory },
   peers: { about: "the whole life of a job, beside the plain design, Workflows, BullMQ and pg-boss", run: peers },
 };
@@ -27,7 +29,7 @@ const names = Object.keys(benches);
 const help = `What the service costs and how fast it is, as ratios in one run. Writes bench/results/NAME.json and the tables of
 bench/README.md; ends with 1 if anything answered wrongly.
 
-  npm run bench                  all, about nine minutes
+  npm run bench                  all, about twelve minutes
   npm run bench -- NAME ...      some of them
   npm run bench -- --print ...   the same, and writes nothing
 

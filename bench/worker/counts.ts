@@ -15,3 +15,26 @@ export const meter = {
   workerRequests: 0,
 };
 export type Meter = typeof meter;
+
+let second = 0;
+const inSecond = new Map<string, number>();
+let peak = 0;
+
+/** Notes a request to an object, to find out how much the busiest one takes. */
+export function noteRequest(object: string): void {
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== second) {
+    second = now;
+    inSecond.clear();
+  }
+  const count = (inSecond.get(object) ?? 0) + 1;
+  inSecond.set(object, count);
+  peak = Math.max(peak, count);
+}
+
+/** The most requests that one object took within one second, since this was asked last. */
+export function takePeak(): number {
+  const last = peak;
+  peak = 0;
+  return last;
+}

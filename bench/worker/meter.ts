@@ -1,4 +1,4 @@
-import { meter } from "./counts.ts";
+import { meter, noteRequest } from "./counts.ts";
 
 /** Wraps an object: calls of the named methods go through `replace`, everything else is the object's own. */
 function wrap<Target extends object>(target: Target, replace: (name: PropertyKey, value: unknown) => unknown): Target {
@@ -86,6 +86,7 @@ function meterNamespace<Namespace extends object>(namespace: Namespace): Namespa
           (_, method) =>
           (...values: unknown[]) => {
             meter.objectRequests++;
+            noteRequest(String(Reflect.get(stub, "id")));
             return Reflect.apply(Reflect.get(stub, method), stub, values);
           },
       });

@@ -10,7 +10,7 @@ import { removeOldJobs } from "../../src/tasks/retention.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import { reapUploads } from "../../src/tasks/uploads.ts";
 import { bare } from "./bare.ts";
-import { meter } from "./counts.ts";
+import { meter, takePeak } from "./counts.ts";
 import type { BenchEnv } from "./env.ts";
 import { meterContext, meterEnv, meterFetch } from "./meter.ts";
 import { plain } from "./plain.ts";
@@ -61,7 +61,7 @@ export class WebhookPoster extends Poster {
 let isFetchMetered = false;
 let metered: BenchEnv | null = null;
 
-/** The service and the plain design, with all that they use counted; `/meter` tells, and begins anew. */
+/** The service and the plain design, with all that they use counted; `/meter` tells, and begins anew; `/busiest` tells of the busiest object. */
 export default {
   fetch: async (request, env, context) => {
     if (!isFetchMetered) {
@@ -73,6 +73,9 @@ export default {
       const counted = Response.json(meter);
       Object.assign(meter, Object.fromEntries(Object.keys(meter).map((name) => [name, 0])));
       return counted;
+    }
+    if (pathname === "/busiest") {
+      return Response.json({ peak: takePeak() });
     }
     if (pathname.startsWith("/bare/")) {
       return bare.fetch(request, env, context);

@@ -128,7 +128,8 @@ async function download({ exports, values, target }: Context): Outcome {
 
 async function tail({ exports, values }: Context): Outcome {
   for await (const event of exports.watchProject(requireNumber(values.project, "--project"))) {
-    print(values.json ? JSON.stringify(event) : `${event.at}  ${event.job_id}  ${toLine(event)}`);
+    const line = event.type === "deleted" ? event.type : toLine(event);
+    print(values.json ? JSON.stringify(event) : `${event.at}  ${event.job_id}  ${line}`);
   }
   return exitCodes.ok;
 }

@@ -1,14 +1,14 @@
 import type { CreatedJob, CreateJobInput } from "../contract/create-job.ts";
-import type { JobEvent } from "../contract/event.ts";
+import type { JobDeleted, JobEvent, ProjectEvent } from "../contract/event.ts";
 import type { Job } from "../contract/job.ts";
 import type { Upload } from "../contract/upload.ts";
 import type { UsageReport } from "../contract/usage.ts";
 import { JobFailedError } from "./errors.ts";
-import { type CreateOptions, Jobs, type ListOptions } from "./jobs.ts";
+import { type CreateOptions, Jobs, type ListedPage, type ListOptions } from "./jobs.ts";
 import { Output } from "./output.ts";
 import { type ClientOptions, type RequestOptions, Transport } from "./transport.ts";
 import { type UploadOptions, uploadFile } from "./upload.ts";
-import { watchProject } from "./watch.ts";
+import { type WatchProjectOptions, watchProject } from "./watch.ts";
 
 export { ExportJobsError, JobFailedError } from "./errors.ts";
 export type {
@@ -17,11 +17,15 @@ export type {
   CreateJobInput,
   CreateOptions,
   Job,
+  JobDeleted,
   JobEvent,
+  ListedPage,
   ListOptions,
+  ProjectEvent,
   RequestOptions,
   Upload,
   UploadOptions,
+  WatchProjectOptions,
 };
 
 /** The export-job service, for browsers, Node and Workers. Every method takes a `signal`, and throws an ExportJobsError. */
@@ -46,8 +50,11 @@ export class ExportJobs {
     return this.jobs.watch(id, options);
   }
 
-  /** The events of all jobs of a project: its active jobs first, then every change, until the signal ends it. */
-  watchProject(projectId: number, options: RequestOptions = {}): AsyncGenerator<JobEvent, void> {
+  /**
+   * The events of all jobs of a project: its active jobs first, then every change, until the signal ends it. With the
+   * `asOf` of {@link Jobs.page} as `since` nothing is lost between the list and this.
+   */
+  watchProject(projectId: number, options: WatchProjectOptions = {}): AsyncGenerator<ProjectEvent, void> {
     return watchProject(this.#transport, projectId, options);
   }
 

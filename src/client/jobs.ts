@@ -19,6 +19,9 @@ export type ListOptions = RequestOptions & {
   pageSize?: number;
 };
 
+/** A page of a list, and the instant that it tells of: where `watchProject` goes on with `since`. */
+export type ListedPage = { jobs: readonly Job[]; nextCursor: string | null; asOf: string | null };
+
 export type CreateOptions = RequestOptions & {
   /** Names the request, so that it makes one job however often it is sent; made up when absent. */
   idempotencyKey?: string;
@@ -69,18 +72,27 @@ export class Jobs {
     return this.#transport.json(`/api/jobs/${id}`, { signal });
   }
 
+  /** One page, newest first. */
+  page({ cursor = null, ...options }: ListOptions & { cursor?: string | null } = {}): Promise<ListedPage> {
+    const query = toQuery(options);
+    if (cursor !== null) {
+      query.set("cursor", cursor);
+    }
+    return this.#transport.read(`/api/jobs?${query}`, { signal: options.signal }, async (response) => {
+      const { data, next_cursor }: JobPage = await response.json();
+      return { jobs: data, nextCursor: next_cursor, asOf: response.headers.get("x-as-of") };
+    });
+  }
+
   /** Newest first, page after page as they are asked for. */
   async *list(options: ListOptions = {}): AsyncGenerator<Job, void> {
-    const query = toQuery(options);
-    for (;;) {
-      const { data, next_cursor } = await this.#transport.json<JobPage>(`/api/jobs?${query}`, {
-        signal: options.signal,
-      });
-      yield* data;
-      if (next_cursor === null) {
+    for (let cursor: string | null = null; ; ) {
+      const { jobs, nextCursor }: ListedPage = await this.page({ ...options, cursor });
+      yield* jobs;
+      if (nextCursor === null) {
         return;
       }
-      query.set("cursor", next_cursor);
+      cursor = nextCursor;
     }
   }
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { ExportJobs, Job, JobEvent } from "./index.ts";
+import type { ExportJobs, Job, JobEvent, ProjectEvent } from "./index.ts";
 
 export type ExportState = {
   /** The newest thing known of the job; null before the first. */
@@ -40,8 +40,11 @@ export type ExportsState = { exports: readonly ListedExport[]; error: Error | nu
 
 const toListed = (job: Job): ListedExport => ({ ...job, job });
 
-/** A list with an event taken in; a job that is not in it yet comes first. */
-export function withEvent(exports: readonly ListedExport[], event: JobEvent): readonly ListedExport[] {
+/** A list with an event taken in; a job that is not in it yet comes first, and one that was deleted goes. */
+export function withEvent(exports: readonly ListedExport[], event: ProjectEvent): readonly ListedExport[] {
+  if (event.type === "deleted") {
+    return exports.filter(({ id }) => id !== event.job_id);
+  }
   const { job_id: id, status, stage, progress, attempt } = event;
   const told = { status, stage, progress, attempt };
   return exports.some((entry) => entry.id === id)
@@ -59,15 +62,10 @@ export function useExports(
   useEffect(() => {
     const abort = new AbortController();
     const follow = async () => {
-      const jobs: Job[] = [];
-      for await (const job of client.jobs.list({ projectId, pageSize: limit, signal: abort.signal })) {
-        jobs.push(job);
-        if (jobs.length === limit) {
-          break;
-        }
-      }
+      const { signal } = abort;
+      const { jobs, asOf: since } = await client.jobs.page({ projectId, pageSize: limit, signal });
       setState({ exports: jobs.map(toListed), error: null });
-      for await (const event of client.watchProject(projectId, abort)) {
+      for await (const event of client.watchProject(projectId, { since, signal })) {
         setState(({ exports }) => ({ exports: withEvent(exports, event), error: null }));
       }
     };

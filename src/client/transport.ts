@@ -56,16 +56,16 @@ export class Transport {
 
   /** @throws ExportJobsError, or the network's own error after the last try */
   json<Answer>(path: string, send: Send = {}): Promise<Answer> {
-    return this.#insist(path, send, (response) => response.json());
+    return this.read(path, send, (response) => response.json());
   }
 
   /** As {@link json}, for what has no answer worth reading. */
   async send(path: string, send: Send = {}): Promise<void> {
-    await this.#insist(path, send, async (response) => response.body?.cancel());
+    await this.read(path, send, async (response) => response.body?.cancel());
   }
 
-  /** An answer that breaks off while it is read is none. */
-  async #insist<Answer>(path: string, send: Send, read: (response: Response) => Promise<Answer>): Promise<Answer> {
+  /** As {@link json}, for what is more than its body. An answer that breaks off while it is read is none. */
+  async read<Answer>(path: string, send: Send, read: (response: Response) => Promise<Answer>): Promise<Answer> {
     const { method = "GET", isSafe = method !== "POST", signal } = send;
     for (let tries = 0; ; tries++) {
       try {

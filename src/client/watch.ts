@@ -1,4 +1,4 @@
-import type { JobEvent, JobHistory } from "../contract/event.ts";
+import type { JobEvent, JobHistory, ProjectEvent } from "../contract/event.ts";
 import type { Job } from "../contract/job.ts";
 import { ExportJobsError } from "./errors.ts";
 import { backoffMs, pause, type RequestOptions, type Transport } from "./transport.ts";
@@ -34,12 +34,12 @@ async function* readFrames(body: ReadableStream<Uint8Array>, abort: AbortControl
 }
 
 /** One connection's events; `over` is an answer that nothing more will come. */
-async function* readStream(
+async function* readStream<Event extends ProjectEvent>(
   transport: Transport,
   path: string,
   lastId: string | null,
   { signal }: RequestOptions,
-): AsyncGenerator<{ id: string; event: JobEvent } | "over"> {
+): AsyncGenerator<{ id: string; event: Event } | "over"> {
   const abort = new AbortController();
   const stop = () => abort.abort(signal?.reason);
   signal?.addEventListener("abort", stop, { once: true });
@@ -81,25 +81,35 @@ function toEvent(job: Job): JobEvent {
 /** How far a watcher has come: where it resumes, and the last event that it has seen of each job. */
 type Position = { lastId: string | null; readonly seen: Map<string, number> };
 
-/** The new events of one connection. @returns how it ended: `barren` when it brought nothing at all */
-async function* connect(
+/** Whether an event is news; after its deletion nothing more is of a job. */
+function isNews({ type, job_id, seq }: ProjectEvent, seen: Map<string, number>): boolean {
+  const known = seen.get(job_id) ?? 0;
+  const isLast = type === "deleted";
+  if (isLast ? known === Infinity : seq <= known) {
+    return false;
+  }
+  seen.set(job_id, isLast ? Infinity : seq);
+  return true;
+}
+
+/** The new events of one connection. @returns how it ended: `barren` when it brought nothing, and soon */
+async function* connect<Event extends ProjectEvent>(
   transport: Transport,
   path: string,
   position: Position,
   options: RequestOptions,
-): AsyncGenerator<JobEvent, "over" | "cut" | "barren"> {
+): AsyncGenerator<Event, "over" | "cut" | "barren"> {
+  const startedAt = Date.now();
   let end: "cut" | "barren" = "barren";
   try {
-    for await (const frame of readStream(transport, path, position.lastId, options)) {
+    for await (const frame of readStream<Event>(transport, path, position.lastId, options)) {
       if (frame === "over") {
         return "over";
       }
       end = "cut";
       position.lastId = frame.id;
-      const { event } = frame;
-      if (event.seq > (position.seen.get(event.job_id) ?? 0)) {
-        position.seen.set(event.job_id, event.seq);
-        yield event;
+      if (isNews(frame.event, position.seen)) {
+        yield frame.event;
       }
     }
   } catch (error) {
@@ -108,19 +118,20 @@ async function* connect(
       throw error;
     }
   }
-  return end;
+  // One that stayed open was sound, and just had nothing to tell.
+  return Date.now() - startedAt > silenceMs ? "cut" : end;
 }
 
 /** Connects again as often as it takes, until `isEnough` or after too many connections that brought nothing. */
-async function* reconnect(
+async function* reconnect<Event extends ProjectEvent>(
   transport: Transport,
   path: string,
   options: RequestOptions,
-  until: { isEnough: (event: JobEvent) => boolean; maxBarren: number },
-): AsyncGenerator<JobEvent, { isOver: boolean; position: Position }> {
+  until: { isEnough: (event: Event) => boolean; maxBarren: number },
+): AsyncGenerator<Event, { isOver: boolean; position: Position }> {
   const position: Position = { lastId: null, seen: new Map() };
   for (let barren = 0; barren < until.maxBarren; ) {
-    const connection = connect(transport, path, position, options);
+    const connection = connect<Event>(transport, path, position, options);
     let step = await connection.next();
     for (; !step.done; step = await connection.next()) {
       yield step.value;
@@ -198,12 +209,18 @@ async function* pollJob(
   }
 }
 
+export type WatchProjectOptions = RequestOptions & {
+  /** A list's `asOf`: what ended or was deleted since is told too. */
+  since?: string | null;
+};
+
 /** The events of all jobs of a project, until the signal ends it; after a break the present states come again. */
 export async function* watchProject(
   transport: Transport,
   projectId: number,
-  options: RequestOptions,
-): AsyncGenerator<JobEvent, void> {
+  { since = null, ...options }: WatchProjectOptions,
+): AsyncGenerator<ProjectEvent, void> {
   const until = { isEnough: () => false, maxBarren: Infinity };
-  yield* reconnect(transport, `/api/projects/${projectId}/events`, options, until);
+  const query = since === null ? "" : `?since=${encodeURIComponent(since)}`;
+  yield* reconnect<ProjectEvent>(transport, `/api/projects/${projectId}/events${query}`, options, until);
 }

@@ -27,6 +27,16 @@ export const JobEvent = z
   .meta({ id: "JobEvent" });
 export type JobEvent = z.infer<typeof JobEvent>;
 
+/** A job was deleted; its `seq` is above all that was told of it. */
+export const JobDeleted = z
+  .strictObject({ type: z.literal("deleted"), job_id: z.string(), seq: z.int(), at: Timestamp })
+  .meta({ id: "JobDeleted" });
+export type JobDeleted = z.infer<typeof JobDeleted>;
+
+/** What those who watch a project are told: the events of its jobs, and that one is gone. */
+export const ProjectEvent = z.union([JobEvent, JobDeleted]).meta({ id: "ProjectEvent" });
+export type ProjectEvent = z.infer<typeof ProjectEvent>;
+
 /** A job's history, oldest first: every change of status or stage (progress only at its checkpoints). */
 export const JobHistory = z.strictObject({ data: z.array(JobEvent) }).meta({ id: "JobHistory" });
 export type JobHistory = z.infer<typeof JobHistory>;

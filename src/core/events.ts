@@ -1,4 +1,4 @@
-import type { JobEvent, JobEventType } from "../contract/event.ts";
+import type { JobDeleted, JobEvent, JobEventType } from "../contract/event.ts";
 import type { JobStatus } from "../contract/job.ts";
 import { type JobState, newJobState } from "./job-state.ts";
 import { toTimestamp } from "./time.ts";
@@ -10,7 +10,7 @@ const finalEventTypes: Readonly<Partial<Record<JobStatus, JobEventType>>> = {
 };
 
 /** The kind of event that leads to this job: its final state's own, or `otherwise`. */
-export function eventTypeOf(job: JobState, otherwise: "status" | "progress"): JobEventType {
+export function eventTypeOf(job: { status: JobStatus }, otherwise: "status" | "progress"): JobEventType {
   return finalEventTypes[job.status] ?? otherwise;
 }
 
@@ -35,4 +35,9 @@ export function toEvent(job: JobState, type: JobEventType): JobEvent {
     error: job.error,
     output_video_key: job.output?.key ?? null,
   };
+}
+
+/** The row of a job has gone: the last that its project's watchers hear of it. */
+export function toDeletedEvent({ spec, version }: JobState, now: number): JobDeleted {
+  return { type: "deleted", job_id: spec.id, seq: version + 1, at: toTimestamp(now) };
 }

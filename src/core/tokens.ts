@@ -85,3 +85,9 @@ export async function readWatchToken(keys: SigningKeys, token: string, now: numb
   const genuine = await isSignedBy(keys, "watch", `${jobId}.${tenantId}.${expires}`, signature.join("."));
   return genuine && Number(expires) > now ? { jobId, tenantId } : null;
 }
+
+/** When a token that is known to be ours expires; null for what is none. */
+export function readWatchTokenEnd(token: string): number | null {
+  const [, , expires] = token.startsWith(watchPrefix) ? token.slice(watchPrefix.length).split(".") : [];
+  return expires === undefined ? null : Number(expires);
+}

@@ -42,11 +42,17 @@ export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
   await next();
 });
 
-function readCredential(c: AppContext): string {
+/** What the caller shows, whatever it is worth; empty when there is nothing. */
+export function readCredential(c: AppContext): string {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
   const inQuery = queryTokenPaths.test(c.req.path) ? c.req.query("token") : undefined;
   // In a query only a client_token is taken: other credentials must not end up in the logs of proxies.
   return bearer ?? (inQuery?.startsWith("ejw_") ? inQuery : "");
+}
+
+/** Who calls by now, with the same credential; null when it is good for nothing any more. */
+export function findCallerAgain(c: AppContext): Promise<Caller | null> {
+  return findCaller(c, readCredential(c));
 }
 
 async function findCaller(c: AppContext, credential: string): Promise<Caller | null> {

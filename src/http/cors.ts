@@ -15,7 +15,7 @@ const allowHeaders = [
 const exposeHeaders = [
   ...["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Idempotency-Replayed"],
   ...["Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing"],
-  ...["X-Request-Id"],
+  ...["X-As-Of", "X-Request-Id"],
 ];
 
 function isAllowed(c: AppContext, origin: string): boolean {

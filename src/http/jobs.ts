@@ -63,7 +63,15 @@ const listJobsRoute = createRoute({
   ...guard({ scope: "jobs:read" }),
   request: { query: ListJobsQuery },
   responses: {
-    200: jsonAnswer('A page; `Link: rel="next"` leads to the next one.', JobPage),
+    200: {
+      ...jsonAnswer('A page; `Link: rel="next"` leads to the next one.', JobPage),
+      headers: {
+        "X-As-Of": {
+          description: "The instant that the page tells of, for `?since=` of a project's stream.",
+          schema: { type: "string" as const, format: "date-time" },
+        },
+      },
+    },
     ...guardedAnswers("invalid_cursor", "validation_failed"),
   },
 });

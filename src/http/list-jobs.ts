@@ -2,6 +2,7 @@ import type { JobPage, ListJobs } from "../contract/list-jobs.ts";
 import type { Caller } from "../core/access.ts";
 import { firstIdAt, isId } from "../core/ids.ts";
 import { isSignedBy, sign } from "../core/signing.ts";
+import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobFilter, listJobs } from "../store/list-jobs.ts";
@@ -9,11 +10,15 @@ import type { AppContext } from "./app-env.ts";
 import { toJobNow } from "./find-job.ts";
 import { AppError } from "./problem.ts";
 
-/** One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. */
+/**
+ * One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. X-As-Of is
+ * the instant that it tells of: a stream that begins with it leaves no gap.
+ */
 export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage> {
   const settings = c.get("settings");
   const caller = c.get("caller");
   const { tenantId } = caller;
+  c.header("X-As-Of", toTimestamp(Date.now()));
   const before = query.cursor === undefined ? null : await readCursor(settings, tenantId, query.cursor);
   const { rows, lastSeenId } = await listJobs(openDatabase(c.env.DB), {
     ...visibleTo(caller, query),

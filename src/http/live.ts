@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { JobHistory } from "../contract/event.ts";
+import { JobEvent, JobHistory } from "../contract/event.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { rpcVersion } from "../object/rpc.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
@@ -9,7 +9,8 @@ import { jobObject } from "./job-object.ts";
 import { openSocket } from "./job-socket.ts";
 import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
 import { AppError } from "./problem.ts";
-import { toEventStream } from "./sse.ts";
+import { SseStream, streamHeaders, toFrame } from "./sse.ts";
+import { streamLifeOf } from "./stream-life.ts";
 import { validationHook } from "./validation.ts";
 
 const tokenQuery = z.object({
@@ -60,11 +61,30 @@ async function streamEvents(c: AppContext, id: string): Promise<Response> {
   const lastSeen = /^\d{1,15}$/.exec(c.req.header("last-event-id") ?? "")?.[0];
   const after = lastSeen === undefined ? null : Number(lastSeen);
   const { webSocket } = await openSocket(c, row, { after, moreOnly: true });
-  if (!webSocket) {
-    return new Response(null, { status: 204 });
-  }
-  const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "private, no-store" };
-  return new Response(toEventStream(webSocket), { headers });
+  return webSocket
+    ? new Response(toEventStream(c, webSocket), { headers: streamHeaders })
+    : new Response(null, { status: 204 });
+}
+
+/** One job's events, each once; `id:` is the event's seq. */
+function toEventStream(c: AppContext, socket: WebSocket): ReadableStream<Uint8Array> {
+  const { until, isLet } = streamLifeOf(c);
+  let last = 0;
+  const stream = new SseStream<JobEvent>(socket, false, {
+    until,
+    onLook: isLet,
+    onMessage: (data) => {
+      const event = JobEvent.parse(JSON.parse(data));
+      stream.put(event.job_id, event, event.type === "progress");
+    },
+    toText: (event) => {
+      const { seq, type } = event;
+      const isNews = seq > last;
+      last = Math.max(last, seq);
+      return isNews ? toFrame({ id: seq, event: type, data: JSON.stringify(event) }) : null;
+    },
+  });
+  return stream.body;
 }
 
 export const liveRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });

@@ -1,28 +1,18 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { ProjectId } from "../contract/common.ts";
-import type { JobEvent } from "../contract/event.ts";
-import { activeStatuses } from "../contract/job.ts";
+import { ProjectEvent } from "../contract/event.ts";
 import { type Caller, callerUser, mayUseProject } from "../core/access.ts";
-import { toTimestamp } from "../core/time.ts";
-import { mayBegin, toJobSpec } from "../object/job-spec.ts";
+import { readEventId, replayFrom } from "../core/resume.ts";
+import { ToldJobs } from "../core/told-jobs.ts";
 import { projectStreamOf } from "../object/project-stream.ts";
-import { rpcVersion } from "../object/rpc.ts";
-import { openDatabase } from "../store/database.ts";
-import { listJobs } from "../store/list-jobs.ts";
-import type { ExportJobRow } from "../store/schema.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
-import { jobObject } from "./job-object.ts";
 import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
 import { AppError } from "./problem.ts";
-import { toProjectEventStream } from "./sse.ts";
+import { ProjectFeed, type Told } from "./project-feed.ts";
+import { SseStream, streamHeaders } from "./sse.ts";
+import { streamLifeOf } from "./stream-life.ts";
 import { validationHook } from "./validation.ts";
-
-/** So many active jobs a watcher is told of at first; more are told of as they change. */
-const maxGreeted = 1_000;
-
-/** What came to an end shortly before the last event that a watcher saw may have been told after it. In milliseconds. */
-const replayMarginMs = 60_000;
 
 const projectEventsRoute = createRoute({
   method: "get",
@@ -31,17 +21,29 @@ const projectEventsRoute = createRoute({
   tags: ["live"],
   summary: "The live events of all jobs of a project",
   description:
-    "A stream of server-sent events that does not end: first each active job as a `status` event, then every change, " +
-    "new jobs included. `data:` is a JobEvent, to be told apart by `job_id` and `seq`. With `Last-Event-ID` jobs that " +
-    "have ended since are told of too. A user's token is shown the user's own jobs.",
+    "A stream of server-sent events: first each active job as a `status` event, then every change, new jobs included. " +
+    "`data:` is a ProjectEvent, to be told apart by `job_id` and `seq`: a JobEvent, or with `event: deleted` that a job " +
+    "was deleted. With `Last-Event-ID`, or with `?since=` and the X-As-Of of a list, jobs that ended since are told of " +
+    "too, as far as they were made in the eight days before, and those that were deleted in the last day. A reader that " +
+    "does not keep up misses progress and nothing else. The stream ends after 15 minutes, or when its credential does: " +
+    "connect again. A user's token is shown the user's own jobs.",
   ...guard({ scope: "jobs:read" }),
   parameters: headerParameters("last-event-id"),
   request: {
     params: z.object({ project_id: z.string().meta({ param: { name: "project_id", in: "path" } }) }),
+    query: z.object({
+      since: z.iso
+        .datetime({ offset: true })
+        .optional()
+        .meta({ description: "What ended after this instant (RFC 3339) is told too; Last-Event-ID goes before it." }),
+    }),
   },
   responses: {
-    200: { description: "The stream.", content: { "text/event-stream": { schema: z.string() } } },
-    ...guardedAnswers("not_found"),
+    200: {
+      description: "The stream; each `data:` is a ProjectEvent.",
+      content: { "text/event-stream": { schema: ProjectEvent } },
+    },
+    ...guardedAnswers("not_found", "validation_failed"),
   },
 });
 
@@ -54,45 +56,54 @@ function requireProject(caller: Caller, text: string): number {
   return projectId.data;
 }
 
-/** The jobs that a watcher must be told of at first: the active ones, and those that ended while it was away. */
-async function listGreeted(c: AppContext, projectId: number): Promise<ExportJobRow[]> {
-  const db = openDatabase(c.env.DB);
-  const caller = c.get("caller");
-  const visible = { tenantId: caller.tenantId, projectId, userId: callerUser(caller) ?? undefined, limit: maxGreeted };
-  const { rows: active } = await listJobs(db, { ...visible, statuses: activeStatuses });
-  const lastSeen = /^(\d{13})\./.exec(c.req.header("last-event-id") ?? "")?.[1];
-  if (lastSeen === undefined) {
-    return active;
+/** @throws AppError `rate_limited` */
+async function openSocket(c: AppContext, projectId: number, since: number | null): Promise<WebSocket> {
+  const stream = projectStreamOf(c.env, c.get("caller").tenantId, projectId);
+  const query = since === null ? "" : `?since=${replayFrom(since)}`;
+  const { webSocket } = await stream.fetch(`https://project-stream/watch${query}`, {
+    headers: { upgrade: "websocket" },
+  });
+  if (!webSocket) {
+    throw new AppError("rate_limited", { detail: "As many watch this project as may." });
   }
-  const completedAfter = toTimestamp(Number(lastSeen) - replayMarginMs);
-  const { rows: ended } = await listJobs(db, { ...visible, completedAfter });
-  return [...ended, ...active];
-}
-
-async function greet(c: AppContext, projectId: number): Promise<JobEvent[]> {
-  const rows = await listGreeted(c, projectId);
-  const events = await Promise.all(
-    rows.map((row) => jobObject(c.env, row.id).follow(rpcVersion, toJobSpec(row), mayBegin(row))),
-  );
-  return events.flatMap((event) => event ?? []);
+  return webSocket;
 }
 
 export const projectEventRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
 
 projectEventRoutes.openapi(projectEventsRoute, async (c) => {
   const caller = c.get("caller");
+  const { tenantId } = caller;
   const projectId = requireProject(caller, c.req.valid("param").project_id);
-  const stream = projectStreamOf(c.env, caller.tenantId, projectId);
-  // Before the jobs are asked: what changes meanwhile is told after the greeting, and nothing is lost between the two.
-  const { webSocket } = await stream.fetch("https://project-stream/watch", { headers: { upgrade: "websocket" } });
-  if (!webSocket) {
-    throw new AppError("rate_limited", { detail: "As many watch this project as may." });
-  }
-  const user = callerUser(caller);
-  const body = toProjectEventStream(
-    webSocket,
-    () => greet(c, projectId),
-    ({ user_id }) => user === null || user === user_id,
-  );
-  return new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+  const lastSeen = readEventId(c.req.header("last-event-id") ?? "");
+  const { since: listed } = c.req.valid("query");
+  const known = lastSeen?.ms ?? (listed === undefined ? null : Date.parse(listed));
+  const since = known === null ? null : Math.min(known, Date.now());
+  // Before the rows are read: what changes meanwhile is told after them, and nothing is lost between the two.
+  const socket = await openSocket(c, projectId, since);
+  const watched = { tenantId, projectId, userId: callerUser(caller) };
+  const feed = new ProjectFeed({
+    env: c.env,
+    settings: c.get("settings"),
+    watched,
+    told: new ToldJobs(lastSeen),
+    since,
+  });
+  const { until, isLet } = streamLifeOf(c);
+  const stream = new SseStream<Told>(socket, true, {
+    until,
+    onMessage: (data) => {
+      const told = feed.read(data);
+      if (told) {
+        stream.put(told.event.job_id, told, told.event.type === "progress");
+      }
+    },
+    toText: (told) => feed.toText(told),
+    onLook: async () => {
+      await feed.look(stream);
+      return isLet();
+    },
+  });
+  void feed.run(stream);
+  return new Response(stream.body, { headers: streamHeaders });
 });

@@ -1,4 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
+import { toDeletedEvent } from "../core/events.ts";
 import { newNonce } from "../core/ids.ts";
 import type { Settings } from "../env.ts";
 import { log, logFailure } from "../log.ts";
@@ -51,7 +52,7 @@ function newSockets({ watchers, handlers, relay, webhooks }: Listeners): JobSock
       }
     },
     keep: (job) => handlers.keep(job),
-    follow: () => relay.follow(),
+    tellDeleted: (job) => relay.tellDeleted(toDeletedEvent(job, Date.now())),
     tellProgress: (job) => webhooks.tellProgress(job),
   };
 }

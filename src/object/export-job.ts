@@ -92,8 +92,12 @@ export class ExportJob extends DurableObject<Env> {
     return this.#shell.remove(spec, row);
   }
 
-  async follow(_v: number, spec: JobSpec, isNew: boolean): Promise<JobEvent | null> {
-    const event = this.#shell.follow(spec, isNew);
+  /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
+  async announce(_v: number, tenantId: string): Promise<JobEvent | null> {
+    const event = this.#shell.toEvent(tenantId);
+    if (event) {
+      this.#listeners.relay.announce();
+    }
     return event && this.#listeners.decorate(event);
   }
 

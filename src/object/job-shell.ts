@@ -208,10 +208,10 @@ export class JobShell {
     return removal === null ? "lent" : removal.rowGone ? "removed" : "unavailable";
   }
 
-  /** Someone watches the job's project: from now on it is told of the job. @returns the job as it is now */
-  follow(spec: JobSpec, isNew: boolean): JobEvent | null {
-    const job = this.#begin(spec, isNew);
-    this.#ports.sockets.follow();
+  /** The job as it is now, as an event. */
+  toEvent(tenantId: string): JobEvent | null {
+    this.#enter();
+    const job = this.#jobOf(tenantId);
     return job && toEvent(job, eventTypeOf(job, "status"));
   }
 

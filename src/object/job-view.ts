@@ -68,7 +68,9 @@ async function toOutput(row: ShownJob, settings: Settings, now: number, linkMs: 
   return { size: outputSize, content_type: outputFormats[type].contentType, etag: outputEtag, ...link };
 }
 
-function toError({ errorCode, errorMessage, attempt }: ShownJob): JobError | null {
+/** Why a job failed. */
+export function toError(row: Pick<ExportJobRow, "errorCode" | "errorMessage" | "attempt">): JobError | null {
+  const { errorCode, errorMessage, attempt } = row;
   return errorCode && { code: errorCode, message: errorMessage ?? "", retryable: retryable[errorCode], attempt };
 }
 

@@ -31,8 +31,8 @@ export type JobSockets = Readonly<{
   broadcast(event: JobEvent): void;
   /** Keeps progress where a sleep of the object does not reach it. @returns false where there is no such place */
   keep(job: JobState): boolean;
-  /** Someone watches the job's project from now on. */
-  follow(): void;
+  /** The job's row has gone: those who watch its project are told. */
+  tellDeleted(job: JobState): void;
   /** Progress for those who asked for webhooks of it; one that gets lost is followed by the next. */
   tellProgress(job: JobState): void;
 }>;

@@ -1,17 +1,28 @@
-import type { JobEvent } from "../contract/event.ts";
+import type { JobDeleted, JobEvent } from "../contract/event.ts";
 import type { JobSpec } from "../core/job-state.ts";
-import { projectStreamOf } from "./project-stream.ts";
+import { spreadLate } from "../core/stream-pace.ts";
+import { logFailure } from "../log.ts";
+import { Paced } from "./paced.ts";
+import { type ProjectEnvelope, projectStreamOf, type StreamAnswer } from "./project-stream.ts";
+import { rpcVersion } from "./rpc.ts";
+
+/** As long as no answer has come. */
+const firstPauseMs = 250;
 
 /**
- * A job's way to those who watch its whole project. Most of the time nobody does: the first answer says so, and the job
- * keeps quiet until a watcher asks it to be heard.
+ * A job's way to those who watch its whole project. Most of the time nobody does. The answer to each event says so, and
+ * for how long that may be believed: then the next change of status asks again. Progress keeps the pause of the answer,
+ * and is not told while the last answer was "nobody".
  */
 export class ProjectRelay {
   readonly #env: Env;
   readonly #context: DurableObjectState;
   readonly #specOf: () => JobSpec | null;
-  /** Null as long as nobody has said: after the object was out of memory too. */
-  #watched: boolean | null = null;
+  readonly #progress = new Paced<JobEvent>((event) => this.#send(event), spreadLate);
+  #isUnheard = false;
+  #silentUntil = 0;
+  /** How often the job was told that someone watches: an older answer does not undo it. */
+  #announced = 0;
   #stream: ReturnType<typeof projectStreamOf> | null = null;
 
   constructor(env: Env, context: DurableObjectState, specOf: () => JobSpec | null) {
@@ -20,33 +31,69 @@ export class ProjectRelay {
     this.#specOf = specOf;
   }
 
-  get isWatched(): boolean {
-    return this.#watched === true;
-  }
-
   /** Someone watches the project from now on. */
-  follow(): void {
-    this.#watched = true;
+  announce(): void {
+    this.#announced++;
+    this.#isUnheard = false;
+    this.#silentUntil = 0;
   }
 
-  /** Behind the change that it tells of: a watcher who misses it is told the state when it comes back. */
+  /** Behind the change that it tells of. What gets lost on the way, the watcher's stream finds in D1. */
   tell(event: JobEvent): void {
-    const spec = this.#specOf();
-    if (!spec || this.#watched === false) {
+    if (event.type === "progress") {
+      if (!this.#isUnheard) {
+        this.#progress.offer(event);
+      }
       return;
     }
+    this.#progress.drop();
+    if (Date.now() >= this.#silentUntil) {
+      this.#send(event);
+    }
+  }
+
+  /** Whether or not anybody watches: who comes back later asks what was deleted meanwhile. */
+  tellDeleted(event: JobDeleted): void {
+    this.#send(event);
+  }
+
+  #send(event: JobEvent | JobDeleted): void {
+    const spec = this.#specOf();
+    if (!spec) {
+      return;
+    }
+    const { tenantId, projectId, userId } = spec;
+    const announced = this.#announced;
+    this.#progress.pause(firstPauseMs);
+    const telling = this.#call(tenantId, projectId, { user_id: userId, event })
+      .catch(() => {
+        // A stub dies with its object. Progress is followed by more of it.
+        this.#stream = null;
+        return event.type === "progress" ? null : this.#call(tenantId, projectId, { user_id: userId, event });
+      })
+      .then((answer) => answer && this.#learn(answer, announced))
+      .catch((error: unknown) => {
+        this.#stream = null;
+        logFailure("telling a project", error);
+      });
+    this.#context.waitUntil(telling);
+  }
+
+  async #call(tenantId: string, projectId: number, envelope: ProjectEnvelope) {
     // One stub keeps its calls in order.
-    this.#stream ??= projectStreamOf(this.#env, spec.tenantId, spec.projectId);
-    const telling = this.#stream.tell({ user_id: spec.userId, event });
-    this.#context.waitUntil(
-      telling.then(
-        (isWatched) => {
-          this.#watched = isWatched;
-        },
-        () => {
-          this.#stream = null;
-        },
-      ),
-    );
+    this.#stream ??= projectStreamOf(this.#env, tenantId, projectId);
+    return this.#stream.tell(rpcVersion, envelope);
+  }
+
+  #learn({ isWatched, forMs, pauseMs }: StreamAnswer, announced: number): void {
+    if (isWatched) {
+      this.#isUnheard = false;
+      this.#silentUntil = 0;
+      this.#progress.pause(pauseMs);
+    } else if (announced === this.#announced) {
+      this.#isUnheard = true;
+      this.#silentUntil = Date.now() + forMs;
+      this.#progress.drop();
+    }
   }
 }

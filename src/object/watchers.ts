@@ -1,5 +1,6 @@
 import type { JobEvent } from "../contract/event.ts";
 import { isFinal } from "../core/job-state.ts";
+import { Paced } from "./paced.ts";
 import type { ProjectRelay } from "./project-relay.ts";
 import { TaggedSockets } from "./tagged-sockets.ts";
 
@@ -23,9 +24,7 @@ export class Watchers {
   readonly #sockets: TaggedSockets;
   readonly #relay: ProjectRelay;
   readonly #decorate: Decorate;
-  #progressAt = 0;
-  /** The newest progress that waits for its turn; older ones are not worth telling. */
-  #heldBack: { event: JobEvent; timer: number } | null = null;
+  readonly #progress = new Paced<JobEvent>((event) => this.#sendProgress(event));
 
   constructor(context: DurableObjectState, relay: ProjectRelay, decorate: Decorate) {
     this.#sockets = new TaggedSockets(context, "watcher");
@@ -49,6 +48,8 @@ export class Watchers {
     if (this.count >= maxWatchers) {
       return null;
     }
+    // What waits for its turn is older than what a new watcher is told first: it would come after it.
+    this.#progress.flush();
     const { 0: client, 1: server } = new WebSocketPair();
     // Only the link of a finished output takes a moment to sign. For a job that goes on nothing may come between its
     // state and its place among the watchers, or an event would be lost to it.
@@ -66,45 +67,34 @@ export class Watchers {
   /** Tells every watcher: progress in its pace, a finished output as soon as its link is signed, the rest at once. */
   broadcast(event: JobEvent): void {
     if (event.type === "progress") {
-      this.#sendInPace(event);
+      this.#relay.tell(event);
+      if (this.count > 0) {
+        this.#progress.offer(event);
+      }
       return;
     }
     // What was held back is older than this event, which tells its progress too.
-    clearTimeout(this.#heldBack?.timer ?? null);
-    this.#heldBack = null;
+    this.#progress.drop();
     if (event.type !== "complete") {
-      this.#send(event);
+      this.#tell(event);
       return;
     }
     // Without its link the frame still tells what matters.
     const decorated = this.#decorate(event).catch(() => event);
-    void decorated.then((frame) => this.#send(frame));
+    void decorated.then((frame) => this.#tell(frame));
   }
 
-  /** The last one is never dropped: a timer of a quarter of a second brings it. */
-  #sendInPace(event: JobEvent): void {
-    const pauseMs = this.#progressAt + progressPauseMs - Date.now();
-    if (this.#heldBack) {
-      this.#heldBack.event = event;
-    } else if (pauseMs > 0 && (this.count > 0 || this.#relay.isWatched)) {
-      this.#heldBack = { event, timer: setTimeout(() => this.#release(), pauseMs) };
-    } else {
-      this.#progressAt = Date.now();
-      this.#send(event);
-    }
+  #tell(event: JobEvent): void {
+    this.#relay.tell(event);
+    this.#send(event);
   }
 
-  #release(): void {
-    const held = this.#heldBack;
-    this.#heldBack = null;
-    if (held) {
-      this.#progressAt = Date.now();
-      this.#send(held.event);
-    }
+  #sendProgress(event: JobEvent): void {
+    this.#progress.pause(progressPauseMs);
+    this.#send(event);
   }
 
   #send(event: JobEvent): void {
-    this.#relay.tell(event);
     const sockets = this.#sockets.list();
     const frame = sockets.length === 0 ? "" : JSON.stringify(event);
     for (const socket of sockets) {

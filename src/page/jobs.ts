@@ -1,4 +1,11 @@
-import { type ExportJobs, ExportJobsError, type Job, type JobEvent, type ListOptions } from "../client/index.ts";
+import {
+  type ExportJobs,
+  ExportJobsError,
+  type Job,
+  type JobEvent,
+  type ListOptions,
+  type ProjectEvent,
+} from "../client/index.ts";
 import { choice, field, formatEta, formatTime, h, inPlainWords, messageOf, numberInput } from "./dom.ts";
 import { chooseProject, readProject } from "./session.ts";
 
@@ -79,9 +86,11 @@ export function showJobs(main: HTMLElement, client: ExportJobs, signal: AbortSig
     chooseProject(projectId);
     jobs.clear();
     try {
-      await fill(client, { ...toFilter(status.value, type.value), projectId, pageSize: shownJobs, signal: both }, jobs);
+      const filter = toFilter(status.value, type.value);
+      const since = await fill(client, { ...filter, projectId, pageSize: shownJobs, signal: both }, jobs);
       draw();
-      await follow(client, projectId, { status: status.value, type: type.value }, jobs, draw, both);
+      const wanted = { status: status.value, type: type.value };
+      await follow(client, { projectId, since, signal: both }, wanted, jobs, draw);
     } catch (error) {
       if (!both.aborted) {
         said.textContent = messageOf(error);
@@ -105,11 +114,15 @@ function toFilter(status: string, type: string): Filter {
   };
 }
 
-async function fill(client: ExportJobs, options: ListOptions, jobs: Map<string, Job>): Promise<void> {
-  for await (const job of client.jobs.list(options)) {
-    jobs.set(job.id, job);
-    if (jobs.size >= shownJobs) {
-      return;
+/** @returns the instant that the list tells of */
+async function fill(client: ExportJobs, options: ListOptions, jobs: Map<string, Job>): Promise<string | null> {
+  const first = await client.jobs.page(options);
+  for (let page = first; ; page = await client.jobs.page({ ...options, cursor: page.nextCursor })) {
+    for (const job of page.jobs) {
+      jobs.set(job.id, job);
+    }
+    if (jobs.size >= shownJobs || page.nextCursor === null) {
+      return first.asOf;
     }
   }
 }
@@ -126,31 +139,37 @@ async function findJob(client: ExportJobs, id: string, signal: AbortSignal): Pro
   }
 }
 
+/** The job that an event leads to: what the event does not tell, like the ETA of a job that just began, the job does. */
+async function toJobNow(client: ExportJobs, known: Job | null, event: ProjectEvent, signal: AbortSignal) {
+  if (event.type === "deleted") {
+    return null;
+  }
+  const isOver = event.type !== "status" && event.type !== "progress";
+  const isAskedFor = !known || isOver || known.stage !== event.stage;
+  return isAskedFor ? findJob(client, event.job_id, signal) : withEvent(known, event);
+}
+
+type Wanted = { status: string; type: string };
+
+function isWanted({ status, type }: Job, wanted: Wanted): boolean {
+  const isActive = status === "pending" || status === "processing";
+  const fits = wanted.status === "all" || wanted.status === status || (wanted.status === "active" && isActive);
+  return fits && (wanted.type === "all" || wanted.type === type);
+}
+
 async function follow(
   client: ExportJobs,
-  projectId: number,
-  wanted: { status: string; type: string },
+  { projectId, since, signal }: { projectId: number; since: string | null; signal: AbortSignal },
+  wanted: Wanted,
   jobs: Map<string, Job>,
   draw: () => void,
-  signal: AbortSignal,
 ): Promise<void> {
-  for await (const event of client.watchProject(projectId, { signal })) {
-    const known = jobs.get(event.job_id);
-    const isOver = event.type !== "status" && event.type !== "progress";
-    // What an event does not tell, like the ETA of a job that just began, the job does.
-    const isAskedFor = !known || isOver || known.stage !== event.stage;
-    const job = isAskedFor ? await findJob(client, event.job_id, signal) : withEvent(known, event);
-    if (!job) {
-      jobs.delete(event.job_id);
-      draw();
-      continue;
-    }
-    const isActive = job.status === "pending" || job.status === "processing";
-    const fits = wanted.status === "all" || wanted.status === job.status || (wanted.status === "active" && isActive);
-    if (fits && (wanted.type === "all" || wanted.type === job.type)) {
+  for await (const event of client.watchProject(projectId, { since, signal })) {
+    const job = await toJobNow(client, jobs.get(event.job_id) ?? null, event, signal);
+    if (job && isWanted(job, wanted)) {
       jobs.set(job.id, job);
     } else {
-      jobs.delete(job.id);
+      jobs.delete(event.job_id);
     }
     draw();
   }

@@ -54,5 +54,7 @@ it("useExport and useExports show a job of the service from its beginning to its
   await shows("rendering / true rendering");
   await finishRun(stack, run, "a rendered video");
   await shows("done / true done");
+  await client.jobs.delete(id);
+  await shows("done / ");
   root.unmount();
 });

@@ -162,7 +162,7 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
       }
       return socket !== undefined;
     },
-    follow: () => {},
+    tellDeleted: () => {},
     tellProgress: () => {},
   };
 }

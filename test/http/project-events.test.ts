@@ -1,35 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { JobEvent } from "../../src/contract/event.ts";
 import { bearer, newJwt, newKey } from "../setup/callers.ts";
-import { api, call, completeRun, createJob, expectProblem, ring, takeRun, waitForJob } from "../setup/job.ts";
-
-type Told = { id: string; type: string; event: JobEvent };
-
-/** Opens a project's stream; `told` grows as it goes on, until it is closed. */
-async function watchProject(projectId: number, headers: Record<string, string> = {}) {
-  const response = await api(`/api/projects/${projectId}/events`, { headers });
-  expect(response.status).toBe(200);
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  const told: Told[] = [];
-  let buffer = "";
-  const reading = (async () => {
-    for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) {
-      const frames = (buffer + chunk.value).split("\n\n");
-      buffer = frames.pop() ?? "";
-      for (const frame of frames) {
-        const [, id = "", type = "", data] = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(frame) ?? [];
-        if (data !== undefined) {
-          told.push({ id, type, event: JobEvent.parse(JSON.parse(data)) });
-        }
-      }
-    }
-  })();
-  const close = async () => {
-    await reader?.cancel();
-    await reading;
-  };
-  return { told, close };
-}
+import {
+  api,
+  call,
+  completeRun,
+  createJob,
+  expectProblem,
+  openSocket,
+  ring,
+  takeRun,
+  waitForJob,
+} from "../setup/job.ts";
+import { until, watchProject } from "../setup/streams.ts";
 
 async function finish(id: string): Promise<void> {
   const run = await takeRun(id);
@@ -37,12 +20,6 @@ async function finish(id: string): Promise<void> {
   await completeRun(run);
   await ring(run);
   await waitForJob(id, ({ status }) => status === "complete");
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) {
-    await scheduler.wait(10);
-  }
 }
 
 describe("GET /api/projects/:project_id/events", () => {
@@ -78,7 +55,7 @@ describe("GET /api/projects/:project_id/events", () => {
     await until(() => first.told.length > 0);
     await first.close();
     await finish(job.id);
-    const again = await watchProject(503, { "last-event-id": first.told.at(-1)?.id ?? "" });
+    const again = await watchProject(503, { headers: { "last-event-id": first.told.at(-1)?.id ?? "" } });
     await until(() => again.told.length > 0);
     expect(again.told[0]).toMatchObject({ type: "complete", event: { job_id: job.id, progress: 100 } });
     await again.close();
@@ -91,8 +68,8 @@ describe("GET /api/projects/:project_id/events", () => {
   it("shows a user their own jobs, a tenant its own, and a key its projects", async () => {
     const mine = await createJob({ project_id: 504, user_id: "mia" });
     const theirs = await createJob({ project_id: 504, user_id: "noah" });
-    const user = await watchProject(504, bearer(await newJwt({ sub: "mia" })));
-    const rival = await watchProject(504, bearer(await newKey({ tenantId: "rival" })));
+    const user = await watchProject(504, { headers: bearer(await newJwt({ sub: "mia" })) });
+    const rival = await watchProject(504, { headers: bearer(await newKey({ tenantId: "rival" })) });
     // A job that begins now is told of to all who watch the project.
     const later = await createJob({ project_id: 504, user_id: "noah" });
     for (const { id } of [later, theirs, mine]) {
@@ -123,5 +100,24 @@ describe("progress on a live stream", () => {
     expect(frames.length).toBeLessThanOrEqual(4 * seconds + 2);
     await close();
     await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+  });
+
+  it("is told once to one who comes while it waits for its turn", async () => {
+    const job = await createJob();
+    const run = await takeRun(job.id);
+    const path = `/api/jobs/${job.id}/ws?token=${job.client_token}`;
+    const early = await openSocket(path);
+    for (const progress of [10, 20, 30]) {
+      await call(run.input.progress_url, { method: "POST", body: JSON.stringify({ progress, stage: "rendering" }) });
+    }
+    const late = await openSocket(path);
+    await scheduler.wait(400);
+    await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+    await Promise.all([early.closed, late.closed]);
+    for (const { messages } of [early, late]) {
+      const seqs = messages.map((text) => JobEvent.parse(JSON.parse(text)).seq);
+      expect(seqs).toEqual([...new Set(seqs)]);
+    }
+    expect(late.messages).toHaveLength(2);
   });
 });

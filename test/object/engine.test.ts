@@ -30,7 +30,7 @@ function newWorld(storage: Partial<JobStorage> = {}) {
       isWatched: () => false,
       broadcast: ({ type }) => note(`tell ${type}`),
       keep: () => false,
-      follow: () => {},
+      tellDeleted: () => {},
       tellProgress: () => {},
     },
     provider: {

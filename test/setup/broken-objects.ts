@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import type { ExportJob } from "../../src/index.ts";
 
 type Stub = DurableObjectStub<ExportJob>;
-type Call = "start" | "wake" | "remove" | "takesOutput";
+type Call = "start" | "wake" | "remove" | "takesOutput" | "announce";
 
 /**
  * The environment with a strike before each call of one kind to a job's object: it may throw, hang, or look around. The
