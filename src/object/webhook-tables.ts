@@ -62,7 +62,8 @@ function upgrade(sql: Sql): void {
       FROM deliveries WHERE next_at IS NOT NULL;
     INSERT OR IGNORE INTO webhook_deliveries
       (id, message_id, endpoint_id, url, job_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
-      SELECT d.id, m.id, d.endpoint_id, d.value ->> '$.url', m.job_id, m.type, 'pending', 1, d.next_at,
+      SELECT d.id, m.id, d.endpoint_id, d.value ->> '$.url', m.job_id, m.type, 'pending',
+        CASE m.type WHEN 'job.progress' THEN 2 WHEN 'job.processing' THEN 1 ELSE 0 END, d.next_at,
         m.created_at + 345600000, json_array_length(d.value, '$.tries'), 0, m.created_at
       FROM deliveries d JOIN webhook_messages m
         ON m.job_id = d.value ->> '$.jobId' AND m.version = d.value ->> '$.projection.version'

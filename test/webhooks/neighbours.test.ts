@@ -100,6 +100,46 @@ describe("a tenant's sender", () => {
     expect(await runInDurableObject(sender, (_, { storage }) => storage.getAlarm())).not.toBeNull();
   });
 
+  it("takes over what the first release kept, and sends it under the same id", async () => {
+    const tenantId = crypto.randomUUID();
+    const name = crypto.randomUUID();
+    const sender = webhookSenderOf(env, tenantId);
+    await sender.list(rpcVersion);
+    const url = `${peers}/hooks/ok/${name}`;
+    const endpoint = {
+      id: "e1",
+      url,
+      events: ["job.complete"],
+      description: "",
+      status: "enabled",
+      secret: "whsec_AAAA",
+      createdAt: 1,
+    };
+    const delivery = {
+      tenantId,
+      type: "job.complete",
+      jobId: "j1",
+      projection: { version: 9 },
+      body: "{}",
+      tries: [],
+      createdAt: Date.now(),
+    };
+    await runInDurableObject(sender, (_, { storage: { sql } }) => {
+      sql.exec("DROP TABLE webhook_endpoints; DROP TABLE webhook_deliveries; DROP TABLE webhook_messages;");
+      sql.exec("CREATE TABLE endpoints (id TEXT PRIMARY KEY, value TEXT NOT NULL)");
+      sql.exec("CREATE TABLE deliveries (id TEXT PRIMARY KEY, endpoint_id TEXT, next_at INTEGER, value TEXT NOT NULL)");
+      sql.exec("INSERT INTO endpoints VALUES ('e1', ?)", JSON.stringify(endpoint));
+      sql.exec("INSERT INTO deliveries VALUES ('msg_1', 'e1', 5, ?)", JSON.stringify(delivery));
+    });
+    await evictDurableObject(sender);
+    expect(await sender.read(rpcVersion, "e1")).toMatchObject({ url, project_ids: null });
+    const [hook] = await until(
+      () => received(`ok/${name}`),
+      (all) => all.length === 1,
+    );
+    expect(hook?.headers["webhook-id"]).toBe("msg_1");
+  });
+
   it("forgets an endpoint that goes while a try is under way, and sends again what is resent meanwhile", async () => {
     const { tenantId, endpoint, ask } = await newTenant();
     const name = crypto.randomUUID();

@@ -72,6 +72,10 @@ export function wrongWebhooks(): Hostile[] {
     { url: "https://hooks.example.org/", events: [] },
     { url: "https://hooks.example.org/", events: ["job.lost"] },
     { url: "https://hooks.example.org/", secret: "mine" },
+    { url: "https://hooks.example.org/", project_ids: [] },
+    { url: "https://hooks.example.org/", project_ids: ["7"] },
+    { url: "https://hooks.example.org/", project_ids: [-1] },
+    { url: "https://hooks.example.org/", project_ids: Array.from({ length: 101 }, (_, id) => id) },
     { url: `https://hooks.example.org/${"x".repeat(2000)}` },
   ];
   const malformed = bodies.map(
@@ -125,8 +129,18 @@ export function wrongWebhooks(): Hostile[] {
     path: "/api/webhook-endpoints?tenant_id=rival",
     status: 200,
   };
+  const ofJob = ["/", "?limit=0", "?cursor=-1", "?cursor=1e9"].map(
+    (query): Hostile => ({
+      name: `deliveries of no job ${query}`,
+      method: "GET",
+      path: `/api/jobs/${unknown}/deliveries${query.replace("/", "")}`,
+      status: query === "/" ? 404 : 422,
+      code: query === "/" ? "not_found" : "validation_failed",
+    }),
+  );
   return [
     ...aimed,
+    ...ofJob,
     ...malformed,
     patch,
     list,

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { type Address, afterTry, newAddress, toAddress } from "../../src/core/webhook-circuit.ts";
+import { type Lane, listExpired, nextDelivery, type Waiting, wakeAtOf } from "../../src/core/webhook-queue.ts";
+
+const now = 1_000_000;
+const proven: Address = { failures: 0, shutUntil: 0, isProven: true };
+
+function waiting(seq: number, extra: Partial<Waiting> = {}): Waiting {
+  return { seq, rank: 0, dueAt: now, expiresAt: now + 1e9, ...extra };
+}
+
+function newQueue(lanes: Record<string, Partial<Lane>>, addresses: Record<string, Address> = {}) {
+  const full = Object.entries(lanes).map(([id, lane]): [string, Lane] => [
+    id,
+    { address: id, isHeld: false, waiting: [], inFlight: 0, servedIn: 0, ...lane },
+  ]);
+  return { lanes: new Map(full), addresses: new Map(Object.entries(addresses)) };
+}
+
+describe("the next delivery", () => {
+  it("is the first that is due of the lane that was not served for longest", () => {
+    const queue = newQueue({
+      a: { waiting: [waiting(1)], servedIn: 7 },
+      b: { waiting: [waiting(2, { dueAt: now + 1 }), waiting(3)], servedIn: 5 },
+      c: { waiting: [waiting(4, { dueAt: now + 1 })], servedIn: 1 },
+    });
+    expect(nextDelivery(queue, now)).toMatchObject({ lane: "b", waiting: { seq: 3 }, isProbe: false });
+  });
+
+  it("is none of a lane that is held, full or shut", () => {
+    const one = { waiting: [waiting(1)] };
+    const shut = afterTry(newAddress, "silent", now, 0.5);
+    expect(nextDelivery(newQueue({ a: { ...one, isHeld: true } }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ a: { ...one, inFlight: 3 } }, { a: proven }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ a: { ...one, inFlight: 2 } }, { a: proven }), now)).not.toBeNull();
+    expect(nextDelivery(newQueue({ a: one }, { a: shut }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ a: one }, { a: shut }), shut.shutUntil)).toMatchObject({ isProbe: true });
+  });
+
+  it("goes to an address that never answered, or failed, one at a time, whichever lane it is of", () => {
+    const lanes = { a: { address: "x", inFlight: 1 }, b: { address: "x", waiting: [waiting(1)] } };
+    expect(nextDelivery(newQueue(lanes), now)).toBeNull();
+    expect(nextDelivery(newQueue(lanes, { x: { ...newAddress, failures: 1 } }), now)).toBeNull();
+    expect(nextDelivery(newQueue(lanes, { x: proven }), now)).not.toBeNull();
+  });
+
+  it("leaves room for the others, however many addresses fail", () => {
+    const dead = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`dead-${index}`, { inFlight: 1 }]));
+    const failing = Object.fromEntries(Object.keys(dead).map((id) => [id, { ...newAddress, failures: 1 }]));
+    const more = { another: { waiting: [waiting(1)] } };
+    expect(
+      nextDelivery(newQueue({ ...dead, ...more }, { ...failing, another: { ...newAddress, failures: 1 } }), now),
+    ).toBeNull();
+    expect(nextDelivery(newQueue({ ...dead, ...more }, failing), now)).not.toBeNull();
+  });
+
+  it("is waited for until a try falls due, an address opens, or a message is given up", () => {
+    const later = { waiting: [waiting(1, { dueAt: now + 50, expiresAt: now + 90 })] };
+    expect(wakeAtOf(newQueue({ a: later }), now)).toBe(now + 50);
+    expect(wakeAtOf(newQueue({ a: later }, { a: { ...newAddress, failures: 3, shutUntil: now + 70 } }), now)).toBe(
+      now + 70,
+    );
+    expect(wakeAtOf(newQueue({ a: { ...later, isHeld: true } }), now)).toBe(now + 90);
+    expect(wakeAtOf(newQueue({ a: { waiting: [waiting(1)], inFlight: 1 } }), now)).toBe(now + 1e9);
+    expect(wakeAtOf(newQueue({}), now)).toBe(Infinity);
+    expect(listExpired(newQueue({ a: later }), now + 90)).toEqual([1]);
+  });
+});
+
+describe("an address", () => {
+  it("is shut at once when it is silent, and after three refusals in a row; longer each time, five minutes at most", () => {
+    const refused = (address: Address) => afterTry(address, "refused", now, 0.5);
+    const twice = refused(refused(newAddress));
+    expect([twice.shutUntil, refused(twice).shutUntil]).toEqual([0, now + 5_000]);
+    let silent = newAddress;
+    const pauses = Array.from({ length: 9 }, () => {
+      silent = afterTry(silent, "silent", now, 0.5);
+      return silent.shutUntil - now;
+    });
+    expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
+    expect(afterTry(silent, "delivered", now, 0.5)).toEqual(proven);
+  });
+
+  it("is what a URL says without what tells one message from another", () => {
+    expect(toAddress("https://a.test/hook?job=1#x")).toBe("https://a.test/hook");
+    expect(toAddress("https://a.test/other")).not.toBe(toAddress("https://a.test/hook"));
+  });
+});
