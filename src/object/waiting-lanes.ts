@@ -1,7 +1,7 @@
 import { type Address, newAddress, toAddress } from "../core/webhook-circuit.ts";
 import type { Lane, Next, Queue, Waiting } from "../core/webhook-queue.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
-import type { Delivery } from "./webhook-log.ts";
+import type { Delivery } from "./webhook-rows.ts";
 
 type OpenLane = { -readonly [Key in keyof Lane]: Lane[Key] } & { waiting: Waiting[] };
 

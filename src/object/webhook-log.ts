@@ -1,63 +1,11 @@
-import { z } from "zod";
 import { WebhookEventType } from "../contract/webhook.ts";
 import { first, type Sql } from "./sql.ts";
-
-/** What happened to a job, told once: the same version of it is the same message. */
-export type Message = Readonly<{
-  tenantId: string;
-  jobId: string;
-  version: number;
-  type: WebhookEventType;
-  /** Null where the job's row must be asked first. */
-  body: string | null;
-  createdAt: number;
-}>;
-
-/** A message on its way to one address: an endpoint's, or the job's own. Instants are milliseconds. */
-export type Delivery = Readonly<{
-  seq: number;
-  id: string;
-  messageId: number;
-  endpointId: string | null;
-  url: string | null;
-  jobId: string;
-  type: WebhookEventType;
-  status: "pending" | "delivered" | "failed";
-  rank: number;
-  /** Null once nothing is to be sent. */
-  dueAt: number | null;
-  expiresAt: number;
-  tries: number;
-  /** Rises with every try that begins, and when it is to be sent anew: what an older try says counts no more. */
-  claim: number;
-  createdAt: number;
-}>;
-
-export type Try = Readonly<{ at: number; status: number | null; ms: number; error: string | null }>;
-
-type Row = {
-  seq: number;
-  id: string;
-  message_id: number;
-  endpoint_id: string | null;
-  url: string | null;
-  job_id: string;
-  type: string;
-  status: string;
-  rank: number;
-  due_at: number | null;
-  expires_at: number;
-  tries: number;
-  claim: number;
-  created_at: number;
-};
+import { type Delivery, type DeliveryRow, type Message, type Try, toDeliveries } from "./webhook-rows.ts";
 
 type NewDelivery = Pick<Delivery, "id" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
 
 /** Whose deliveries are looked up. */
 export type Whose = Readonly<{ endpointId: string } | { jobId: string }>;
-
-const Status = z.enum(["pending", "delivered", "failed"]);
 
 /** A tenant's messages and deliveries, in its object's own SQLite. */
 export class WebhookLog {
@@ -74,7 +22,7 @@ export class WebhookLog {
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version) DO UPDATE SET version = version RETURNING id`;
     const [saved] = this.#sql.exec<{ id: number }>(insert, tenantId, jobId, version, type, body, createdAt).toArray();
     const { id, endpointId, url, rank, dueAt, expiresAt } = delivery;
-    const rows = this.#sql.exec<Row>(
+    const rows = this.#sql.exec<DeliveryRow>(
       `INSERT INTO webhook_deliveries
         (id, message_id, endpoint_id, url, job_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
        VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
@@ -84,11 +32,11 @@ export class WebhookLog {
   }
 
   find(seq: number): Delivery | null {
-    return toFirst(this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE seq = ?", seq).toArray());
+    return toFirst(this.#sql.exec<DeliveryRow>("SELECT * FROM webhook_deliveries WHERE seq = ?", seq).toArray());
   }
 
   findById(id: string): Delivery | null {
-    return toFirst(this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE id = ?", id).toArray());
+    return toFirst(this.#sql.exec<DeliveryRow>("SELECT * FROM webhook_deliveries WHERE id = ?", id).toArray());
   }
 
   findMessageOf(seq: number): Message | null {
@@ -103,12 +51,12 @@ export class WebhookLog {
   list(whose: Whose, before: number | null, limit: number): Delivery[] {
     const [column, id] = "jobId" in whose ? ["job_id", whose.jobId] : ["endpoint_id", whose.endpointId];
     const query = `SELECT * FROM webhook_deliveries WHERE ${column} = ? AND seq < ? ORDER BY seq DESC LIMIT ?`;
-    return toDeliveries(this.#sql.exec<Row>(query, id, before ?? Number.MAX_SAFE_INTEGER, limit).toArray());
+    return toDeliveries(this.#sql.exec<DeliveryRow>(query, id, before ?? Number.MAX_SAFE_INTEGER, limit).toArray());
   }
 
   listWaiting(): Delivery[] {
     return toDeliveries(
-      this.#sql.exec<Row>("SELECT * FROM webhook_deliveries WHERE due_at IS NOT NULL ORDER BY seq").toArray(),
+      this.#sql.exec<DeliveryRow>("SELECT * FROM webhook_deliveries WHERE due_at IS NOT NULL ORDER BY seq").toArray(),
     );
   }
 
@@ -128,7 +76,7 @@ export class WebhookLog {
   /** A claimed delivery goes on later, or is over. @returns it as it waits; null when it is over, or taken from this claim */
   end(seq: number, claim: number, status: Delivery["status"], dueAt: number | null): Delivery | null {
     const update = "UPDATE webhook_deliveries SET status = ?, due_at = ? WHERE seq = ? AND claim = ? RETURNING *";
-    const ended = this.#sql.exec<Row>(update, status, dueAt, seq, claim).toArray();
+    const ended = this.#sql.exec<DeliveryRow>(update, status, dueAt, seq, claim).toArray();
     if (dueAt === null) {
       this.#dropBodies(ended);
       return null;
@@ -160,7 +108,7 @@ export class WebhookLog {
   #renew(where: string, values: (string | number)[], now: number, expiresAt: number): Delivery[] {
     const update = `UPDATE webhook_deliveries
       SET status = 'pending', tries = 0, claim = claim + 1, due_at = ?, expires_at = ? ${where} RETURNING *`;
-    const renewed = toDeliveries(this.#sql.exec<Row>(update, now, expiresAt, ...values).toArray());
+    const renewed = toDeliveries(this.#sql.exec<DeliveryRow>(update, now, expiresAt, ...values).toArray());
     for (const { seq } of renewed) {
       this.#sql.exec("DELETE FROM webhook_tries WHERE delivery = ?", seq);
     }
@@ -240,16 +188,6 @@ export class WebhookLog {
   }
 }
 
-function toFirst(rows: Row[]): Delivery | null {
+function toFirst(rows: DeliveryRow[]): Delivery | null {
   return first(toDeliveries(rows));
-}
-
-function toDeliveries(rows: Row[]): Delivery[] {
-  return rows.map((row) => ({
-    ...{ seq: row.seq, id: row.id, messageId: row.message_id, endpointId: row.endpoint_id, url: row.url },
-    ...{ jobId: row.job_id, rank: row.rank, dueAt: row.due_at, expiresAt: row.expires_at, tries: row.tries },
-    ...{ claim: row.claim, createdAt: row.created_at },
-    type: WebhookEventType.parse(row.type),
-    status: Status.parse(row.status),
-  }));
 }

@@ -7,7 +7,7 @@ import { openDatabase } from "../store/database.ts";
 import { findJob } from "../store/jobs.ts";
 import { type ShownJob, toJob } from "./job-view.ts";
 import { toProjection } from "./projection.ts";
-import type { Message } from "./webhook-log.ts";
+import type { Message } from "./webhook-rows.ts";
 
 /** A longer body is made from the job's row when it is sent: thousands that wait would fill the object's storage. */
 const maxKeptCharacters = 64 * 1024;

@@ -1,5 +1,6 @@
 import type { WebhookEndpoints } from "./webhook-endpoints.ts";
-import type { Delivery, Message, WebhookLog } from "./webhook-log.ts";
+import type { WebhookLog } from "./webhook-log.ts";
+import type { Delivery, Message } from "./webhook-rows.ts";
 
 /** What became of one POST. `status` is null when there was no answer. */
 export type Posted = Readonly<{ status: number | null; error: string | null; retryAfterMs: number | null }>;

@@ -13,10 +13,11 @@ import { openDatabase } from "../store/database.ts";
 import { addWebhookTenant } from "../store/webhook-tenants.ts";
 import { rpcVersion } from "./rpc.ts";
 import { type Endpoint, WebhookEndpoints } from "./webhook-endpoints.ts";
-import { type Delivery, WebhookLog, type Whose } from "./webhook-log.ts";
+import { WebhookLog, type Whose } from "./webhook-log.ts";
 import { toBodyFromRow } from "./webhook-message.ts";
 import type { WebhookPorts } from "./webhook-ports.ts";
 import { webhookPosterOf } from "./webhook-poster.ts";
+import type { Delivery } from "./webhook-rows.ts";
 import { type Notice, WebhookShell } from "./webhook-shell.ts";
 import { createTables } from "./webhook-tables.ts";
 

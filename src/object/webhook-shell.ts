@@ -3,8 +3,8 @@ import { listExpired, type Next, nextDelivery, wakeAtOf } from "../core/webhook-
 import { giveUpAfterMs } from "../core/webhook-schedule.ts";
 import { WaitingLanes } from "./waiting-lanes.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
-import type { Delivery, Message } from "./webhook-log.ts";
 import type { WebhookPorts } from "./webhook-ports.ts";
+import type { Delivery, Message } from "./webhook-rows.ts";
 import { tryDelivery } from "./webhook-try.ts";
 
 /** What happened to a job, for those who want to be told. */

@@ -3,8 +3,8 @@ import type { Next } from "../core/webhook-queue.ts";
 import { disableAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
 import type { WaitingLanes } from "./waiting-lanes.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
-import type { Delivery } from "./webhook-log.ts";
 import type { Posted, WebhookPorts } from "./webhook-ports.ts";
+import type { Delivery } from "./webhook-rows.ts";
 
 const timeoutMs = 15_000;
 /** For an address that did not answer well the last time. */
