@@ -19,7 +19,7 @@ export class WebhookLog {
   add(message: Message, delivery: NewDelivery): Delivery | null {
     const { tenantId, jobId, version, type, body, createdAt } = message;
     const insert = `INSERT INTO webhook_messages (tenant_id, job_id, version, type, body, created_at)
-      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version) DO UPDATE SET version = version RETURNING id`;
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version, type) DO UPDATE SET version = version RETURNING id`;
     const [saved] = this.#sql.exec<{ id: number }>(insert, tenantId, jobId, version, type, body, createdAt).toArray();
     const { id, endpointId, url, rank, dueAt, expiresAt } = delivery;
     const rows = this.#sql.exec<DeliveryRow>(

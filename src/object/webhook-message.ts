@@ -7,6 +7,7 @@ import { openDatabase } from "../store/database.ts";
 import { findJob } from "../store/jobs.ts";
 import { type ShownJob, toJob } from "./job-view.ts";
 import { toProjection } from "./projection.ts";
+import { rpcVersion } from "./rpc.ts";
 import type { Message } from "./webhook-rows.ts";
 
 /** A longer body is made from the job's row when it is sent: thousands that wait would fill the object's storage. */
@@ -47,8 +48,18 @@ function toShownJob(job: JobState): ShownJob | null {
   return { ...fixed, ...toProjection(job) };
 }
 
-/** The body of a message from the job's row, as it is by now; null when there is none. @throws when D1 gives no answer */
+/**
+ * The body of a message from the job as it is by now; null when there is none. Of a job that is not settled its object
+ * knows more than its row: the end is told before it is written.
+ * @throws when D1, or the object, gives no answer
+ */
 export async function toBodyFromRow(message: Message, env: Env, settings: Settings): Promise<string | null> {
-  const row = await findJob(openDatabase(env.DB), message.tenantId, message.jobId);
-  return row && toBody(message.type, row, settings, message.createdAt);
+  const { tenantId, jobId, type, createdAt } = message;
+  const row = await findJob(openDatabase(env.DB), tenantId, jobId);
+  if (!row) {
+    return null;
+  }
+  const object = env.EXPORT_JOB.get(env.EXPORT_JOB.idFromName(jobId));
+  const live = row.settledAt === null ? await object.read(rpcVersion, tenantId) : null;
+  return toBody(type, { ...row, ...live }, settings, createdAt);
 }

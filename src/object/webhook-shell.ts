@@ -85,7 +85,9 @@ export class WebhookShell {
       this.#lanes.drop(log.replaceProgress(jobId, endpointId, type !== "job.progress"));
     }
     // Receivers tell by it whether they have it already: the same notice has the same id, however often it is told.
-    const id = `msg_${jobId}_${version}_${endpointId ?? "own"}`;
+    // Progress may be told of the very version that a change of status made.
+    const change = type === "job.progress" ? `${version}p` : version;
+    const id = `msg_${jobId}_${change}_${endpointId ?? "own"}`;
     const dueAt = now();
     const place = { id, endpointId, url, rank: ranks[type], dueAt, expiresAt: dueAt + giveUpAfterMs };
     const added = log.add(message, place);

@@ -14,7 +14,7 @@ const tables = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS webhook_messages (
     id INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, job_id TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
-    body TEXT, created_at INTEGER NOT NULL, UNIQUE (job_id, version)
+    body TEXT, created_at INTEGER NOT NULL, UNIQUE (job_id, version, type)
   ) STRICT;
   CREATE TABLE IF NOT EXISTS webhook_deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, message_id INTEGER NOT NULL, endpoint_id TEXT,

@@ -60,6 +60,22 @@ describe("a tenant's sender", () => {
     expect(hooks).toHaveLength(2);
   });
 
+  it("tells of progress and of the change of status that made the same version", async () => {
+    const { tenantId, endpoint } = await newTenant();
+    const name = crypto.randomUUID();
+    await endpoint(`ok/${name}`, ["job.processing"]);
+    await endpoint(`ok/${name}-p`, ["job.progress"]);
+    const sender = webhookSenderOf(env, tenantId);
+    for (const type of ["job.processing", "job.progress"] as const) {
+      await sender.publish(rpcVersion, newNotice("job", { version: 3, type, body: `"${type}"` }));
+    }
+    const told = await until(
+      async () => [...(await received(`ok/${name}`)), ...(await received(`ok/${name}-p`))],
+      (all) => all.length === 2,
+    );
+    expect(told.map(({ body }) => body)).toEqual(['"job.processing"', '"job.progress"']);
+  });
+
   it("is verified by the libraries of Standard Webhooks and of Svix", async () => {
     const { endpoint, create, cancel } = await newTenant();
     const name = crypto.randomUUID();
@@ -275,6 +291,24 @@ describe("a tenant's sender", () => {
     expect(
       new StandardWebhook(job.webhook_secret ?? "").verify(again[2]?.body ?? "", again[2]?.headers ?? {}),
     ).toMatchObject({ type: "job.cancelled", data: { id: job.id, status: "cancelled" } });
+  });
+
+  it("tells of a job whose parameters are too long to be kept with the message", async () => {
+    const { endpoint, create, cancel } = await newTenant();
+    const path = `ok/${crypto.randomUUID()}`;
+    await endpoint(path, ["job.cancelled"]);
+    const keyframes = Array.from({ length: 1_800 }, (_, time) => ({ time, x: 0.123456789, y: 0, width: 9, height: 9 }));
+    const job = await create({ params: { crop_keyframes: keyframes } });
+    await cancel(job.id);
+    const [hook] = await until(
+      () => received(path),
+      (all) => all.length === 1,
+    );
+    expect(hook?.body.length).toBeGreaterThan(64 * 1024);
+    expect(JSON.parse(hook?.body ?? "")).toMatchObject({
+      type: "job.cancelled",
+      data: { id: job.id, status: "cancelled" },
+    });
   });
 
   it("takes twenty endpoints of a tenant, and no more", async () => {

@@ -64,10 +64,11 @@ async function runJob(world: SenderWorld, jobId: string, endpoints: Endpoint[], 
         await clock.sleep(5_000);
       }
     }
+    const change = type === "job.progress" ? `${version}p` : version;
     const targets = world.quietly(() => endpoints.filter(({ id }) => world.endpoints.find(id)?.status === "enabled"));
     const places = [
-      ...targets.map(({ id, url }) => ({ url, id: `msg_${jobId}_${version}_${id}` })),
-      ...(ownUrl === null ? [] : [{ url: ownUrl, id: `msg_${jobId}_${version}_own` }]),
+      ...targets.map(({ id, url }) => ({ url, id: `msg_${jobId}_${change}_${id}` })),
+      ...(ownUrl === null ? [] : [{ url: ownUrl, id: `msg_${jobId}_${change}_own` }]),
     ];
     told.push(...places.map((place) => ({ ...place, jobId, version, type, at: clock.now })));
   };
