@@ -8,7 +8,7 @@ import {
   sentAtOf,
   toPhase,
 } from "./attempt.ts";
-import { currentAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, type JobState } from "./job-state.ts";
 import { waitDeadline } from "./pace.ts";
 import { backoffMs, retryable } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
@@ -33,7 +33,7 @@ export function toClosed(attempt: Attempt, outcome: Outcome, now: number): Attem
 export function failAttempt(job: JobState, attempt: Attempt, failure: Failure, context: DecisionContext): JobState {
   const { now, timers } = context;
   const closed = putAttempt(job, toClosed(attempt, failure.code, now));
-  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
+  if (currentAttempt(job)?.number !== attempt.number) {
     return closed;
   }
   const failures = countFailures(closed);
@@ -56,7 +56,7 @@ function countFailures({ attempts, attemptsBefore }: JobState): number {
 export function giveUpAttempt(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
   const { now, timers } = context;
   const closed = putAttempt(job, toClosed(attempt, "superseded", now));
-  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
+  if (currentAttempt(job)?.number !== attempt.number) {
     return closed;
   }
   const failure: Failure = { code: "provider_unavailable", message: "RunPod did not confirm the run." };
@@ -72,7 +72,7 @@ function salvage(job: JobState, attempt: number, { code, message }: Failure, now
   const looks = job.attempts.filter((other) => sentAtOf(other) !== null).map(({ number }) => number);
   const error = { code, message, retryable: retryable[code], attempt };
   const verdict = { error, looks, lookAt: now };
-  return endIfNothingToSalvage({ ...job, verdict, nextAttemptAt: null, stage: "verifying" }, now);
+  return endIfNothingToSalvage({ ...job, verdict, stage: "verifying" }, now);
 }
 
 /** The verdict becomes the job's error as soon as no attempt is left to look at. */
@@ -82,7 +82,7 @@ export function endIfNothingToSalvage(job: JobState, now: number): JobState {
   }
   const { error } = job.verdict;
   const end = { status: "error", stage: "done", message: null, error, completedAt: now } as const;
-  return endOtherAttempts({ ...job, ...end, verdict: null, nextAttemptAt: null }, null, "superseded", now);
+  return endOtherAttempts({ ...job, ...end, verdict: null }, null, "superseded", now);
 }
 
 /** Closes every open attempt but the winner. One whose `/run` is under way stays open until that is answered. */

@@ -23,6 +23,8 @@ export type Duty = Readonly<{
 }>;
 
 export type DutyKey = Pick<Duty, "duty" | "of">;
+/** What is carried out by itself; the rest goes with the row, or with the object's own state. */
+export type Errand = DutyKey & Readonly<{ duty: "notify" | "cancel" | "delete_output" | "delete_row" }>;
 
 function isSame(one: DutyKey, other: DutyKey): boolean {
   return one.duty === other.duty && one.of === other.of;

@@ -1,6 +1,6 @@
 import { type AttemptIn, type Failure, toPhase } from "./attempt.ts";
 import { failAttempt, putAttempt } from "./attempts.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isWanted, type JobState } from "./job-state.ts";
 import { pollPauseMs, restPauseMs, troublePauseMs } from "./pace.ts";
 import { backToUnconfirmed, enterProcessing } from "./run-signals.ts";
 import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
@@ -8,7 +8,7 @@ import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./sig
 /** What RunPod says of the run that was asked about, or why it said nothing. */
 export function statusAnswered(job: JobState, signal: SignalOf<"status_answered">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  if (attempt?.phase !== "running" || attempt.run.id !== signal.runId || isFinal(job.status)) {
+  if (attempt?.phase !== "running" || attempt.run.id !== signal.runId) {
     return null;
   }
   const { answer } = signal;
@@ -98,7 +98,7 @@ export function failRun(
 /** The handler's own progress: monotone within the attempt; of an old attempt, or after the end, it is nothing. */
 export function progressed(job: JobState, signal: SignalOf<"progress">, { now, timers }: DecisionContext) {
   const attempt = currentAttempt(job);
-  if (attempt?.number !== signal.attempt || attempt.nonce !== signal.nonce || isFinal(job.status)) {
+  if (!attempt || !isWanted(job, signal)) {
     return null;
   }
   if (Math.round(signal.report.progress) < job.progress) {

@@ -151,7 +151,7 @@ export class Engine {
   async #do(action: Exclude<Action, { do: "rest" | "wait" }>, job: JobState): Promise<void> {
     if (action.do === "clock") {
       this.apply({ kind: "clock" });
-    } else if (action.do === "carry_out" && action.key.duty === "forget") {
+    } else if (action.do === "forget") {
       await this.memory.forget();
     } else if (action.do !== "submit") {
       this.apply(...(await perform(action, job, this.#ports)));

@@ -43,7 +43,7 @@ describe("a job that is removed", () => {
     for (let step = 0; step < 5 && play.action.do === "wait"; step++) {
       play.wait().upkeep();
     }
-    expect(play.action).toEqual({ do: "carry_out", key: { duty: "forget", of: play.job.spec.id } });
+    expect(play.action).toEqual({ do: "forget" });
     expect(play.now).toBeGreaterThanOrEqual(30 * dayMs);
   });
 
