@@ -1,4 +1,4 @@
-import { type AttemptIn, newRun, toPhase } from "./attempt.ts";
+import { type AttemptIn, newRun, openRunsOf, toPhase } from "./attempt.ts";
 import { endOtherAttempts, putAttempt } from "./attempts.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
@@ -70,13 +70,11 @@ function rung(job: JobState, attempt: AttemptIn<"running">, now: number): JobSta
 /** The job is over: a run of it that nobody knew is one to be cancelled. */
 function rungAfterEnd(job: JobState, attempt: AttemptIn<"closed">, runId: string | null, now: number) {
   const { run, strays } = attempt;
-  if (runId === null || attempt.sentAt === null || run?.toldBy === "answer" || run?.id === runId) {
+  if (runId === null || attempt.sentAt === null || run?.toldBy === "answer" || openRunsOf(attempt).includes(runId)) {
     return null;
   }
-  if (run === null) {
-    return putAttempt(job, { ...attempt, run: newRun(runId, "webhook", now) });
-  }
-  return !strays.includes(runId) ? putAttempt(job, { ...attempt, strays: [...strays, runId] }) : null;
+  const learned = run ? { strays: [...strays, runId] } : { run: newRun(runId, "webhook", now) };
+  return putAttempt(job, { ...attempt, ...learned });
 }
 
 /**

@@ -68,9 +68,7 @@ function failUnsent(
   failure: Failure,
   context: DecisionContext,
 ): JobState {
-  const { tries } = attempt;
-  const unsent = toPhase(attempt, { phase: "held", why: "not_bought", tries, resendAt: context.now });
-  return failAttempt(job, unsent, failure, context);
+  return failAttempt(job, { ...toClosed(attempt, failure.code, context.now), sentAt: null }, failure, context);
 }
 
 export function runAnswered(job: JobState, signal: SignalOf<"run_answered">, context: DecisionContext) {

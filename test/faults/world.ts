@@ -2,6 +2,7 @@ import type { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
 import type { Timers } from "../../src/core/timers.ts";
+import type { Rules } from "../../src/object/engine.ts";
 import { auditEvent } from "./audit.ts";
 import { Clients, mayBegin } from "./clients.ts";
 import { VirtualClock } from "./clock.ts";
@@ -49,6 +50,7 @@ export class World implements Surroundings {
   /** When the tenant asked for webhooks. */
   listensAt = Infinity;
   readonly #platforms: Platforms;
+  readonly #rules: Rules;
 
   constructor(random: Random, toOptions: (now: number) => WorldOptions) {
     this.random = random;
@@ -70,6 +72,7 @@ export class World implements Surroundings {
     this.clients = new Clients(this, this.d1);
     const onEvent = (object: ObjectModel, event: JobEvent) => auditEvent(this, object, event);
     const gate = new GateModel(this);
+    this.#rules = watchedRules(this.coverage, (wrong) => this.ledger.violate("decision", wrong));
     this.#platforms = { d1: this.d1, r2: this.r2, runpod: this.runpod, gate, maxActive, onEvent };
   }
 
@@ -80,7 +83,7 @@ export class World implements Surroundings {
     }
     const facts = new JobFacts();
     const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
-    const object = new ObjectModel(spec.id, this, facts, newPorts, watchedRules(this.coverage));
+    const object = new ObjectModel(spec.id, this, facts, newPorts, this.#rules);
     const job: WorldJob = { spec, object, facts };
     this.jobs.set(spec.id, job);
     this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
