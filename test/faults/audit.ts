@@ -14,6 +14,7 @@ export function auditMoment(world: World): void {
   for (const job of world.jobs.values()) {
     const { object } = job;
     const { job: state } = object;
+    object.calls.endMoment();
     if (state) {
       auditOutputIsThere(world, job, state);
       if (object.isChanged) {

@@ -2,6 +2,7 @@ import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
+import { CallAudit } from "./audit-calls.ts";
 import { auditSave } from "./audit-save.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
@@ -31,6 +32,7 @@ export class ObjectModel {
   readonly handlerSockets: HandlerSocket[] = [];
   readonly watchers = new Set<WatcherSocket>();
   isChanged = true;
+  readonly calls: CallAudit;
   #durable: { disk: Disk | null; alarmAt: number | null } = { disk: null, alarmAt: null };
   #pending = 0;
   #waiters: (() => void)[] = [];
@@ -48,6 +50,7 @@ export class ObjectModel {
     this.world = world;
     this.facts = facts;
     this.skewMs = world.faults.strikes("alarm_late") ? world.random.between(-3_000, 3_000) : 0;
+    this.calls = new CallAudit((wrong) => world.ledger.violate("calls", `${id.slice(-2)}: ${wrong}`));
     this.#newPorts = newPorts;
     this.#rules = rules;
   }
@@ -58,6 +61,11 @@ export class ObjectModel {
 
   get job(): JobState | null {
     return this.disk?.job ?? null;
+  }
+
+  /** The job as the object has it in memory, ahead of what is saved. */
+  get current(): JobState | null {
+    return this.#shell?.job ?? this.job;
   }
 
   /** An event of the platform: a request, a message, the end of a socket. Its answer waits for all that was saved. */
@@ -229,6 +237,7 @@ export class ObjectModel {
     this.life++;
     this.crashes++;
     this.facts.mishaps++;
+    this.calls.forget();
     this.#inFlight = 0;
     this.#pending = 0;
     this.#waiters = [];

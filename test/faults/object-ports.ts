@@ -1,9 +1,12 @@
 import type { JobEvent } from "../../src/contract/event.ts";
-import type { Attempt } from "../../src/core/attempt.ts";
+import { type Attempt, runOf } from "../../src/core/attempt.ts";
 import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
+import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
 import { fromSavedState, type SavedState, toSavedState } from "../../src/core/saved-state.ts";
 import type { Held, JobSockets, JobStorage, Ports, Provider, Stores } from "../../src/object/ports.ts";
+import type { ProjectionExtra } from "../../src/store/jobs.ts";
+import { auditRow, auditUsage } from "./audit-calls.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { GateModel } from "./gate-model.ts";
 import type { ObjectModel } from "./object-model.ts";
@@ -169,16 +172,56 @@ const hourMs = 3_600_000;
 function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
   const { facts } = object;
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  const audited = async <Answer extends ProviderAnswer<unknown>>(
+    call: ProviderCall,
+    isTroubled: boolean,
+    asking: Promise<Answer>,
+  ): Promise<Answer> => {
+    if (isAlive()) {
+      object.calls.calls(call, isTroubled);
+    }
+    const answer = await asking;
+    object.calls.answers(call, isTroubled, answer);
+    return answer;
+  };
   return {
-    submitRun: (job, attempt) => within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
+    submitRun: (job, attempt) => {
+      const isTroubled = "tries" in attempt && attempt.tries > 0;
+      return audited(
+        "run",
+        isTroubled,
+        within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
+      );
+    },
     askStatus: (_endpoint, runId) => {
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
-      return within("GET /status", () => runpod.status(runId));
+      const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
+      const asking = within("GET /status", () => runpod.status(runId));
+      const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
+      // The usage of an attempt that is over is asked for by the way.
+      return attempt?.phase === "closed" ? asking : audited("status", isTroubled, asking);
     },
-    cancelRun: (_endpoint, runId) => within("POST /cancel", () => runpod.cancel(runId)),
-    takeTurn: (_endpoint, call) => within("takeTurn", () => gate.takeTurn(call)),
-    noteOutcome: (_endpoint, call, kind, afterMs) => within("noteOutcome", () => gate.noteOutcome(call, kind, afterMs)),
+    cancelRun: (_endpoint, runId) => {
+      const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);
+      return audited(
+        "cancel",
+        (owed?.tries ?? 0) > 0,
+        within("POST /cancel", () => runpod.cancel(runId)),
+      );
+    },
+    takeTurn: (_endpoint, call) => {
+      if (isAlive()) {
+        object.calls.takes(call, object.current);
+      }
+      return within("takeTurn", () => gate.takeTurn(call));
+    },
+    noteOutcome: (_endpoint, call, kind, afterMs) => {
+      if (isAlive()) {
+        object.calls.tells({ call, kind, afterMs });
+      }
+      return within("noteOutcome", () => gate.noteOutcome(call, kind, afterMs));
+    },
   };
 }
 
@@ -192,14 +235,36 @@ function toOrder({ spec }: JobState, attempt: Attempt): Order {
   };
 }
 
-function newStores({ d1, r2, maxActive }: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
+type Row = Parameters<Stores["writeRow"]>[0];
+
+function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, extra: ProjectionExtra): void {
+  const { current, now, world } = object;
+  const usage = extra.usage.flatMap((used) => {
+    const attempt = current?.attempts[used.attempt - 1];
+    const figures = runpod.figuresOf((attempt && runOf(attempt)?.id) ?? "");
+    const inputBytes = r2.objects.get(current?.spec.inputVideoKey ?? "")?.size;
+    return auditUsage(current, used, { inputBytes, figures });
+  });
+  const { quietUntil = null } = row;
+  for (const wrong of [...usage, ...auditRow(current, { ...row, quietUntil }, extra, now, world.timers)]) {
+    world.ledger.violate("row", wrong);
+  }
+}
+
+function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  const { d1, r2, maxActive } = platforms;
   const { facts } = object;
   const { clock, random, faults } = object.world;
   return {
     findOutput: (key) => within("R2 HEAD", () => r2.find(key)),
     deleteOutput: (key) => within("R2 DELETE", () => r2.delete(key)),
-    writeRow: (row, extra) => within("D1 UPDATE", () => d1.project(row, extra)),
+    writeRow: (row, extra) => {
+      if (isAlive()) {
+        auditWrite(platforms, object, row, extra);
+      }
+      return within("D1 UPDATE", () => d1.project(row, extra));
+    },
     reopenRow: (job) => within("D1 reopen", () => d1.reopen(job.spec.id, job.version, maxActive)),
     deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
     notify: (job) =>

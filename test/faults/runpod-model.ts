@@ -196,9 +196,18 @@ export class RunpodModel {
     return { kind: "ok", value: this.#report(this.#byId.get(runId)) };
   }
 
+  /** What RunPod says of a run once that is over. */
+  figuresOf(runId: string): { delayMs: number; executionMs: number } | null {
+    const { boughtAt, startedAt = null, endedAt = null } = this.#byId.get(runId) ?? { boughtAt: 0 };
+    return startedAt !== null && endedAt !== null
+      ? { delayMs: startedAt - boughtAt, executionMs: endedAt - startedAt }
+      : null;
+  }
+
   #report(run: ModelRun | undefined): RunReport {
     const { faults } = this.#world;
-    const figures = { delayMs: null, executionMs: run?.endedAt && run.startedAt ? run.endedAt - run.startedAt : null };
+    const known = run && this.figuresOf(run.id);
+    const figures = { delayMs: known?.delayMs ?? null, executionMs: known?.executionMs ?? null };
     if (!run || run.state === "forgotten" || faults.strikes("status_gone")) {
       return { ...figures, word: "gone" };
     }
