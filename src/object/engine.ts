@@ -163,12 +163,15 @@ export class Engine {
   /** An attempt that was held back asks first whether RunPod is itself again. */
   async #mayOpen(job: JobState): Promise<boolean> {
     const held = currentAttempt(job);
-    const at = held?.phase === "held" ? await takeTurn(this.#ports, held.endpointId, "run") : 0;
-    const isDelayed = held !== undefined && at > this.#ports.now();
-    if (isDelayed) {
-      this.apply({ kind: "turn_delayed", attempt: held.number, at });
+    if (held?.phase !== "held") {
+      return true;
     }
-    return !isDelayed;
+    const at = await takeTurn(this.#ports, held.endpointId, "run");
+    if (at <= this.#ports.now()) {
+      return true;
+    }
+    this.apply({ kind: "turn_delayed", attempt: held.number, at });
+    return false;
   }
 
   /** Written before the POST: whatever happens to it, the attempt, its token and its output key are known. */

@@ -8,11 +8,17 @@ import type { UsageRow } from "../../src/store/schema.ts";
 
 type Note = Readonly<{ call: ProviderCall; kind: string; afterMs: number | null }>;
 
+const hourMs = 3_600_000;
+const maxTurnsPerHour = 1_000;
+
 /** The calls of one object to RunPod: in trouble each takes its turn and tells what came of it; a good day costs nothing. */
 export class CallAudit {
   readonly #onWrong: (wrong: string) => void;
   #turns = new Set<ProviderCall>();
   #untold: Note[] = [];
+  /** The runs that RunPod is being asked about. */
+  readonly #asking = new Set<string>();
+  readonly #turnsByHour = new Map<number, number>();
 
   constructor(onWrong: (wrong: string) => void) {
     this.#onWrong = onWrong;
@@ -22,9 +28,16 @@ export class CallAudit {
   forget(): void {
     this.#turns = new Set();
     this.#untold = [];
+    this.#asking.clear();
   }
 
-  takes(call: ProviderCall, job: JobState | null): void {
+  takes(call: ProviderCall, job: JobState | null, now: number): void {
+    const hour = Math.floor(now / hourMs);
+    const count = (this.#turnsByHour.get(hour) ?? 0) + 1;
+    this.#turnsByHour.set(hour, count);
+    if (count > maxTurnsPerHour) {
+      this.#onWrong(`${count} turns were asked for within an hour`);
+    }
     if (job && !isTroubled(call, job)) {
       this.#onWrong(`a turn to ${call} was asked for without trouble`);
     }
@@ -35,6 +48,18 @@ export class CallAudit {
     if (isInTrouble && !this.#turns.delete(call)) {
       this.#onWrong(`a call to ${call} was made in trouble, and took no turn`);
     }
+  }
+
+  /** One question at a time: RunPod counts them. */
+  asks(runId: string): void {
+    if (this.#asking.has(runId)) {
+      this.#onWrong(`${runId} was asked about twice at once`);
+    }
+    this.#asking.add(runId);
+  }
+
+  isAnswered(runId: string): void {
+    this.#asking.delete(runId);
   }
 
   answers(call: ProviderCall, isInTrouble: boolean, answer: ProviderAnswer<unknown>): void {
@@ -121,7 +146,7 @@ export function auditUsage(job: JobState | null, usage: UsageRow, { inputBytes, 
   const isOwn = usage.jobId === spec.id && usage.tenantId === spec.tenantId && usage.projectId === spec.projectId;
   const isLast = attempt.number === job.attempts.length && isFinal(job.status);
   const day = new Date(attempt.closedAt).toISOString().slice(0, 10);
-  const sizes = spec.inputSize === null ? [0, inputBytes] : [spec.inputSize];
+  const sizes = spec.inputSize === null ? [0, inputBytes ?? usage.bytesIn] : [spec.inputSize];
   const bytesOut = job.output?.key === attempt.outputKey ? job.output.size : 0;
   const rules: [string, boolean][] = [
     ["usage is of its job", isOwn && usage.type === spec.type],

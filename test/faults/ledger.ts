@@ -22,6 +22,9 @@ export class JobFacts {
   readonly notices: number[] = [];
   /** Notices that got through without our knowing, and whatever else may repeat one. */
   mishaps = 0;
+  /** How often RunPod was asked, and how often by the last save. */
+  polls = 0;
+  pollsAtSave = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
   /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */

@@ -83,14 +83,26 @@ export class ObjectModel {
   async #answer<Value>(use: (shell: JobShell) => Value | Promise<Value>): Promise<Value> {
     const shell = this.#enter();
     const { life } = this;
+    const { mishaps } = this.facts;
     await this.#ready;
     this.#inFlight++;
     try {
       const value = await use(shell);
       await this.committed();
       return value;
+    } catch (error) {
+      this.noteThrow(error, mishaps);
+      throw error;
     } finally {
       this.#leave(life);
+    }
+  }
+
+  /** Nothing throws but storage, D1 and R2. */
+  noteThrow(error: unknown, mishapsBefore: number): void {
+    const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    if (isOurs && this.facts.mishaps === mishapsBefore) {
+      this.world.ledger.violate("throws", `${this.id.slice(-2)}: ${String(error)}`);
     }
   }
 

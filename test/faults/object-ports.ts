@@ -1,5 +1,5 @@
 import type { JobEvent } from "../../src/contract/event.ts";
-import { type Attempt, runOf } from "../../src/core/attempt.ts";
+import { type Attempt, runOf, sentAtOf } from "../../src/core/attempt.ts";
 import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
@@ -30,7 +30,10 @@ const never = new Promise<never>(() => {});
 export function newModelPorts(platforms: Platforms, object: ObjectModel, life: number): Ports {
   const { world } = object;
   const isAlive = () => object.life === life;
-  const fail = (during: string, error: unknown) => world.ledger.note(`failed during ${during}: ${String(error)}`);
+  const fail = (during: string, error: unknown) => {
+    world.ledger.note(`failed during ${during}: ${String(error)}`);
+    object.noteThrow(error, object.facts.mishaps);
+  };
   return {
     now: () => object.now,
     timers: world.timers,
@@ -90,6 +93,7 @@ function crash(object: ObjectModel, where: string): Promise<never> {
 
 function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
   const { faults } = object.world;
+  const { facts } = object;
   return {
     load: () => load(object),
     save: (job, events, wake, reserved) => {
@@ -105,6 +109,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       const state = JSON.stringify(toSavedState(job, reserved));
       const kept = job.removal?.rowGone ? [] : [...(before?.events ?? []), ...events];
       object.savedSpec = job.spec;
+      facts.pollsAtSave = facts.polls;
       object.write({ spec, state, job, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
         object.facts.mishaps++;
@@ -169,7 +174,26 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
 
 const hourMs = 3_600_000;
 
-function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
+/** A creation has just seen its input; later than this it is looked for before a GPU is bought for it. */
+const seenMs = 60_000;
+
+/** Nothing is bought for an input that is known to be gone, or that nobody has looked for. */
+function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobState, attempt: Attempt): void {
+  const sentAt = (sentAtOf(attempt) ?? 0) - object.skewMs;
+  const missedAt = r2.missedAt.get(spec.inputVideoKey) ?? 0;
+  const isAsked = (r2.askedAt.get(spec.inputVideoKey) ?? 0) >= sentAt;
+  const isFresh = attempt.number === 1 && sentAt + object.skewMs < spec.createdAt + seenMs;
+  if (missedAt >= sentAt) {
+    object.world.ledger.violate("input", `${object.id.slice(-2)}: a run was bought for an input that is gone`);
+  }
+  if (isAsked === isFresh) {
+    const wrong = isFresh ? "was looked for, though its creation had just seen it" : "was not looked for";
+    object.world.ledger.violate("input", `${object.id.slice(-2)}: before a run was bought, its input ${wrong}`);
+  }
+}
+
+function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
+  const { runpod, gate } = platforms;
   const { facts } = object;
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
   const audited = async <Answer extends ProviderAnswer<unknown>>(
@@ -186,6 +210,9 @@ function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: 
   };
   return {
     submitRun: (job, attempt) => {
+      if (isAlive()) {
+        auditPurchase(platforms, object, job, attempt);
+      }
       const isTroubled = "tries" in attempt && attempt.tries > 0;
       return audited(
         "run",
@@ -197,10 +224,19 @@ function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: 
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
       const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
-      const asking = within("GET /status", () => runpod.status(runId));
+      if (isAlive()) {
+        facts.polls++;
+      }
+      const asking = within("GET /status", () => runpod.status(runId)).finally(() => object.calls.isAnswered(runId));
       const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
-      // The usage of an attempt that is over is asked for by the way.
-      return attempt?.phase === "closed" ? asking : audited("status", isTroubled, asking);
+      if (attempt?.phase === "closed") {
+        // The usage of an attempt that is over is asked for by the way.
+        return asking;
+      }
+      if (isAlive()) {
+        object.calls.asks(runId);
+      }
+      return audited("status", isTroubled, asking);
     },
     cancelRun: (_endpoint, runId) => {
       const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);
@@ -212,7 +248,7 @@ function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: 
     },
     takeTurn: (_endpoint, call) => {
       if (isAlive()) {
-        object.calls.takes(call, object.current);
+        object.calls.takes(call, object.current, object.now);
       }
       return within("takeTurn", () => gate.takeTurn(call));
     },
