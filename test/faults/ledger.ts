@@ -22,6 +22,7 @@ export class JobFacts {
   readonly notices: number[] = [];
   /** Notices that got through without our knowing, and whatever else may repeat one. */
   mishaps = 0;
+  savesFailed = 0;
   /** How often RunPod was asked, and how often by the last save. */
   polls = 0;
   pollsAtSave = 0;

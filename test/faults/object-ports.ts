@@ -102,6 +102,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       }
       if (faults.strikes("save_fails_before")) {
         object.facts.mishaps++;
+        object.facts.savesFailed++;
         throw new Error("the save failed");
       }
       const before = object.disk;
@@ -113,6 +114,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       object.write({ spec, state, job, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
         object.facts.mishaps++;
+        object.facts.savesFailed++;
         throw new Error("the save's answer got lost");
       }
     },
