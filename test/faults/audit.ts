@@ -1,6 +1,7 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { openRunsOf, runOf, sentAtOf } from "../../src/core/attempt.ts";
 import { allowedEdges, isFinal, isSettleable, type JobSpec, type JobState } from "../../src/core/job-state.ts";
+import { auditPace } from "./audit-pace.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ObjectModel } from "./object-model.ts";
 import type { World } from "./world.ts";
@@ -15,6 +16,7 @@ export function auditMoment(world: World): void {
     const { object } = job;
     const { job: state } = object;
     object.calls.endMoment();
+    auditPace(world, job);
     if (state) {
       auditOutputIsThere(world, job, state);
       if (object.isChanged) {
@@ -62,6 +64,12 @@ export function auditEvent(world: World, object: ObjectModel, event: JobEvent): 
   const { ledger } = world;
   const { events } = object.facts;
   const before = events.at(-1);
+  if (!before && event.seq !== 1 && object.facts.mishaps === 0) {
+    ledger.violate("I16", `the first that watchers of ${object.id.slice(-2)} were told is version ${event.seq}`);
+  }
+  if (event.type !== "progress" && (object.job?.version ?? 0) < event.seq) {
+    ledger.violate("I12", `${object.id.slice(-2)} told of version ${event.seq}, which it has not saved`);
+  }
   events.push({ event, life: object.facts.mishaps });
   const name = object.id.slice(-2);
   if (before && event.seq === 1) {

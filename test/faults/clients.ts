@@ -1,6 +1,7 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { canReopen, isFinal } from "../../src/core/job-state.ts";
 import type { JobProjection } from "../../src/store/jobs.ts";
+import { auditOwner, auditStranger } from "./audit-answers.ts";
 import { auditReading } from "./audit-readers.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { Row } from "./fixtures.ts";
@@ -87,7 +88,10 @@ export class Clients {
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.retry(spec.tenantId));
-    if (answer === "refused" && object.job && canReopen(object.job)) {
+    if (answer !== "refused" && facts.isReopened !== (answer !== "over_quota")) {
+      this.#world.ledger.violate("retry", `${spec.id.slice(-2)} was to be tried again, and the quota was not kept`);
+    }
+    if (answer === "refused" && object.job && canReopen(object.job) && !object.isRolledBack) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} could be tried again, and was refused`);
     }
     if (typeof answer === "string") {
@@ -152,6 +156,10 @@ export class Clients {
         return;
       }
       const isOver = isFinal(row.status) && row.completedAt !== null;
+      if (this.#world.faults.strikes("client_strange")) {
+        await object.call((shell) => auditStranger(ledger, object, shell)).catch(() => {});
+        await object.call((shell) => auditOwner(ledger, object, shell)).catch(() => {});
+      }
       const live = isOver ? row : await object.call((shell) => shell.read(spec.tenantId)).catch(() => null);
       if (live) {
         auditReading(ledger, facts, before, { shown: live, mishaps: facts.mishaps });

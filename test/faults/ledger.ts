@@ -28,6 +28,11 @@ export class JobFacts {
   pollsAtSave = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
+  /** How often those were told who asked for its progress, and how often its project was to be told of it. */
+  progressTold = 0;
+  followers = 0;
+  /** What D1 said to the last reopening. */
+  isReopened = false;
   /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */
   isAmended = false;
   /** The newest label that an answer confirmed. */

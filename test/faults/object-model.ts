@@ -4,6 +4,7 @@ import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
 import { CallAudit } from "./audit-calls.ts";
 import { auditSave } from "./audit-save.ts";
+import { SaveAudit } from "./audit-saving.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -32,6 +33,12 @@ export class ObjectModel {
   readonly handlerSockets: HandlerSocket[] = [];
   readonly watchers = new Set<WatcherSocket>();
   isChanged = true;
+  /** What it saved was saved by a later release than the one that runs now. */
+  isRolledBack = false;
+  /** A handler's socket is being closed. */
+  isClosing = false;
+  /** Whether the sweep sees its row. */
+  isShown: () => boolean = () => true;
   readonly calls: CallAudit;
   #durable: { disk: Disk | null; alarmAt: number | null } = { disk: null, alarmAt: null };
   #pending = 0;
@@ -41,6 +48,10 @@ export class ObjectModel {
   #inFlight = 0;
   #activeAt = 0;
   #runningAlarm = false;
+  #saving: SaveAudit;
+  /** Its alarm came twice: it cannot know of the one that it set in between. */
+  #isDoubled = false;
+  #bornAt = 0;
   readonly #callers = new Set<(error: Error) => void>();
   readonly #newPorts: NewPorts;
   readonly #rules: Rules;
@@ -56,6 +67,7 @@ export class ObjectModel {
         world.ledger.violate("calls", `${id.slice(-2)}: ${wrong}`);
       }
     });
+    this.#saving = this.#newSaving();
     this.#newPorts = newPorts;
     this.#rules = rules;
   }
@@ -111,9 +123,36 @@ export class ObjectModel {
     }
   }
 
+  #newSaving(): SaveAudit {
+    return new SaveAudit(this.world.timers, (wrong) => {
+      if (this.facts.savesFailed === 0) {
+        this.world.ledger.violate("cost", `${this.id.slice(-2)}: ${wrong}`);
+      }
+    });
+  }
+
+  auditSaving(after: JobState): void {
+    const { job: before = null, reserved = 0 } = this.disk ?? {};
+    if (!this.isClosing) {
+      this.#saving.saves({ before, after, reserved }, this.now);
+    }
+  }
+
+  /** Has been in memory for so long. */
+  isAwake(ms: number): boolean {
+    return this.#shell !== null && this.world.clock.now >= this.#bornAt + ms;
+  }
+
+  /** In memory, and with nothing to do just now. */
+  get isSilent(): boolean {
+    return this.#shell !== null && this.#inFlight === 0 && !this.#runningAlarm && !this.isCommitting;
+  }
+
   #enter(): JobShell {
     if (!this.#shell) {
       this.savedSpec = null;
+      this.#saving = this.#newSaving();
+      this.#bornAt = this.world.clock.now;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
       this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
     }
@@ -181,7 +220,10 @@ export class ObjectModel {
     if (wake === "as-is") {
       return;
     }
-    const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null;
+    if (!this.#isDoubled) {
+      this.#saving.wakes(this.alarmAt, wake, this.now);
+    }
+    const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null && this.isShown();
     if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
       this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
       this.alarmAt = null;
@@ -206,6 +248,7 @@ export class ObjectModel {
     this.#evictIfSilent();
     const { life } = this;
     const isDoubled = this.world.faults.strikes("alarm_doubled");
+    this.#isDoubled ||= isDoubled;
     this.alarmAt = null;
     this.#durable = { ...this.#durable, alarmAt: null };
     this.#runningAlarm = true;

@@ -111,7 +111,8 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       const kept = job.removal?.rowGone ? [] : [...(before?.events ?? []), ...events];
       object.savedSpec = job.spec;
       facts.pollsAtSave = facts.polls;
-      object.write({ spec, state, job, events: kept }, wake);
+      object.auditSaving(job);
+      object.write({ spec, state, job, reserved, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
         object.facts.mishaps++;
         object.facts.savesFailed++;
@@ -132,8 +133,8 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
 
 function load(object: ObjectModel): Held {
   const { disk } = object;
-  if (!disk) {
-    return "nothing";
+  if (!disk || object.isRolledBack) {
+    return disk ? "unreadable" : "nothing";
   }
   const saved: SavedState = JSON.parse(disk.state);
   const spec: JobSpec = JSON.parse(disk.spec);
@@ -169,8 +170,12 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
       }
       return socket !== undefined;
     },
-    follow: () => {},
-    tellProgress: () => {},
+    follow: () => {
+      object.facts.followers++;
+    },
+    tellProgress: () => {
+      object.facts.progressTold++;
+    },
   };
 }
 
@@ -281,7 +286,7 @@ function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, ex
     const attempt = current?.attempts[used.attempt - 1];
     const figures = runpod.figuresOf((attempt && runOf(attempt)?.id) ?? "");
     const inputBytes = r2.objects.get(current?.spec.inputVideoKey ?? "")?.size;
-    return auditUsage(current, used, { inputBytes, figures });
+    return auditUsage(current?.version === row.version ? current : null, used, { inputBytes, figures });
   });
   const { quietUntil = null } = row;
   for (const wrong of [...usage, ...auditRow(current, { ...row, quietUntil }, extra, now, world.timers)]) {
@@ -303,7 +308,11 @@ function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boo
       }
       return within("D1 UPDATE", () => d1.project(row, extra));
     },
-    reopenRow: (job) => within("D1 reopen", () => d1.reopen(job.spec.id, job.version, maxActive)),
+    reopenRow: (job) =>
+      within("D1 reopen", async () => {
+        facts.isReopened = await d1.reopen(job.spec.id, job.version, maxActive);
+        return facts.isReopened;
+      }),
     deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
     notify: (job) =>
       within("notify", async () => {

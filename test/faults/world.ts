@@ -3,7 +3,9 @@ import type { JobEvent } from "../../src/contract/event.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
 import type { Timers } from "../../src/core/timers.ts";
 import type { Rules } from "../../src/object/engine.ts";
+import type { JobShell } from "../../src/object/job-shell.ts";
 import { auditEvent } from "./audit.ts";
+import { auditProgress, auditRing, auditTaken } from "./audit-answers.ts";
 import { Clients, mayBegin } from "./clients.ts";
 import { VirtualClock } from "./clock.ts";
 import { Coverage, watchedRules } from "./coverage.ts";
@@ -30,6 +32,8 @@ export type WorldOptions = Readonly<{
   renderMs: readonly [number, number];
   maxActive: number;
   hasFaults: boolean;
+  /** Everything answers in time, and nothing crashes. */
+  isPrompt: boolean;
 }>;
 
 /** Some jobs of one tenant in a world of their own: the real shell over modelled platforms, every choice from one seed. */
@@ -55,9 +59,9 @@ export class World implements Surroundings {
   constructor(random: Random, toOptions: (now: number) => WorldOptions) {
     this.random = random;
     this.options = toOptions(this.clock.now);
-    const { timers, runpod, renderMs, maxActive, hasFaults } = this.options;
+    const { timers, runpod, renderMs, maxActive, hasFaults, isPrompt } = this.options;
     this.timers = timers;
-    this.faults = new Faults(random, hasFaults);
+    this.faults = new Faults(random, hasFaults, isPrompt);
     this.ledger = new Ledger(() => this.clock.now);
     this.r2 = new R2Model(this);
     this.d1 = new D1Model(this);
@@ -84,6 +88,7 @@ export class World implements Surroundings {
     const facts = new JobFacts();
     const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
     const object = new ObjectModel(spec.id, this, facts, newPorts, this.#rules);
+    object.isShown = () => this.d1.rows.get(spec.id)?.settledAt === null;
     const job: WorldJob = { spec, object, facts };
     this.jobs.set(spec.id, job);
     this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
@@ -120,7 +125,11 @@ export class World implements Surroundings {
       return;
     }
     const object = this.#jobOf(run)?.object;
-    const taken = bypasses ? "yes" : await object?.call((shell) => shell.takesOutput(run.outputKey)).catch(() => null);
+    const ask = (shell: JobShell) => {
+      const answer = shell.takesOutput(run.outputKey);
+      return object ? auditTaken(this.ledger, object, shell.job, run.outputKey, answer) : answer;
+    };
+    const taken = bypasses ? "yes" : await object?.call(ask).catch(() => null);
     if (taken === null || taken === undefined) {
       this.clock.after(5_000, () => void this.#put(run, size, bypasses));
     } else if (taken === "yes") {
@@ -136,10 +145,11 @@ export class World implements Surroundings {
 
   async #ring(hook: Hook, tries: number): Promise<void> {
     const { job, attempt, nonce, runId } = hook;
+    const ref = { attempt, nonce };
     this.ledger.note(`webhook of ${job.slice(-2)}/${attempt} names ${runId}`);
     const object = this.jobs.get(job)?.object;
     const isHeard = await object
-      ?.call((shell) => shell.ring({ attempt, nonce }, runId))
+      ?.call((shell) => auditRing(this.ledger, object, shell, ref, () => shell.ring(ref, runId)))
       .then(
         () => true,
         () => false,
@@ -156,7 +166,10 @@ export class World implements Surroundings {
     if (bySocket && job && !job.object.handlerSockets.some((s) => s.isOpen && s.attempt === run.attempt)) {
       this.#openSocket(run);
     }
-    await job?.object.call((shell) => shell.progress(ref, report)).catch(() => {});
+    const { ledger } = this;
+    await job?.object
+      .call((shell) => auditProgress(ledger, job.object, shell, ref, () => shell.progress(ref, report)))
+      .catch(() => {});
   }
 
   /** The newest connection of an attempt takes over what the one before kept. */
@@ -177,7 +190,12 @@ export class World implements Surroundings {
       return;
     }
     socket.isOpen = false;
-    await object.call((shell) => shell.detach(socket)).catch(() => {});
+    const close = (shell: JobShell) => {
+      object.isClosing = true;
+      shell.detach(socket);
+    };
+    await object.call(close).catch(() => {});
+    object.isClosing = false;
     const index = object.handlerSockets.indexOf(socket);
     if (index >= 0) {
       object.handlerSockets.splice(index, 1);
