@@ -120,7 +120,6 @@ export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested
     ...job,
     status: "pending",
     stage: "queued",
-    message: null,
     error: null,
     nextAttemptAt: now,
     waitingSince: now,

@@ -42,9 +42,7 @@ function mayDecide(job: JobState, attempt: Attempt): boolean {
       return attempt.rung || attempt.gone !== null || attempt.silences > 0;
     case "closed":
       return job.verdict !== null;
-    case "submitting":
-    case "held":
-    case "abandoned":
+    default:
       return false;
   }
 }

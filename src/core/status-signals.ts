@@ -98,14 +98,14 @@ export function failRun(
 /** The handler's own progress: monotone within the attempt; of an old attempt, or after the end, it is nothing. */
 export function progressed(job: JobState, signal: SignalOf<"progress">, { now, timers }: DecisionContext) {
   const attempt = currentAttempt(job);
-  if (!attempt || !isWanted(job, signal)) {
+  if (!isWanted(job, signal)) {
     return null;
   }
   if (Math.round(signal.report.progress) < job.progress) {
     // A handler that was begun anew: its figure is no news, but its run is there.
-    return attempt.phase === "running" && attempt.gone ? putAttempt(job, { ...attempt, gone: null }) : null;
+    return attempt?.phase === "running" && attempt.gone ? putAttempt(job, { ...attempt, gone: null }) : null;
   }
-  switch (attempt.phase) {
+  switch (attempt?.phase) {
     case "running": {
       const begun = beginRendering(job, attempt, signal.report, now);
       // As long as the handler speaks, its run is there, whatever RunPod says.
@@ -118,10 +118,7 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
       const begun = beginRendering(job, attempt, signal.report, now);
       return putAttempt(begun, { ...attempt, heardAt: attempt.heardAt ?? now });
     }
-    case "held":
-    case "verifying":
-    case "abandoned":
-    case "closed":
+    default:
       return null;
   }
 }

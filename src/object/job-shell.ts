@@ -99,11 +99,11 @@ export class JobShell {
   /** The handler's progress. @returns whether it is to stop */
   progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
     this.#enter();
+    this.#engine.apply({ kind: "progress", attempt, nonce, report });
+    this.#advance();
     if (!this.isWanted({ attempt, nonce })) {
       return true;
     }
-    this.#engine.apply({ kind: "progress", attempt, nonce, report });
-    this.#advance();
     if (this.job) {
       this.#ports.sockets.tellProgress(this.job);
     }

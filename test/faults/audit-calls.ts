@@ -16,6 +16,8 @@ export class CallAudit {
   readonly #onWrong: (wrong: string) => void;
   #turns = new Set<ProviderCall>();
   #untold: Note[] = [];
+  /** What the gate may be told, and need not. */
+  #optional: Note[] = [];
   /** The runs that RunPod is being asked about. */
   readonly #asking = new Set<string>();
   readonly #turnsByHour = new Map<number, number>();
@@ -28,6 +30,7 @@ export class CallAudit {
   forget(): void {
     this.#turns = new Set();
     this.#untold = [];
+    this.#optional = [];
     this.#asking.clear();
   }
 
@@ -62,6 +65,12 @@ export class CallAudit {
     this.#asking.delete(runId);
   }
 
+  /** An attempt that is over may be asked about by the way, or because it turned out to go on. */
+  answersByTheWay(answer: ProviderAnswer<unknown>): void {
+    const { kind } = answer;
+    this.#optional.push({ call: "status", kind, afterMs: kind === "busy" ? answer.afterMs : null });
+  }
+
   answers(call: ProviderCall, isInTrouble: boolean, answer: ProviderAnswer<unknown>): void {
     const { kind } = answer;
     if (isInTrouble || (kind !== "ok" && kind !== "job_fault")) {
@@ -70,7 +79,11 @@ export class CallAudit {
   }
 
   tells(note: Note): void {
-    const index = this.#untold.findIndex((other) => JSON.stringify(other) === JSON.stringify(note));
+    const isThis = (other: Note) => JSON.stringify(other) === JSON.stringify(note);
+    const index = this.#untold.findIndex(isThis);
+    if (index < 0 && this.#optional.some(isThis)) {
+      return;
+    }
     if (index < 0) {
       this.#onWrong(`the gate was told ${JSON.stringify(note)}, which nobody need know`);
     } else {

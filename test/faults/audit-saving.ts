@@ -11,6 +11,8 @@ export class SaveAudit {
   readonly #timers: Timers;
   readonly #onWrong: (wrong: string) => void;
   #savedAt = 0;
+  /** The alarm that this life has set, or looked for. */
+  #known: number | null = null;
 
   constructor(timers: Timers, onWrong: (wrong: string) => void) {
     this.#timers = timers;
@@ -29,9 +31,15 @@ export class SaveAudit {
 
   /** An alarm that comes soon enough is not set again. */
   wakes(alarmAt: number | null, wake: Wake, now: number): void {
-    if (typeof wake === "object" && alarmAt !== null && alarmAt > now && wake.at >= alarmAt) {
+    const isKnown = alarmAt !== null && alarmAt === this.#known;
+    if (typeof wake === "object" && isKnown && alarmAt > now && wake.at >= alarmAt) {
       this.#onWrong(`an alarm was set at ${wake.at - now} ms, though one comes at ${alarmAt - now} ms`);
     }
+    this.#known = typeof wake === "object" ? Math.round(wake.at) : null;
+  }
+
+  finds(alarmAt: number | null): void {
+    this.#known = alarmAt;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Attempt, AttemptIn } from "../../src/core/attempt.ts";
 import type { JobState } from "../../src/core/job-state.ts";
-import { attemptIn, has, isBackoff, isEqual, patienceEnd, type Rule, type StepOf } from "./audit-step.ts";
+import { attemptIn, has, isBackoff, patienceEnd, type Rule, type StepOf } from "./audit-step.ts";
 import { rulesOfFailure } from "./audit-step-failure.ts";
 import { rulesOfStart } from "./audit-step-start.ts";
 
@@ -136,36 +136,24 @@ export function rulesOfDoubt(
   return [["what may have been bought is waited for", has(is, doubt)]];
 }
 
-/** RunPod says so itself: the run is known by that id, and another that was thought to be it is cancelled. */
-function rulesOfBought(step: StepOf<"run_answered">, was: Attempt, is: Attempt | undefined, id: string): Rule[] {
-  const { after, before, change } = step;
-  const before1 = "run" in was ? was.run : null;
-  if (was.phase === "held" || (before1?.id === id && before1.toldBy === "answer")) {
-    return [["a run that is known is no news", change === null]];
-  }
-  const others = [...was.strays, ...(before1 ? [before1.id] : [])].filter((other) => other !== id);
-  const run = is && "run" in is ? is.run : null;
-  const known: Rule[] = [
-    ["a run is known by RunPod's own word", has(run, { id, toldBy: "answer" })],
-    ["other runs of the attempt are not forgotten", isEqual(is?.strays, others)],
-    ["what was seen of a run stays", before1?.id !== id || has(run, { ...before1, toldBy: "answer" })],
-  ];
-  switch (was.phase) {
-    case "abandoned":
-      return [...known, ["a run of a job that is over is closed", has(is, { phase: "closed", outcome: was.outcome })]];
+/** RunPod says so itself: the run is known by that id; of a job that is over it is cancelled. */
+function rulesOfBought(
+  step: StepOf<"run_answered">,
+  was: Attempt | undefined,
+  is: Attempt | undefined,
+  id: string,
+): Rule[] {
+  const known = { id, toldBy: "answer", knownAt: step.context.now };
+  switch (was?.phase) {
     case "submitting":
-    case "unconfirmed":
-      return [...known, ...rulesOfStart(step, was.number, { id, toldBy: "answer", startedAt: was.heardAt })];
-    case "running":
-    case "verifying":
-    case "closed": {
-      const isCurrent = before.attempts.length === was.number && was.phase === "running";
-      return [
-        ...known,
-        ["an attempt stays where it is", is?.phase === was.phase],
-        ["readers see the current run", after.runId === (isCurrent ? id : before.runId)],
-      ];
+      return rulesOfStart(step, was.number, { ...known, toldBy: "answer", startedAt: was.heardAt });
+    case "abandoned": {
+      const isKnown = is?.phase === "closed" && has(is.run, { ...known, startedAt: null, endedAt: null });
+      const end = { outcome: was.outcome, sentAt: was.sentAt, closedAt: step.context.now };
+      return [["a run of a job that is over is closed, and known", isKnown && has(is, end)]];
     }
+    default:
+      return [["an answer that nobody waits for means nothing", step.change === null]];
   }
 }
 

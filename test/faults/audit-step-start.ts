@@ -3,7 +3,6 @@ import { isFinal } from "../../src/core/job-state.ts";
 import { attemptIn, has, isWithin, type Rule, type Step } from "./audit-step.ts";
 
 const stagesBefore = ["queued", "dispatching", "waiting_for_provider"];
-const ringPauseMs = 1_000;
 
 /** A run is there: it is asked about, at once after a ring, and readers see that the job is under way. */
 export function rulesOfStart(step: Step, number: number, run: Partial<Run>): Rule[] {
@@ -16,7 +15,7 @@ export function rulesOfStart(step: Step, number: number, run: Partial<Run>): Rul
   }
   const isRung = is.rungAt !== null;
   const isAsked = isRung
-    ? is.pollAt >= now && is.pollAt <= Math.max(now, is.rungAt) && is.pollAt <= now + ringPauseMs
+    ? is.pollAt >= now && is.pollAt <= Math.max(now, is.rungAt)
     : isWithin(is.pollAt, now, 0.8 * timers.pollMinMs, 1.2 * timers.pollMinMs);
   const sentAt = was && "sentAt" in was ? was.sentAt : is.sentAt;
   const begun: Rule[] = [

@@ -35,12 +35,16 @@ function auditOutputIsThere({ d1, r2, ledger }: World, { spec }: WorldJob, { out
   }
 }
 
+/** So long may an object in memory rely on an alarm that got lost. */
+const lossMs = 60_000;
+
 function auditAlarm({ d1, ledger }: World, { spec, object }: WorldJob, state: JobState): void {
   const row = d1.rows.get(spec.id);
   const isShown = row !== undefined && row.settledAt === null;
   // A settling that D1 took while its answer and the alarm got lost leaves nothing to do.
   const isSettled = row?.settledAt != null && row.version === state.version && isSettleable(state);
-  if (state.settledAt === null && !object.willWake && !isShown && !isSettled) {
+  const hasJustLost = object.now < object.alarmLostAt + lossMs;
+  if (state.settledAt === null && !hasJustLost && !object.willWake && !isShown && !isSettled) {
     ledger.violate("I11", `${spec.id.slice(-2)} not settled, without an alarm, and invisible to the sweep`);
   }
 }

@@ -48,8 +48,23 @@ export class Clients {
         at(label * 100_000, label * 100_000 + 90_000, () => this.amend(job, label));
       }
     }
+    this.#planReaders(job);
+  }
+
+  #planReaders(job: WorldJob): void {
+    const { clock, random, faults } = this.#world;
+    const at = (low: number, high: number, run: () => Promise<void>) =>
+      clock.after(random.between(low, high), () => void run().catch(() => {}));
     if (faults.strikes("client_reads")) {
       void this.#keepReading(job, clock.now + 1_400_000);
+    }
+    if (faults.strikes("client_strange")) {
+      const { object } = job;
+      const { ledger } = this.#world;
+      for (let count = 0; count < 3; count++) {
+        at(0, 1_000_000, () => object.call((shell) => auditStranger(ledger, object, shell)));
+        at(0, 1_000_000, () => object.call(async (shell) => auditOwner(ledger, object, shell)));
+      }
     }
     if (faults.strikes("client_watches")) {
       for (let count = 0; count < 2; count++) {
@@ -133,15 +148,19 @@ export class Clients {
     if (!row) {
       return;
     }
+    const isSilent = this.#world.random.chance(0.3);
     const change = {
-      labels: { label: String(label) },
-      acknowledged: isFinal(row.status) ? label % 2 === 0 : null,
+      labels: isSilent ? null : { label: String(label) },
+      acknowledged: isFinal(row.status) ? isSilent || label % 2 === 0 : null,
       knownVersions: null,
     };
+    if (change.labels === null && change.acknowledged === null) {
+      return;
+    }
     const state = { isNew: mayBegin(row), metadata: {} };
     const answer = await object.call((shell) => shell.amend(spec, change, state));
     if (typeof answer !== "string") {
-      facts.label = label;
+      facts.label = isSilent ? facts.label : label;
     }
   }
 
@@ -156,10 +175,6 @@ export class Clients {
         return;
       }
       const isOver = isFinal(row.status) && row.completedAt !== null;
-      if (this.#world.faults.strikes("client_strange")) {
-        await object.call((shell) => auditStranger(ledger, object, shell)).catch(() => {});
-        await object.call((shell) => auditOwner(ledger, object, shell)).catch(() => {});
-      }
       const live = isOver ? row : await object.call((shell) => shell.read(spec.tenantId)).catch(() => null);
       if (live) {
         auditReading(ledger, facts, before, { shown: live, mishaps: facts.mishaps });

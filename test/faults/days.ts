@@ -17,7 +17,11 @@ export function planDay(random: Random, now: number): WorldOptions {
   return {
     timers: { ...quickTimers, providerPatienceMs: (isLong ? 48 : 3) * hourMs },
     runpod: { ...planCapacity(random), limits: isLimited ? tight : ample, troubles: trouble },
-    renderMs: [500, 120_000],
+    renderMs: random.pick([
+      [500, 120_000],
+      [500, 120_000],
+      [200, 4_000],
+    ] as const),
     maxActive: random.pick([1, 3, 10]),
     hasFaults: true,
     isPrompt,

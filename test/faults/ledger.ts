@@ -4,7 +4,12 @@ import type { JobEvent } from "../../src/contract/event.ts";
 export type Violation = { invariant: string; detail: string };
 
 /** One `POST /run` that reached RunPod; `knownAt` is null when its answer got lost. */
-export type Submission = { attempt: number; at: number; knownAt: number | null; accepted: boolean };
+export type Submission = {
+  attempt: number;
+  at: number;
+  knownAt: number | null;
+  accepted: boolean;
+};
 
 /** What happened to one job, for the audit. */
 export class JobFacts {
@@ -28,6 +33,7 @@ export class JobFacts {
   pollsAtSave = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
+  races = 0;
   /** How often those were told who asked for its progress, and how often its project was to be told of it. */
   progressTold = 0;
   followers = 0;

@@ -37,6 +37,10 @@ export class ObjectModel {
   isRolledBack = false;
   /** A handler's socket is being closed. */
   isClosing = false;
+  /** When an alarm of it was lost, which it cannot know. */
+  alarmLostAt = 0;
+  /** Somebody calls while it waits for an answer. */
+  onRace: () => void = () => {};
   /** Whether the sweep sees its row. */
   isShown: () => boolean = () => true;
   readonly calls: CallAudit;
@@ -101,9 +105,9 @@ export class ObjectModel {
     const shell = this.#enter();
     const { life } = this;
     const { mishaps } = this.facts;
-    await this.#ready;
     this.#inFlight++;
     try {
+      await this.#ready;
       const value = await use(shell);
       await this.committed();
       return value;
@@ -136,6 +140,11 @@ export class ObjectModel {
     if (!this.isClosing) {
       this.#saving.saves({ before, after, reserved }, this.now);
     }
+  }
+
+  findAlarm(): number | null {
+    this.#saving.finds(this.alarmAt);
+    return this.alarmAt;
   }
 
   /** Has been in memory for so long. */
@@ -227,6 +236,7 @@ export class ObjectModel {
     if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
       this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
       this.alarmAt = null;
+      this.alarmLostAt = this.now;
     } else {
       this.alarmAt = wake === "never" ? null : Math.round(wake.at);
       this.#arm();

@@ -73,6 +73,9 @@ async function effect<Value>(
   if (!isAlive() || faults.strikes("crash")) {
     return isAlive() ? crash(object, `before ${name}`) : never;
   }
+  if (faults.strikes("call_races")) {
+    object.onRace();
+  }
   const outcome = await work().then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
@@ -120,7 +123,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       }
     },
     wake: (wake) => isAlive() && object.write(object.disk, wake),
-    getAlarm: async () => object.alarmAt,
+    getAlarm: async () => object.findAlarm(),
     listEvents: (seq) => (object.disk?.events ?? []).filter((event) => event.seq > seq),
     forget: async () => {
       if (isAlive()) {
@@ -238,7 +241,10 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
       if (attempt?.phase === "closed") {
         // The usage of an attempt that is over is asked for by the way.
-        return asking;
+        return asking.then((answer) => {
+          object.calls.answersByTheWay(answer);
+          return answer;
+        });
       }
       if (isAlive()) {
         object.calls.asks(runId);

@@ -33,6 +33,9 @@ export class RunpodModel {
     facts.submissions.push(submission);
     await clock.sleep(random.between(20, 800));
     const answer = await this.#answerRun(order, submission);
+    if (answer.kind !== "ok" && faults.strikes("hook_of_none")) {
+      this.#handlers.ringOfNone(order);
+    }
     const isKnown = answer.kind !== "maybe_bought";
     submission.knownAt = isKnown ? clock.now : null;
     facts.jobFaults += answer.kind === "job_fault" ? 1 : 0;
@@ -217,8 +220,11 @@ export class RunpodModel {
     switch (run.state) {
       case "queued":
         return { ...figures, word: "queued" };
-      case "running":
-        return { ...figures, word: "running", progress: null };
+      case "running": {
+        const tells = faults.strikes("status_tells");
+        const progress = { progress: this.#world.random.between(0, 100), stage: "encoding", message: null };
+        return { ...figures, word: "running", progress: tells ? progress : null };
+      }
       case "completed":
         return { ...figures, word: "completed" };
       case "failed":

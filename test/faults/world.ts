@@ -26,6 +26,8 @@ import type { WorldJob } from "./world-job.ts";
 export const sweepEveryMs = 60_000;
 export const sweepAfterMs = 180_000;
 
+const maxRaces = 40;
+
 export type WorldOptions = Readonly<{
   timers: Timers;
   runpod: RunpodOptions;
@@ -80,18 +82,31 @@ export class World implements Surroundings {
     this.#platforms = { d1: this.d1, r2: this.r2, runpod: this.runpod, gate, maxActive, onEvent };
   }
 
-  /** Writes a job's row and begins it. @returns null where the lender of a reuse has gone */
-  create(spec: JobSpec, reusedFrom: string | null = null): WorldJob | null {
-    if (!this.d1.insert(spec, reusedFrom)) {
-      return null;
-    }
+  /** Writes a row that tells of more than its object knows, which is empty. */
+  createEmpty(spec: JobSpec, end: { status: "error" | "cancelled"; attempt: number }): WorldJob {
+    const at = new Date(spec.createdAt).toISOString();
+    this.d1.rows.set(spec.id, { ...newRow(spec, null), ...end, completedAt: at, settledAt: at, version: 9 });
+    return this.#addJob(spec);
+  }
+
+  #addJob(spec: JobSpec): WorldJob {
     const facts = new JobFacts();
     const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
     const object = new ObjectModel(spec.id, this, facts, newPorts, this.#rules);
     object.isShown = () => this.d1.rows.get(spec.id)?.settledAt === null;
     const job: WorldJob = { spec, object, facts };
+    object.onRace = () => this.#race(job);
     this.jobs.set(spec.id, job);
     this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
+    return job;
+  }
+
+  /** Writes a job's row and begins it. @returns null where the lender of a reuse has gone */
+  create(spec: JobSpec, reusedFrom: string | null = null): WorldJob | null {
+    if (!this.d1.insert(spec, reusedFrom)) {
+      return null;
+    }
+    const job = this.#addJob(spec);
     if (this.faults.strikes("start_lost")) {
       this.ledger.note(`${spec.id.slice(-2)}: the row is written, the object never starts`);
     } else {
@@ -161,7 +176,7 @@ export class World implements Surroundings {
 
   async #report(run: ModelRun, progress: number, bySocket: boolean): Promise<void> {
     const job = this.#jobOf(run);
-    const report = { progress, stage: null, message: `by attempt ${run.attempt}` };
+    const report = { progress, stage: progress === 22 ? "encoding" : null, message: `by attempt ${run.attempt}` };
     const ref = { attempt: run.attempt, nonce: run.nonce };
     if (bySocket && job && !job.object.handlerSockets.some((s) => s.isOpen && s.attempt === run.attempt)) {
       this.#openSocket(run);
@@ -200,6 +215,26 @@ export class World implements Surroundings {
     if (index >= 0) {
       object.handlerSockets.splice(index, 1);
     }
+  }
+
+  /** While the object waits for an answer, somebody calls. */
+  #race(job: WorldJob): void {
+    const { clients, clock, random } = this;
+    job.facts.races++;
+    if (job.facts.races > maxRaces) {
+      return;
+    }
+    const [run] = this.runpod.runs.filter((other) => other.job === job.spec.id).slice(-1);
+    const ring = (runId: string | null) => run && void this.#ring({ ...run, runId }, 1);
+    const calls = [
+      () => void clients.cancel(job).catch(() => {}),
+      () => void clients.retry(job).catch(() => {}),
+      () => ring(null),
+      () => ring(run?.id ?? null),
+      () => ring("run-of-nobody"),
+      () => run && void this.#report(run, random.between(0, 100), false),
+    ];
+    clock.after(random.between(0, 300), random.pick([...calls.slice(2), ...calls]));
   }
 
   listen(): void {
