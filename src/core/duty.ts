@@ -55,7 +55,7 @@ export function settleDuty(job: JobState, key: DutyKey): JobState {
 export function postponeDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
   const tries = owed.tries + 1;
   const dueAt = now + backoffMs(timers.retryBackoffMs, tries, `${job.spec.id}/${owed.of}`);
-  if (owed.duty === "cancel" && owed.until !== null && dueAt >= owed.until) {
+  if (owed.duty === "cancel" && dueAt >= (owed.until ?? Infinity)) {
     return settleDuty(job, owed);
   }
   return { ...job, duties: job.duties.map((duty) => (duty === owed ? { ...owed, tries, dueAt } : duty)) };

@@ -1,5 +1,5 @@
 import { type AttemptIn, newRun, openRunsOf, toPhase } from "./attempt.ts";
-import { endOtherAttempts, putAttempt } from "./attempts.ts";
+import { endAttempts, putAttempt } from "./attempts.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { nextAskAt, ringPauseMs } from "./pace.ts";
@@ -104,7 +104,7 @@ export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_request
     return null;
   }
   const end = { status: "cancelled", stage: "done", message: null, nextAttemptAt: null, verdict: null } as const;
-  return endOtherAttempts({ ...job, ...end, completedAt: now }, null, "cancelled", now);
+  return endAttempts({ ...job, ...end, completedAt: now }, "cancelled", now);
 }
 
 /**

@@ -102,7 +102,8 @@ function openWork({ status, nextAttemptAt, verdict }: JobState): Work[] {
   if (isFinal(status)) {
     return [];
   }
-  const [attempt] = verdict?.looks ?? [];
-  const looking: Work[] = verdict && attempt ? [{ at: verdict.lookAt, action: { do: "look", attempt } }] : [];
+  const looks = verdict?.looks.slice(0, 1) ?? [];
+  const at = verdict?.lookAt ?? Infinity;
+  const looking = looks.map((attempt): Work => ({ at, action: { do: "look", attempt } }));
   return nextAttemptAt === null ? looking : [...looking, { at: nextAttemptAt, action: { do: "submit" } }];
 }

@@ -1,5 +1,5 @@
 import { type Attempt, type AttemptIn, runOf } from "./attempt.ts";
-import { endIfNothingToSalvage, endOtherAttempts, putAttempt, toClosed } from "./attempts.ts";
+import { awaitLooks, endAttempts, putAttempt, toClosed } from "./attempts.ts";
 import { findAttempt, type JobState } from "./job-state.ts";
 import { troublePauseMs } from "./pace.ts";
 import { decideUnconfirmed } from "./run-signals.ts";
@@ -29,7 +29,7 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, { n
     startedAt: job.startedAt ?? now,
     completedAt: now,
   };
-  return endOtherAttempts(complete, attempt.number, "superseded", now);
+  return endAttempts(complete, "superseded", now);
 }
 
 /** Whether there is ground to look for this attempt's output: an output alone, without any word, ends nothing. */
@@ -50,7 +50,7 @@ function mayDecide(job: JobState, attempt: Attempt): boolean {
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {
   if (job.verdict?.looks.includes(signal.attempt)) {
     const looks = job.verdict.looks.filter((number) => number !== signal.attempt);
-    return endIfNothingToSalvage({ ...job, verdict: { ...job.verdict, looks } }, context.now);
+    return awaitLooks(job, { ...job.verdict, looks }, context.now);
   }
   const attempt = findAttempt(job, signal.attempt);
   switch (attempt?.phase) {
@@ -89,7 +89,7 @@ const absentAs: Readonly<Record<AttemptIn<"verifying">["claim"], Absence>> = {
   },
   late_start: (job, attempt, context) => {
     const message = "No GPU took the run in time.";
-    return failRun(job, attempt, { code: "queue_timeout", message, retry: false }, context);
+    return failRun(job, attempt, { code: "queue_timeout", message }, context);
   },
   late_end: (job, attempt, context) => {
     const message = "The run did not end in time.";

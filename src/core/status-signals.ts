@@ -90,8 +90,7 @@ export function failRun(
   context: DecisionContext,
 ): JobState {
   const isHint = attempt.run?.toldBy === "webhook" && context.now < attempt.sentAt + context.timers.runGraceMs;
-  const { code, message, retry } = failure;
-  const verdict: Failure = retry === undefined ? { code, message } : { code, message, retry };
+  const verdict: Failure = { code: failure.code, message: failure.message };
   return isHint ? backToUnconfirmed(job, attempt, verdict, context) : failAttempt(job, attempt, verdict, context);
 }
 

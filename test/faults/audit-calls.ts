@@ -20,6 +20,7 @@ export class CallAudit {
   #optional: Note[] = [];
   /** The runs that RunPod is being asked about. */
   readonly #asking = new Set<string>();
+  readonly #looks = new Set<string>();
   readonly #turnsByHour = new Map<number, number>();
 
   constructor(onWrong: (wrong: string) => void) {
@@ -32,6 +33,7 @@ export class CallAudit {
     this.#untold = [];
     this.#optional = [];
     this.#asking.clear();
+    this.#looks.clear();
   }
 
   takes(call: ProviderCall, job: JobState | null, now: number): void {
@@ -91,8 +93,21 @@ export class CallAudit {
     }
   }
 
-  /** By the time that anything else happens, the gate knows. */
+  /** An output that may be there is looked for at once; on a good day a question costs no look. */
+  expectsLook(key: string): void {
+    this.#looks.add(key);
+  }
+
+  looks(key: string): void {
+    this.#looks.delete(key);
+  }
+
+  /** By the time that anything else happens, the gate knows, and R2 is asked. */
   endMoment(): void {
+    if (this.#looks.size > 0) {
+      this.#onWrong(`nobody looked for ${[...this.#looks].join()}`);
+      this.#looks.clear();
+    }
     if (this.#untold.length > 0) {
       this.#onWrong(`the gate was never told ${JSON.stringify(this.#untold)}`);
       this.#untold = [];
@@ -121,18 +136,22 @@ export function auditRow(
   now: number,
   timers: Timers,
 ): string[] {
-  if (!job || job.removal || job.version !== row.version || extra.usage.length > 0) {
+  if (!job || job.removal || job.version !== row.version) {
     return [];
   }
   const isSettled = isSettleable(job);
   const wrong = [
-    ...((row.settledAt === null) === !isSettled ? [] : ["D1 is told that a job rests when it does, and not before"]),
+    ...((row.settledAt === null) === !isSettled || extra.usage.length > 0
+      ? []
+      : ["D1 is told that a job rests when it does, and not before"]),
     ...(row.status === job.status ? [] : ["D1 is told the job as it is"]),
     ...(extra.settlesUnlessHeard === (job.audience.untold !== null) ? [] : ["D1 is asked who is still to be told"]),
   ];
   const quiet = quietOf(job, now, timers);
   const told = row.quietUntil === null ? Infinity : Date.parse(row.quietUntil);
-  return told === quiet
+  // While usage was asked for, more may have come to be due.
+  const isAsked = extra.usage.length > 0 && quiet < now;
+  return told === quiet || isAsked
     ? wrong
     : [...wrong, `D1 is told how long the job may be silent: ${told - now} for ${quiet - now}`];
 }
@@ -140,7 +159,7 @@ export function auditRow(
 /** Until the first instant at which it must do something that D1 hears of; half an hour at most while it goes on. */
 function quietOf(job: JobState, now: number, timers: Timers): number {
   if (isFinal(job.status)) {
-    const others = job.duties.filter(({ duty }) => duty !== "write_row" && duty !== "count_usage");
+    const others = job.duties.filter(({ duty }) => !["write_row", "count_usage", "forget"].includes(duty));
     return Math.min(...others.map(({ dueAt }) => dueAt));
   }
   const ends = job.attempts.map((attempt) => deadlineOf(job, attempt, timers).at);

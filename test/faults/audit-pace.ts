@@ -26,7 +26,8 @@ export function auditPace({ options, clock, timers, d1, ledger }: World, { spec,
   const action = nextAction(current, object.now - idleMs, timers);
   // Progress that was kept for the next save reaches D1 with the alarm that guards that save.
   const isProgress = action.do === "write_row" && !action.settled;
-  if (action.do !== "wait" && action.do !== "rest" && !isProgress) {
+  const isIdle = object.now > object.savedAt + idleMs && !isProgress;
+  if (action.do !== "wait" && action.do !== "rest" && isIdle) {
     ledger.violate("idle", `${name} has had to ${JSON.stringify(action)} for ${idleMs} ms`);
   }
   if (object.isSilent && object.job === current && !isAlarmRight(current, object.alarmAt, object.now, timers)) {

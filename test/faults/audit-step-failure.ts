@@ -4,10 +4,10 @@ import { attemptIn, has, isBackoff, isEqual, patienceEnd, type Rule, type Step }
 
 const hopeless = ["input_not_found", "invalid_params", "provider_rejected"];
 
-type Failing = Readonly<{ code: string; message?: string; mayRetry?: boolean }>;
+type Failing = Readonly<{ code: string; message?: string }>;
 
 /** An attempt failed: the next is planned, or every output is looked for once more before the job ends. */
-export function rulesOfFailure(step: Step, was: Attempt, { code, message, mayRetry = true }: Failing): Rule[] {
+export function rulesOfFailure(step: Step, was: Attempt, { code, message }: Failing): Rule[] {
   const { before, after, context } = step;
   const { now, timers } = context;
   const is = attemptIn(after, was.number);
@@ -21,7 +21,7 @@ export function rulesOfFailure(step: Step, was: Attempt, { code, message, mayRet
     "a wait begins with each run that began",
     after.waitingSince === (hadBegun ? now : before.waitingSince),
   ];
-  const isMendable = mayRetry && !hopeless.includes(code) && failures <= before.spec.maxRetries;
+  const isMendable = !hopeless.includes(code) && failures <= before.spec.maxRetries;
   if (after.nextAttemptAt === null) {
     const pauseMs = 0.75 * timers.retryBackoffMs * 2 ** Math.min(10, failures - 1);
     const isLate = now + Math.max(pauseMs, Math.min(pauseMs, 225_000)) + 150_000 >= patienceEnd(after, context);

@@ -120,8 +120,8 @@ function rulesOfClaim(step: StepOf<"output_absent">, was: AttemptIn<"verifying">
       ];
     case "late_start":
       return isDoubtful(step, was)
-        ? rulesOfNoRun(step, was, { code: "queue_timeout", message: noGpu, retry: false }, was.run?.endedAt !== null)
-        : rulesOfFailure(step, was, { code: "queue_timeout", mayRetry: false, message: noGpu });
+        ? rulesOfNoRun(step, was, { code: "queue_timeout", message: noGpu }, was.run?.endedAt !== null)
+        : rulesOfFailure(step, was, { code: "queue_timeout", message: noGpu });
     case "late_end":
       return isDoubtful(step, was)
         ? rulesOfNoRun(step, was, { code: "deadline_exceeded", message: noEnd }, was.run?.endedAt !== null)
@@ -146,8 +146,7 @@ function rulesOfDecision(step: StepOf<"output_absent">, was: AttemptIn<"unconfir
     return [["the grace is waited out", has(is, { ...was, lookAt: graceEnd })]];
   }
   if (was.verdict) {
-    const { code, message, retry } = was.verdict;
-    return rulesOfFailure(step, was, { code, message, mayRetry: retry ?? true });
+    return rulesOfFailure(step, was, was.verdict);
   }
   if (was.heardAt !== null && now < was.heardAt + was.policy.executionTimeoutMs + timers.pollMaxMs) {
     return [["a handler that was heard is waited for", has(is, { ...was, lookAt: now + timers.pollMaxMs })]];

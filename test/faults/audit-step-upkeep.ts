@@ -179,7 +179,7 @@ function rulesOfLate(step: StepOf<"clock">, was: Attempt): Rule[] {
     case "abandoned":
       return [["what is over closes", has(is, { phase: "closed", outcome: was.outcome, sentAt: was.sentAt })]];
     case "held":
-      return rulesOfFailure(step, was, { code: refusals[was.why], mayRetry: false });
+      return rulesOfFailure(step, was, { code: refusals[was.why] });
     case "running":
       return rulesOfVerifying(step, was, was.run.startedAt === null ? "late_start" : "late_end");
     default:

@@ -5,6 +5,7 @@ import { nextAction } from "../../src/core/next-action.ts";
 import type { Signal } from "../../src/core/signals.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { auditAction } from "./audit-action.ts";
+import { SpreadAudit } from "./audit-spread.ts";
 import { auditStep } from "./audit-step.ts";
 
 export type CoveredKind = keyof typeof handlers;
@@ -46,12 +47,14 @@ function phaseOf(job: JobState, signal: Signal): CoveredPhase {
 
 /** The service's own two pure functions, a note of what they met, and an audit of each decision. */
 export function watchedRules(coverage: Coverage, onWrong: (wrong: string) => void): Rules {
+  const spread = new SpreadAudit();
   return {
     transition: (job, signal, context) => {
       const phase = phaseOf(job, signal);
       const change = transition(job, signal, context);
       coverage.note(signal.kind, phase, 1, change === null ? 0 : 1);
-      auditStep({ before: job, signal, context, change, after: change?.job ?? job }).forEach(onWrong);
+      const step = { before: job, signal, context, change, after: change?.job ?? job };
+      [...auditStep(step), ...spread.note(step)].forEach(onWrong);
       return change;
     },
     nextAction: (job, now, timers) => {

@@ -37,6 +37,7 @@ export class ObjectModel {
   isRolledBack = false;
   /** A handler's socket is being closed. */
   isClosing = false;
+  savedAt = 0;
   /** When an alarm of it was lost, which it cannot know. */
   alarmLostAt = 0;
   /** Somebody calls while it waits for an answer. */
@@ -136,6 +137,7 @@ export class ObjectModel {
   }
 
   auditSaving(after: JobState): void {
+    this.savedAt = this.now;
     const { job: before = null, reserved = 0 } = this.disk ?? {};
     if (!this.isClosing) {
       this.#saving.saves({ before, after, reserved }, this.now);

@@ -1,5 +1,5 @@
 import type { JobEvent } from "../../src/contract/event.ts";
-import { type Attempt, runOf, sentAtOf } from "../../src/core/attempt.ts";
+import { type Attempt, type AttemptIn, runOf, sentAtOf } from "../../src/core/attempt.ts";
 import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
@@ -7,6 +7,7 @@ import { fromSavedState, type SavedState, toSavedState } from "../../src/core/sa
 import type { Held, JobSockets, JobStorage, Ports, Provider, Stores } from "../../src/object/ports.ts";
 import type { ProjectionExtra } from "../../src/store/jobs.ts";
 import { auditRow, auditUsage } from "./audit-calls.ts";
+import { auditLoad } from "./audit-kept.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { GateModel } from "./gate-model.ts";
 import type { ObjectModel } from "./object-model.ts";
@@ -147,7 +148,11 @@ function load(object: ObjectModel): Held {
     .flatMap((socket) => (socket.attempt === attempt && socket.kept ? [socket.kept] : []))
     .toSorted((one, other) => other.version - one.version);
   const job = fromSavedState(saved, spec, kept[0] ?? null);
-  return job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
+  const held: Held = job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
+  for (const wrong of auditLoad({ job: disk.job, reserved: disk.reserved }, kept[0] ?? null, held)) {
+    object.world.ledger.violate("load", `${object.id.slice(-2)}: ${wrong}`);
+  }
+  return held;
 }
 
 function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): JobSockets {
@@ -202,6 +207,11 @@ function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobStat
   }
 }
 
+/** After a ring, or where RunPod has lost sight of its run, the output is most likely there. */
+function isDoubtful({ rung, gone, silences, run }: AttemptIn<"running">): boolean {
+  return rung || gone !== null || silences > 0 || run.toldBy === "webhook";
+}
+
 function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
   const { runpod, gate } = platforms;
   const { facts } = object;
@@ -249,6 +259,9 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       if (isAlive()) {
         object.calls.asks(runId);
       }
+      if (isAlive() && attempt?.phase === "running" && isDoubtful(attempt)) {
+        object.calls.expectsLook(attempt.outputKey);
+      }
       return audited("status", isTroubled, asking);
     },
     cancelRun: (_endpoint, runId) => {
@@ -287,7 +300,7 @@ function toOrder({ spec }: JobState, attempt: Attempt): Order {
 type Row = Parameters<Stores["writeRow"]>[0];
 
 function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, extra: ProjectionExtra): void {
-  const { current, now, world } = object;
+  const { current, facts, now, world } = object;
   const usage = extra.usage.flatMap((used) => {
     const attempt = current?.attempts[used.attempt - 1];
     const figures = runpod.figuresOf((attempt && runOf(attempt)?.id) ?? "");
@@ -295,7 +308,10 @@ function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, ex
     return auditUsage(current?.version === row.version ? current : null, used, { inputBytes, figures });
   });
   const { quietUntil = null } = row;
-  for (const wrong of [...usage, ...auditRow(current, { ...row, quietUntil }, extra, now, world.timers)]) {
+  // What a save that failed took back may be told under the same version.
+  for (const wrong of facts.savesFailed > 0
+    ? []
+    : [...usage, ...auditRow(current, { ...row, quietUntil }, extra, now, world.timers)]) {
     world.ledger.violate("row", wrong);
   }
 }
@@ -306,7 +322,10 @@ function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boo
   const { facts } = object;
   const { clock, random, faults } = object.world;
   return {
-    findOutput: (key) => within("R2 HEAD", () => r2.find(key)),
+    findOutput: (key) => {
+      object.calls.looks(key);
+      return within("R2 HEAD", () => r2.find(key));
+    },
     deleteOutput: (key) => within("R2 DELETE", () => r2.delete(key)),
     writeRow: (row, extra) => {
       if (isAlive()) {

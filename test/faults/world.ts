@@ -6,6 +6,7 @@ import type { Rules } from "../../src/object/engine.ts";
 import type { JobShell } from "../../src/object/job-shell.ts";
 import { auditEvent } from "./audit.ts";
 import { auditProgress, auditRing, auditTaken } from "./audit-answers.ts";
+import { auditDetach } from "./audit-kept.ts";
 import { Clients, mayBegin } from "./clients.ts";
 import { VirtualClock } from "./clock.ts";
 import { Coverage, watchedRules } from "./coverage.ts";
@@ -207,7 +208,12 @@ export class World implements Surroundings {
     socket.isOpen = false;
     const close = (shell: JobShell) => {
       object.isClosing = true;
+      const before = shell.job;
+      const { kept } = socket;
       shell.detach(socket);
+      for (const wrong of before ? auditDetach(before, shell.job, object.job, { attempt: run.attempt, kept }) : []) {
+        this.ledger.violate("socket", `${run.id}: ${wrong}`);
+      }
     };
     await object.call(close).catch(() => {});
     object.isClosing = false;
