@@ -15,7 +15,7 @@ export type Run = Readonly<{
   executionMs: number | null;
 }>;
 
-export type Failure = Readonly<{ code: JobErrorCode; message: string; retry?: boolean }>;
+export type Failure = Readonly<{ code: JobErrorCode; message: string }>;
 
 /** How an attempt ended. `superseded`: it was given up, or another attempt's output came first. */
 export type Outcome = "complete" | "cancelled" | "superseded" | JobErrorCode;

@@ -8,7 +8,7 @@ import {
   sentAtOf,
   toPhase,
 } from "./attempt.ts";
-import { currentAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, type JobState, type Verdict } from "./job-state.ts";
 import { waitDeadline } from "./pace.ts";
 import { backoffMs, retryable } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
@@ -33,11 +33,11 @@ export function toClosed(attempt: Attempt, outcome: Outcome, now: number): Attem
 export function failAttempt(job: JobState, attempt: Attempt, failure: Failure, context: DecisionContext): JobState {
   const { now, timers } = context;
   const closed = putAttempt(job, toClosed(attempt, failure.code, now));
-  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
+  if (currentAttempt(job)?.number !== attempt.number) {
     return closed;
   }
   const failures = countFailures(closed);
-  const mayRetry = (failure.retry ?? retryable[failure.code]) && failures <= job.spec.maxRetries;
+  const mayRetry = retryable[failure.code] && failures <= job.spec.maxRetries;
   const hadBegun = (runOf(attempt)?.startedAt ?? null) !== null;
   const next = { ...closed, waitingSince: hadBegun ? now : job.waitingSince };
   const nextAttemptAt = now + backoffMs(timers.retryBackoffMs, failures, attempt.nonce);
@@ -56,7 +56,7 @@ function countFailures({ attempts, attemptsBefore }: JobState): number {
 export function giveUpAttempt(job: JobState, attempt: Attempt, context: DecisionContext): JobState {
   const { now, timers } = context;
   const closed = putAttempt(job, toClosed(attempt, "superseded", now));
-  if (isFinal(job.status) || currentAttempt(job)?.number !== attempt.number || job.verdict) {
+  if (currentAttempt(job)?.number !== attempt.number) {
     return closed;
   }
   const failure: Failure = { code: "provider_unavailable", message: "RunPod did not confirm the run." };
@@ -71,24 +71,23 @@ export function giveUpAttempt(job: JobState, attempt: Attempt, context: Decision
 function salvage(job: JobState, attempt: number, { code, message }: Failure, now: number): JobState {
   const looks = job.attempts.filter((other) => sentAtOf(other) !== null).map(({ number }) => number);
   const error = { code, message, retryable: retryable[code], attempt };
-  const verdict = { error, looks, lookAt: now };
-  return endIfNothingToSalvage({ ...job, verdict, nextAttemptAt: null, stage: "verifying" }, now);
+  return awaitLooks(job, { error, looks, lookAt: now }, now);
 }
 
 /** The verdict becomes the job's error as soon as no attempt is left to look at. */
-export function endIfNothingToSalvage(job: JobState, now: number): JobState {
-  if (!job.verdict || job.verdict.looks.length > 0) {
-    return job;
+export function awaitLooks(job: JobState, verdict: Verdict, now: number): JobState {
+  if (verdict.looks.length > 0) {
+    return { ...job, verdict, stage: "verifying" };
   }
-  const { error } = job.verdict;
-  const end = { status: "error", stage: "done", message: null, error, completedAt: now } as const;
-  return endOtherAttempts({ ...job, ...end, verdict: null, nextAttemptAt: null }, null, "superseded", now);
+  const { error } = verdict;
+  const end = { status: "error", stage: "done", message: null, error, verdict: null, completedAt: now } as const;
+  return endAttempts({ ...job, ...end }, "superseded", now);
 }
 
-/** Closes every open attempt but the winner. One whose `/run` is under way stays open until that is answered. */
-export function endOtherAttempts(job: JobState, winner: number | null, outcome: Outcome, now: number): JobState {
+/** Closes every open attempt. One whose `/run` is under way stays open until that is answered. */
+export function endAttempts(job: JobState, outcome: Outcome, now: number): JobState {
   const attempts = job.attempts.map((attempt): Attempt => {
-    if (attempt.number === winner || attempt.phase === "closed" || attempt.phase === "abandoned") {
+    if (attempt.phase === "closed" || attempt.phase === "abandoned") {
       return attempt;
     }
     return attempt.phase === "submitting"

@@ -32,6 +32,9 @@ export type Duty = Readonly<{
 }>;
 
 export type DutyKey = Pick<Duty, "duty" | "of">;
+/** What is carried out by itself; the rest goes with the row, or with the object's own state. */
+export type Errand = DutyKey &
+  Readonly<{ duty: "notify" | "cancel" | "delete_output" | "drop_messages" | "delete_row" }>;
 
 function isSame(one: DutyKey, other: DutyKey): boolean {
   return one.duty === other.duty && one.of === other.of;
@@ -62,7 +65,7 @@ export function settleDuty(job: JobState, key: DutyKey): JobState {
 export function postponeDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
   const tries = owed.tries + 1;
   const dueAt = now + backoffMs(timers.retryBackoffMs, tries, `${job.spec.id}/${owed.of}`);
-  if (owed.duty === "cancel" && owed.until !== null && dueAt >= owed.until) {
+  if (owed.duty === "cancel" && dueAt >= (owed.until ?? Infinity)) {
     return settleDuty(job, owed);
   }
   return { ...job, duties: job.duties.map((duty) => (duty === owed ? { ...owed, tries, dueAt } : duty)) };

@@ -173,8 +173,7 @@ const maxAttempts = 500;
 
 /** Whether the owner may ask for another try. */
 export function canReopen({ status, removal, attempts }: JobState): boolean {
-  const isAllowed = isFinal(status) && allowedEdges[status].includes("pending");
-  return isAllowed && removal === null && attempts.length < maxAttempts;
+  return allowedEdges[status].includes("pending") && removal === null && attempts.length < maxAttempts;
 }
 
 export function currentAttempt(job: JobState): Attempt | undefined {

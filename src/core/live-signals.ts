@@ -1,5 +1,5 @@
-import { type AttemptIn, newRun, toPhase } from "./attempt.ts";
-import { endOtherAttempts, putAttempt } from "./attempts.ts";
+import { type AttemptIn, newRun, openRunsOf, toPhase } from "./attempt.ts";
+import { endAttempts, putAttempt } from "./attempts.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { nextAskAt, ringPauseMs } from "./pace.ts";
@@ -70,13 +70,11 @@ function rung(job: JobState, attempt: AttemptIn<"running">, now: number): JobSta
 /** The job is over: a run of it that nobody knew is one to be cancelled. */
 function rungAfterEnd(job: JobState, attempt: AttemptIn<"closed">, runId: string | null, now: number) {
   const { run, strays } = attempt;
-  if (runId === null || attempt.sentAt === null || run?.toldBy === "answer" || run?.id === runId) {
+  if (runId === null || attempt.sentAt === null || run?.toldBy === "answer" || openRunsOf(attempt).includes(runId)) {
     return null;
   }
-  if (run === null) {
-    return putAttempt(job, { ...attempt, run: newRun(runId, "webhook", now) });
-  }
-  return !strays.includes(runId) ? putAttempt(job, { ...attempt, strays: [...strays, runId] }) : null;
+  const learned = run ? { strays: [...strays, runId] } : { run: newRun(runId, "webhook", now) };
+  return putAttempt(job, { ...attempt, ...learned });
 }
 
 /**
@@ -106,7 +104,7 @@ export function cancelRequested(job: JobState, _signal: SignalOf<"cancel_request
     return null;
   }
   const end = { status: "cancelled", stage: "done", message: null, nextAttemptAt: null, verdict: null } as const;
-  return endOtherAttempts({ ...job, ...end, completedAt: now }, null, "cancelled", now);
+  return endAttempts({ ...job, ...end, completedAt: now }, "cancelled", now);
 }
 
 /**
@@ -122,7 +120,6 @@ export function retryRequested(job: JobState, _signal: SignalOf<"retry_requested
     ...job,
     status: "pending",
     stage: "queued",
-    message: null,
     error: null,
     nextAttemptAt: now,
     waitingSince: now,

@@ -60,7 +60,7 @@ export function transition(job: JobState, signal: Signal, context: DecisionConte
   const isLight = lightKinds.has(signal.kind) && isSameAnchor(job, handled);
   const next = isVisible(job, handled) ? toNextVersion(job, handled, context) : handled;
   const owing = oweDebts(job, next, context);
-  const isTold = owing.version > job.version && owing.lastSeq > job.lastSeq;
+  const isTold = owing.lastSeq > job.lastSeq;
   const events = isTold ? [toEvent(owing, eventTypeOf(owing, isLight ? "progress" : "status"))] : [];
   return { job: owing, events, durable: !isLight };
 }
@@ -83,10 +83,7 @@ const shown = ["status", "stage", "progress", "message", "runId", "metadata", "a
 /** Whether a reader sees the change. What is learned of a run after its job is over concerns nobody but us (I3). */
 function isVisible(before: JobState, after: JobState): boolean {
   const isGone = after.removal?.rowGone ?? false;
-  return (
-    !isGone &&
-    (before.attempts.length !== after.attempts.length || shown.some((field) => before[field] !== after[field]))
-  );
+  return !isGone && shown.some((field) => before[field] !== after[field]);
 }
 
 /** In percent: lists are read from D1 and need no more than a rough figure; who watches one job asks its object. */
@@ -116,24 +113,10 @@ const lightKinds: ReadonlySet<Signal["kind"]> = new Set(["progress", "status_ans
 
 /** Whether nothing changed that a crash must not take back: progress and polls that move nothing but figures. */
 function isSameAnchor(before: JobState, after: JobState): boolean {
-  return (
-    before.status === after.status &&
-    before.nextAttemptAt === after.nextAttemptAt &&
-    before.verdict === after.verdict &&
-    before.attempts.length === after.attempts.length &&
-    before.attempts.every((attempt, index) => isSameAttempt(attempt, after.attempts[index]))
-  );
+  const isSame = before.attempts.every((attempt, index) => isSameAttempt(attempt, after.attempts[index]));
+  return isSame && before.status === after.status;
 }
 
 function isSameAttempt(before: Attempt, after: Attempt | undefined): boolean {
-  if (before === after || !after) {
-    return before === after;
-  }
-  const [run, later] = [runOf(before), runOf(after)];
-  const isSameRun = run?.id === later?.id && run?.startedAt === later?.startedAt;
-  return before.phase === after.phase && isSameRun && isRung(before) === isRung(after);
-}
-
-function isRung(attempt: Attempt): boolean {
-  return attempt.phase === "running" && attempt.rung;
+  return before.phase === after?.phase && runOf(before)?.startedAt === runOf(after)?.startedAt;
 }

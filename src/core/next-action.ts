@@ -1,5 +1,5 @@
 import type { Attempt } from "./attempt.ts";
-import type { Duty, DutyKey, DutyName } from "./duty.ts";
+import type { Duty, DutyName, Errand } from "./duty.ts";
 import { isFinal, isSettleable, type JobState } from "./job-state.ts";
 import { deadlineOf } from "./pace.ts";
 import type { Timers } from "./timers.ts";
@@ -9,7 +9,8 @@ export type Action = Readonly<
   | { do: "ask"; attempt: number }
   | { do: "look"; attempt: number }
   | { do: "write_row"; settled: boolean }
-  | { do: "carry_out"; key: DutyKey }
+  | { do: "carry_out"; key: Errand }
+  | { do: "forget" }
   | { do: "clock" }
   | { do: "wait"; until: number }
   | { do: "rest" }
@@ -69,7 +70,7 @@ function toWork(job: JobState, { duty, of, dueAt }: Duty): Work {
       return { at: dueAt, action: { do: "write_row", settled: isSettleable(job) } };
     case "forget":
       // The last of all: it takes the list of what is owed with it.
-      return { at: job.duties.length === 1 ? dueAt : Infinity, action: { do: "carry_out", key: { duty, of } } };
+      return { at: job.duties.length === 1 ? dueAt : Infinity, action: { do: "forget" } };
     case "notify":
     case "cancel":
     case "delete_output":
@@ -103,7 +104,8 @@ function openWork({ status, nextAttemptAt, verdict }: JobState): Work[] {
   if (isFinal(status)) {
     return [];
   }
-  const [attempt] = verdict?.looks ?? [];
-  const looking: Work[] = verdict && attempt ? [{ at: verdict.lookAt, action: { do: "look", attempt } }] : [];
+  const looks = verdict?.looks.slice(0, 1) ?? [];
+  const at = verdict?.lookAt ?? Infinity;
+  const looking = looks.map((attempt): Work => ({ at, action: { do: "look", attempt } }));
   return nextAttemptAt === null ? looking : [...looking, { at: nextAttemptAt, action: { do: "submit" } }];
 }

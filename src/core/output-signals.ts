@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptIn, runOf } from "./attempt.ts";
-import { endIfNothingToSalvage, endOtherAttempts, putAttempt, toClosed } from "./attempts.ts";
-import { findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { awaitLooks, endAttempts, putAttempt, toClosed } from "./attempts.ts";
+import { findAttempt, type JobState } from "./job-state.ts";
 import { troublePauseMs } from "./pace.ts";
 import { decideUnconfirmed } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
@@ -14,7 +14,7 @@ const looksInOutputWindow = 6;
 /** The object is in R2: with RunPod's word, its webhook, or the end of all waiting, the job is complete (I6). */
 export function outputFound(job: JobState, signal: SignalOf<"output_found">, { now }: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || isFinal(job.status) || signal.output.size <= 0 || !mayDecide(job, attempt)) {
+  if (!attempt || signal.output.size <= 0 || !mayDecide(job, attempt)) {
     return null;
   }
   const complete: JobState = {
@@ -29,7 +29,7 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, { n
     startedAt: job.startedAt ?? now,
     completedAt: now,
   };
-  return endOtherAttempts(complete, attempt.number, "superseded", now);
+  return endAttempts(complete, "superseded", now);
 }
 
 /** Whether there is ground to look for this attempt's output: an output alone, without any word, ends nothing. */
@@ -42,33 +42,25 @@ function mayDecide(job: JobState, attempt: Attempt): boolean {
       return attempt.rung || attempt.gone !== null || attempt.silences > 0;
     case "closed":
       return job.verdict !== null;
-    case "submitting":
-    case "held":
-    case "abandoned":
+    default:
       return false;
   }
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {
+  if (job.verdict?.looks.includes(signal.attempt)) {
+    const looks = job.verdict.looks.filter((number) => number !== signal.attempt);
+    return awaitLooks(job, { ...job.verdict, looks }, context.now);
+  }
   const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || isFinal(job.status)) {
-    return null;
-  }
-  if (job.verdict?.looks.includes(attempt.number)) {
-    const looks = job.verdict.looks.filter((number) => number !== attempt.number);
-    return endIfNothingToSalvage({ ...job, verdict: { ...job.verdict, looks } }, context.now);
-  }
-  switch (attempt.phase) {
+  switch (attempt?.phase) {
     case "unconfirmed":
       return decideUnconfirmed(job, attempt, context);
     case "running":
       return absentWhileRunning(job, attempt, context);
     case "verifying":
       return absentAs[attempt.claim](job, attempt, context);
-    case "submitting":
-    case "held":
-    case "abandoned":
-    case "closed":
+    default:
       return null;
   }
 }
@@ -97,7 +89,7 @@ const absentAs: Readonly<Record<AttemptIn<"verifying">["claim"], Absence>> = {
   },
   late_start: (job, attempt, context) => {
     const message = "No GPU took the run in time.";
-    return failRun(job, attempt, { code: "queue_timeout", message, retry: false }, context);
+    return failRun(job, attempt, { code: "queue_timeout", message }, context);
   },
   late_end: (job, attempt, context) => {
     const message = "The run did not end in time.";
@@ -108,15 +100,12 @@ const absentAs: Readonly<Record<AttemptIn<"verifying">["claim"], Absence>> = {
 
 /** R2 did not answer: the look is repeated, nothing is decided. */
 export function outputUnknown(job: JobState, signal: SignalOf<"output_unknown">, { now, timers }: DecisionContext) {
-  const attempt = findAttempt(job, signal.attempt);
-  if (!attempt || isFinal(job.status)) {
-    return null;
-  }
-  const later = (tries: number) => now + troublePauseMs(timers.pollMinMs, tries, attempt.nonce, null);
-  if (job.verdict?.looks.includes(attempt.number)) {
+  const later = (tries: number) => now + troublePauseMs(timers.pollMinMs, tries, job.spec.id, null);
+  if (job.verdict?.looks.includes(signal.attempt)) {
     return { ...job, verdict: { ...job.verdict, lookAt: later(1) } };
   }
-  switch (attempt.phase) {
+  const attempt = findAttempt(job, signal.attempt);
+  switch (attempt?.phase) {
     case "unconfirmed":
       return putAttempt(job, { ...attempt, looks: attempt.looks + 1, lookAt: later(attempt.looks + 1) });
     case "verifying":

@@ -1,4 +1,5 @@
 import type { Attempt, AttemptIn } from "./attempt.ts";
+import type { Duty } from "./duty.ts";
 import { isFinal, type JobState } from "./job-state.ts";
 import { backoffMs, fraction } from "./retry.ts";
 import type { DecisionContext } from "./signals.ts";
@@ -98,10 +99,13 @@ export function deadlineOf(job: JobState, attempt: Attempt, timers: Timers): Dea
 /** A healthy object writes something to D1 within this time, whatever it waits for. */
 const maxQuietMs = 30 * 60_000;
 
+const ofNoRow: ReadonlySet<Duty["duty"]> = new Set(["write_row", "count_usage", "forget"]);
+
 /** Until when D1 need not hear of the job: it is silent when it is silent for longer (I11). */
 export function quietUntil(job: JobState, timers: Timers, now: number): number {
   if (isFinal(job.status)) {
-    const others = job.duties.filter(({ duty }) => duty !== "write_row" && duty !== "count_usage");
+    // A removed job has no row; one that a restored D1 shows again is not to be overlooked until it is forgotten.
+    const others = job.duties.filter(({ duty }) => !ofNoRow.has(duty));
     return others.reduce((first, { dueAt }) => Math.min(first, dueAt), Infinity);
   }
   const deadlines = job.attempts.map((attempt) => deadlineOf(job, attempt, timers).at);

@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, toPhase } from "./attempt.ts";
 import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, type JobState } from "./job-state.ts";
 import { executionTimeoutMs, nextAskAt, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -68,16 +68,14 @@ function failUnsent(
   failure: Failure,
   context: DecisionContext,
 ): JobState {
-  const { tries } = attempt;
-  const unsent = toPhase(attempt, { phase: "held", why: "not_bought", tries, resendAt: context.now });
-  return failAttempt(job, unsent, failure, context);
+  return failAttempt(job, { ...toClosed(attempt, failure.code, context.now), sentAt: null }, failure, context);
 }
 
 export function runAnswered(job: JobState, signal: SignalOf<"run_answered">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
   const { answer } = signal;
   if (answer.kind === "ok") {
-    return attempt ? learnRun(job, attempt, answer.value.runId, context) : null;
+    return learnRun(job, attempt, answer.value.runId, context);
   }
   if (attempt?.phase === "abandoned") {
     const closed = toClosed(attempt, attempt.outcome, context.now);
@@ -125,31 +123,21 @@ export function toUnconfirmed(job: JobState, attempt: AttemptIn<"submitting">, c
   return hint === null ? putAttempt(job, unconfirmed) : toHinted(job, unconfirmed, hint, context);
 }
 
-/** RunPod says so itself: this attempt runs under that id. One that comes too late is cancelled. */
-function learnRun(job: JobState, attempt: Attempt, runId: string, context: DecisionContext): JobState | null {
-  const { now } = context;
-  const run = runOf(attempt);
-  if (run?.id === runId && run.toldBy === "answer") {
-    return null;
-  }
-  const strays = run && run.id !== runId ? [...attempt.strays, run.id] : attempt.strays;
-  const known = { ...attempt, strays: strays.filter((id) => id !== runId) };
-  const told = run?.id === runId ? { ...run, toldBy: "answer" as const } : newRun(runId, "answer", now);
-  switch (known.phase) {
-    case "abandoned":
-      return putAttempt(job, { ...toClosed(known, known.outcome, now), run: told });
-    case "closed":
-    case "verifying":
-      return putAttempt(job, { ...known, run: told });
-    case "held":
-      return null;
-    case "running": {
-      const isShown = currentAttempt(job)?.number === known.number && !isFinal(job.status);
-      return { ...putAttempt(job, { ...known, run: told }), runId: isShown ? told.id : job.runId };
-    }
+/** RunPod says so itself: this attempt runs under that id. Of a job that is over it is cancelled. */
+function learnRun(
+  job: JobState,
+  attempt: Attempt | undefined,
+  runId: string,
+  context: DecisionContext,
+): JobState | null {
+  const run = newRun(runId, "answer", context.now);
+  switch (attempt?.phase) {
     case "submitting":
-    case "unconfirmed":
-      return enterRunning(job, known, { ...told, startedAt: known.heardAt }, context);
+      return enterRunning(job, attempt, { ...run, startedAt: attempt.heardAt }, context);
+    case "abandoned":
+      return putAttempt(job, { ...toClosed(attempt, attempt.outcome, context.now), run });
+    default:
+      return null;
   }
 }
 
@@ -180,7 +168,7 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
     ? Math.max(now, attempt.rungAt ?? now)
     : now + pollPauseMs(job, { nonce: attempt.nonce, polls: 0, rung }, context);
   const running = putAttempt(job, toPhase(attempt, { ...fresh, pollAt }));
-  if (currentAttempt(job)?.number !== attempt.number || isFinal(job.status)) {
+  if (currentAttempt(job)?.number !== attempt.number) {
     return running;
   }
   const waits = job.status !== "processing" || job.stage === "dispatching" || job.stage === "waiting_for_provider";
@@ -193,9 +181,7 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
 
 /** RunPod has taken the job: it is under way. */
 export function enterProcessing(job: JobState, now: number, stage: string): JobState {
-  return job.status === "processing" && job.stage === stage
-    ? job
-    : { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
+  return { ...job, status: "processing", stage, startedAt: job.startedAt ?? now };
 }
 
 /** What is left when a run that only a webhook named turns out to be none, or to have failed before the grace is over. */

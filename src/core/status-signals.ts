@@ -1,6 +1,6 @@
 import { type AttemptIn, type Failure, toPhase } from "./attempt.ts";
 import { failAttempt, putAttempt } from "./attempts.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isWanted, type JobState } from "./job-state.ts";
 import { pollPauseMs, restPauseMs, troublePauseMs } from "./pace.ts";
 import { backToUnconfirmed, enterProcessing } from "./run-signals.ts";
 import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
@@ -8,7 +8,7 @@ import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./sig
 /** What RunPod says of the run that was asked about, or why it said nothing. */
 export function statusAnswered(job: JobState, signal: SignalOf<"status_answered">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
-  if (attempt?.phase !== "running" || attempt.run.id !== signal.runId || isFinal(job.status)) {
+  if (attempt?.phase !== "running" || attempt.run.id !== signal.runId) {
     return null;
   }
   const { answer } = signal;
@@ -90,22 +90,21 @@ export function failRun(
   context: DecisionContext,
 ): JobState {
   const isHint = attempt.run?.toldBy === "webhook" && context.now < attempt.sentAt + context.timers.runGraceMs;
-  const { code, message, retry } = failure;
-  const verdict: Failure = retry === undefined ? { code, message } : { code, message, retry };
+  const verdict: Failure = { code: failure.code, message: failure.message };
   return isHint ? backToUnconfirmed(job, attempt, verdict, context) : failAttempt(job, attempt, verdict, context);
 }
 
 /** The handler's own progress: monotone within the attempt; of an old attempt, or after the end, it is nothing. */
 export function progressed(job: JobState, signal: SignalOf<"progress">, { now, timers }: DecisionContext) {
   const attempt = currentAttempt(job);
-  if (attempt?.number !== signal.attempt || attempt.nonce !== signal.nonce || isFinal(job.status)) {
+  if (!isWanted(job, signal)) {
     return null;
   }
   if (Math.round(signal.report.progress) < job.progress) {
     // A handler that was begun anew: its figure is no news, but its run is there.
-    return attempt.phase === "running" && attempt.gone ? putAttempt(job, { ...attempt, gone: null }) : null;
+    return attempt?.phase === "running" && attempt.gone ? putAttempt(job, { ...attempt, gone: null }) : null;
   }
-  switch (attempt.phase) {
+  switch (attempt?.phase) {
     case "running": {
       const begun = beginRendering(job, attempt, signal.report, now);
       // As long as the handler speaks, its run is there, whatever RunPod says.
@@ -118,10 +117,7 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
       const begun = beginRendering(job, attempt, signal.report, now);
       return putAttempt(begun, { ...attempt, heardAt: attempt.heardAt ?? now });
     }
-    case "held":
-    case "verifying":
-    case "abandoned":
-    case "closed":
+    default:
       return null;
   }
 }

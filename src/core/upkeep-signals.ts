@@ -73,9 +73,10 @@ export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context
 }
 
 function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
-  if (owed.duty === "delete_output" && owed.until !== null && now < owed.until) {
+  const until = owed.until ?? 0;
+  if (owed.duty === "delete_output" && now < until) {
     // Until then a late writer may bring it again; a PUT that began just before takes its time.
-    const again = { ...owed, tries: 0, dueAt: owed.until + timers.runGraceMs, until: null };
+    const again = { ...owed, tries: 0, dueAt: until + timers.runGraceMs, until: null };
     return { ...job, duties: job.duties.map((duty) => (duty === owed ? again : duty)) };
   }
   return settleDuty(job, owed);
@@ -87,7 +88,7 @@ function forgetLater(job: JobState, now: number): JobState {
   const removal = { requestedAt: job.removal?.requestedAt ?? now, rowGone: true };
   const bare: JobState = {
     ...quiet,
-    ...{ removal, metadata: null, message: null, error: null, audience: noAudience },
+    ...{ removal, metadata: null, error: null, audience: noAudience },
     spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null, metadata: {} },
   };
   const deleting = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
@@ -123,7 +124,7 @@ function passDeadline(job: JobState, attempt: Attempt, passed: Deadline["passed"
     case "abandoned":
       return putAttempt(job, toClosed(attempt, attempt.outcome, context.now));
     case "held":
-      return failAttempt(job, attempt, { ...refusals[attempt.why], retry: false }, context);
+      return failAttempt(job, attempt, refusals[attempt.why], context);
     case "running":
       return verify(job, attempt, passed === "late_start" ? "late_start" : "late_end", context.now);
     case "unconfirmed":

@@ -1,5 +1,5 @@
 import { type Attempt, type AttemptIn, runOf } from "../core/attempt.ts";
-import { type DutyKey, findDuty } from "../core/duty.ts";
+import { type Errand, findDuty } from "../core/duty.ts";
 import { outputMsOf } from "../core/eta.ts";
 import { currentAttempt, findAttempt, isFinal, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
@@ -14,7 +14,7 @@ import { toProjection } from "./projection.ts";
 import { callProvider, takeTurn } from "./provider-calls.ts";
 
 /** The actions that reach outside; each ends in at least one signal, whatever happens. */
-export type Effect = Exclude<Action, { do: "clock" | "wait" | "rest" }>;
+export type Effect = Exclude<Action, { do: "clock" | "forget" | "wait" | "rest" }>;
 
 /** Carries out one action for the job as it is now. Never throws: failures are signals too. */
 export async function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal[]> {
@@ -103,7 +103,7 @@ async function look(job: JobState, number: number, ports: Ports): Promise<Signal
 }
 
 /** Does what is owed. A throw is a failure. */
-async function carryOut(job: JobState, key: DutyKey, ports: Ports): Promise<DutyOutcome> {
+async function carryOut(job: JobState, key: Errand, ports: Ports): Promise<DutyOutcome> {
   const { stores } = ports;
   const of = String(key.of);
   try {
@@ -123,10 +123,6 @@ async function carryOut(job: JobState, key: DutyKey, ports: Ports): Promise<Duty
       case "drop_messages":
         await stores.dropMessages(job.spec);
         return "done";
-      case "forget":
-      case "write_row":
-      case "count_usage":
-        return "failed";
     }
   } catch {
     return "failed";

@@ -155,7 +155,7 @@ export class Engine {
   async #do(action: Exclude<Action, { do: "rest" | "wait" }>, job: JobState): Promise<void> {
     if (action.do === "clock") {
       this.apply({ kind: "clock" });
-    } else if (action.do === "carry_out" && action.key.duty === "forget") {
+    } else if (action.do === "forget") {
       await this.memory.forget();
     } else if (action.do !== "submit") {
       this.apply(...(await perform(action, job, this.#ports)));
@@ -167,12 +167,15 @@ export class Engine {
   /** An attempt that was held back asks first whether RunPod is itself again. */
   async #mayOpen(job: JobState): Promise<boolean> {
     const held = currentAttempt(job);
-    const at = held?.phase === "held" ? await takeTurn(this.#ports, held.endpointId, "run") : 0;
-    const isDelayed = held !== undefined && at > this.#ports.now();
-    if (isDelayed) {
-      this.apply({ kind: "turn_delayed", attempt: held.number, at });
+    if (held?.phase !== "held") {
+      return true;
     }
-    return !isDelayed;
+    const at = await takeTurn(this.#ports, held.endpointId, "run");
+    if (at <= this.#ports.now()) {
+      return true;
+    }
+    this.apply({ kind: "turn_delayed", attempt: held.number, at });
+    return false;
   }
 
   /** Written before the POST: whatever happens to it, the attempt, its token and its output key are known. */

@@ -8,6 +8,9 @@ import type { Ports, Wake } from "./ports.ts";
 /** So many versions of unsaved progress one save allows for: a crash may take them, and none is given twice. */
 const reservedVersions = 1_000;
 
+/** An alarm that is late by less is on its way; one that is set anew would be later still. */
+const lateAlarmMs = 1_000;
+
 /** The job in memory, and what of it the storage holds: decides what is saved when, and when the object is woken. */
 export class JobMemory {
   readonly #ports: Ports;
@@ -173,7 +176,7 @@ export class JobMemory {
       return "never";
     }
     const at = action.do === "wait" ? action.until : now() + timers.runTimeoutMs + timers.statusTimeoutMs;
-    const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() && this.#wakesAt <= at;
+    const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() - lateAlarmMs && this.#wakesAt <= at;
     return isGuarded ? "as-is" : { at };
   }
 }

@@ -4,7 +4,6 @@ import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendm
 import { creationOf, eventTypeOf, toEvent } from "../core/events.ts";
 import {
   canReopen,
-  isFinal,
   isWanted,
   type JobSpec,
   type JobState,
@@ -100,11 +99,11 @@ export class JobShell {
   /** The handler's progress. @returns whether it is to stop */
   progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
     this.#enter();
+    this.#engine.apply({ kind: "progress", attempt, nonce, report });
+    this.#advance();
     if (!this.isWanted({ attempt, nonce })) {
       return true;
     }
-    this.#engine.apply({ kind: "progress", attempt, nonce, report });
-    this.#advance();
     if (this.job) {
       this.#ports.sockets.tellProgress(this.job);
     }
@@ -195,12 +194,14 @@ export class JobShell {
       );
       this.#engine.begin(newRemovedState(spec, keys, this.#ports.now()));
     }
-    const { job } = this;
-    if (!job || job.spec.tenantId !== spec.tenantId || !isFinal(job.status)) {
+    if (this.job?.spec.tenantId !== spec.tenantId) {
       return "active";
     }
     this.#engine.apply({ kind: "remove_requested" });
-    if (!this.job?.removal?.rowGone) {
+    if (!this.job.removal) {
+      return "active";
+    }
+    if (!this.job.removal.rowGone) {
       await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
     }
     this.#advance();

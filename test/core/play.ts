@@ -163,7 +163,7 @@ export class Play {
       const { action } = this;
       if (action.do === "write_row") {
         this.write();
-      } else if (action.do === "carry_out" && action.key.duty !== "cancel" && action.key.duty !== "forget") {
+      } else if (action.do === "carry_out" && action.key.duty !== "cancel") {
         this.tell({ kind: "duty_tried", key: action.key, outcome: "done" });
       } else {
         break;

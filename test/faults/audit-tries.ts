@@ -18,7 +18,11 @@ function rulesOfTries(job: JobState): Rule[] {
   const outcomes = job.attempts.slice(attemptsBefore).map(outcomeOf);
   const failures = outcomes.filter((outcome) => outcome !== null && !noFailure.includes(outcome)).length;
   const isMendable = verdict !== null && mendable.includes(verdict.error.code) && startBy === null;
-  const isHopeless = outcomes.slice(0, -1).some((outcome) => outcome !== null && hopeless.includes(outcome));
+  const isHopeless = job.attempts.slice(attemptsBefore).some((attempt, index, own) => {
+    const next = own[index + 1];
+    const isHeard = attempt.phase === "closed" && next !== undefined && attempt.closedAt <= next.openedAt;
+    return isHeard && hopeless.includes(attempt.outcome);
+  });
   return [
     ["no more is tried than the owner allows", failures <= spec.maxRetries + 1],
     ["what another try may mend is tried again", !isMendable || failures > spec.maxRetries],

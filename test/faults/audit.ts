@@ -1,6 +1,7 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { openRunsOf, runOf, sentAtOf } from "../../src/core/attempt.ts";
 import { allowedEdges, isFinal, isSettleable, type JobSpec, type JobState } from "../../src/core/job-state.ts";
+import { auditPace } from "./audit-pace.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ObjectModel } from "./object-model.ts";
 import type { World } from "./world.ts";
@@ -14,6 +15,8 @@ export function auditMoment(world: World): void {
   for (const job of world.jobs.values()) {
     const { object } = job;
     const { job: state } = object;
+    object.calls.endMoment();
+    auditPace(world, job);
     if (state) {
       auditOutputIsThere(world, job, state);
       if (object.isChanged) {
@@ -32,12 +35,16 @@ function auditOutputIsThere({ d1, r2, ledger }: World, { spec }: WorldJob, { out
   }
 }
 
+/** So long may an object in memory rely on an alarm that got lost. */
+const lossMs = 60_000;
+
 function auditAlarm({ d1, ledger }: World, { spec, object }: WorldJob, state: JobState): void {
   const row = d1.rows.get(spec.id);
   const isShown = row !== undefined && row.settledAt === null;
   // A settling that D1 took while its answer and the alarm got lost leaves nothing to do.
   const isSettled = row?.settledAt != null && row.version === state.version && isSettleable(state);
-  if (state.settledAt === null && !object.willWake && !isShown && !isSettled) {
+  const hasJustLost = object.now < object.alarmLostAt + lossMs;
+  if (state.settledAt === null && !hasJustLost && !object.willWake && !isShown && !isSettled) {
     ledger.violate("I11", `${spec.id.slice(-2)} not settled, without an alarm, and invisible to the sweep`);
   }
 }
@@ -61,6 +68,12 @@ export function auditEvent(world: World, object: ObjectModel, event: JobEvent): 
   const { ledger } = world;
   const { events } = object.facts;
   const before = events.at(-1);
+  if (!before && event.seq !== 1 && object.facts.mishaps === 0) {
+    ledger.violate("I16", `the first that watchers of ${object.id.slice(-2)} were told is version ${event.seq}`);
+  }
+  if (event.type !== "progress" && (object.job?.version ?? 0) < event.seq) {
+    ledger.violate("I12", `${object.id.slice(-2)} told of version ${event.seq}, which it has not saved`);
+  }
   events.push({ event, life: object.facts.mishaps });
   const name = object.id.slice(-2);
   if (before && event.seq === 1) {

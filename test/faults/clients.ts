@@ -1,6 +1,7 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { canReopen, isFinal } from "../../src/core/job-state.ts";
 import type { JobProjection } from "../../src/store/jobs.ts";
+import { auditOwner, auditStranger } from "./audit-answers.ts";
 import { auditReading } from "./audit-readers.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { Row } from "./fixtures.ts";
@@ -47,8 +48,23 @@ export class Clients {
         at(label * 100_000, label * 100_000 + 90_000, () => this.amend(job, label));
       }
     }
+    this.#planReaders(job);
+  }
+
+  #planReaders(job: WorldJob): void {
+    const { clock, random, faults } = this.#world;
+    const at = (low: number, high: number, run: () => Promise<void>) =>
+      clock.after(random.between(low, high), () => void run().catch(() => {}));
     if (faults.strikes("client_reads")) {
       void this.#keepReading(job, clock.now + 1_400_000);
+    }
+    if (faults.strikes("client_strange")) {
+      const { object } = job;
+      const { ledger } = this.#world;
+      for (let count = 0; count < 3; count++) {
+        at(0, 1_000_000, () => object.call((shell) => auditStranger(ledger, object, shell)));
+        at(0, 1_000_000, () => object.call(async (shell) => auditOwner(ledger, object, shell)));
+      }
     }
     if (faults.strikes("client_watches")) {
       for (let count = 0; count < 2; count++) {
@@ -88,7 +104,10 @@ export class Clients {
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.retry(spec.tenantId));
-    if (answer === "refused" && couldBegin && object.job && canReopen(object.job)) {
+    if (answer !== "refused" && facts.isReopened !== (answer !== "over_quota")) {
+      this.#world.ledger.violate("retry", `${spec.id.slice(-2)} was to be tried again, and the quota was not kept`);
+    }
+    if (answer === "refused" && couldBegin && object.job && canReopen(object.job) && !object.isRolledBack) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} could be tried again, and was refused`);
     }
     if (typeof answer === "string") {
@@ -130,15 +149,19 @@ export class Clients {
     if (!row) {
       return;
     }
+    const isSilent = this.#world.random.chance(0.3);
     const change = {
-      labels: { label: String(label) },
-      acknowledged: isFinal(row.status) ? label % 2 === 0 : null,
+      labels: isSilent ? null : { label: String(label) },
+      acknowledged: isFinal(row.status) ? isSilent || label % 2 === 0 : null,
       knownVersions: null,
     };
+    if (change.labels === null && change.acknowledged === null) {
+      return;
+    }
     const state = { isNew: mayBegin(row), metadata: {} };
     const answer = await object.call((shell) => shell.amend(spec, change, state));
     if (typeof answer !== "string") {
-      facts.label = label;
+      facts.label = isSilent ? facts.label : label;
     }
   }
 

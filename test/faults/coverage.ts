@@ -4,6 +4,9 @@ import { type handlers, transition } from "../../src/core/machine.ts";
 import { nextAction } from "../../src/core/next-action.ts";
 import type { Signal } from "../../src/core/signals.ts";
 import type { Rules } from "../../src/object/engine.ts";
+import { auditAction } from "./audit-action.ts";
+import { SpreadAudit } from "./audit-spread.ts";
+import { auditStep } from "./audit-step.ts";
 
 export type CoveredKind = keyof typeof handlers;
 /** The phase of the attempt that a signal names; `none` where there is no such attempt, `job` where it names none. */
@@ -42,15 +45,22 @@ function phaseOf(job: JobState, signal: Signal): CoveredPhase {
   return "attempt" in signal ? (findAttempt(job, signal.attempt)?.phase ?? "none") : "job";
 }
 
-/** The service's own two pure functions, and a note of what they met. */
-export function watchedRules(coverage: Coverage): Rules {
+/** The service's own two pure functions, a note of what they met, and an audit of each decision. */
+export function watchedRules(coverage: Coverage, onWrong: (wrong: string) => void): Rules {
+  const spread = new SpreadAudit();
   return {
     transition: (job, signal, context) => {
       const phase = phaseOf(job, signal);
       const change = transition(job, signal, context);
       coverage.note(signal.kind, phase, 1, change === null ? 0 : 1);
+      const step = { before: job, signal, context, change, after: change?.job ?? job };
+      [...auditStep(step), ...spread.note(step)].forEach(onWrong);
       return change;
     },
-    nextAction,
+    nextAction: (job, now, timers) => {
+      const action = nextAction(job, now, timers);
+      auditAction(job, action, now, timers).forEach(onWrong);
+      return action;
+    },
   };
 }

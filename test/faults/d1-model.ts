@@ -51,8 +51,19 @@ export class D1Model {
       const end = keepsEnd ? { completedAt: row.completedAt, settledAt: row.settledAt } : {};
       const open = settlesUnlessHeard && isHeard ? { settledAt: null } : {};
       this.rows.set(row.id, { ...row, ...projection, ...open, ...end });
+      if (!projection.reopened) {
+        this.#forget(row);
+      }
       return isHeard;
     });
+  }
+
+  /** What was taken is lost after all: the sweep still sees the row as it was. */
+  #forget(before: Row): void {
+    if (before.settledAt === null && this.#world.faults.strikes("d1_forgets")) {
+      this.#world.ledger.note(`D1 forgets what it took of ${before.id.slice(-2)}`);
+      this.rows.set(before.id, before);
+    }
   }
 
   /** src/store/usage.ts, countUsage */

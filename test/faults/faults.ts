@@ -16,6 +16,7 @@ export const faultKinds = [
   "d1_fails_after",
   "d1_stalls",
   "d1_late",
+  "d1_forgets",
   "d1_restored",
   "r2_silent",
   "r2_delete_fails",
@@ -58,9 +59,36 @@ export const faultKinds = [
   "client_reads",
   "client_watches",
   "client_listens",
+  "call_races",
+  "status_tells",
+  "hook_of_none",
+  "hook_wordless",
+  "client_strange",
+  "object_empty",
+  "rolled_back",
   "progress_late",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** What keeps an answer waiting, or an object from its work. */
+const slowKinds: ReadonlySet<FaultKind> = new Set([
+  "crash",
+  "evict",
+  "start_lost",
+  "alarm_lost",
+  "alarm_late",
+  "save_fails_before",
+  "save_fails_after",
+  "d1_fails_before",
+  "d1_fails_after",
+  "d1_stalls",
+  "d1_late",
+  "d1_forgets",
+  "r2_silent",
+  "run_slow",
+  "status_silent",
+  "rolled_back",
+]);
 
 /** Swarm testing: each kind is on or off for a whole seed, so that rare kinds meet in all combinations. */
 export class Faults {
@@ -68,10 +96,10 @@ export class Faults {
   readonly #random: Random;
   #isQuiet = false;
 
-  constructor(random: Random, isOn: boolean) {
+  constructor(random: Random, isOn: boolean, isPrompt: boolean) {
     this.#random = random;
     for (const kind of isOn ? faultKinds : []) {
-      if (random.chance(0.3)) {
+      if (random.chance(0.3) && !(isPrompt && slowKinds.has(kind))) {
         this.#rates.set(kind, random.pick([0.05, 0.2, 0.5, 0.9]));
       }
     }

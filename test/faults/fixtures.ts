@@ -43,7 +43,7 @@ export function plainSpec(index: number, createdAt: number): JobSpec {
     id: jobId(index),
     tenantId: "t",
     projectId: 1,
-    userId: null,
+    userId: "u",
     type: "overlay",
     params: { include_audio: true, highlight_regions: [], effect_type: "blur" },
     inputVideoKey: `input/t/${index}/a.mp4`,

@@ -1,7 +1,7 @@
 import type { ModelRun } from "./runs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-export type Hook = { job: string; attempt: number; nonce: string; runId: string };
+export type Hook = { job: string; attempt: number; nonce: string; runId: string | null };
 
 /** What handlers and RunPod's webhooks do to the service. */
 export type HandlerPeers = Readonly<{
@@ -86,7 +86,7 @@ export class Handlers {
 
   sendHooks({ job, attempt, nonce, id }: ModelRun): void {
     const { clock, random, faults } = this.#world;
-    const hook: Hook = { job, attempt, nonce, runId: id };
+    const hook: Hook = { job, attempt, nonce, runId: faults.strikes("hook_wordless") ? null : id };
     if (!faults.strikes("hook_dropped")) {
       const late = faults.strikes("hook_late") ? random.between(1_000, 600_000) : random.between(5, 300);
       clock.after(late, () => this.#peers.ring(hook));
@@ -100,6 +100,13 @@ export class Handlers {
     this.#peers.ring({ job, attempt, nonce, runId: id });
   }
 
+  /** A webhook speaks for an attempt that RunPod has just refused. */
+  ringOfNone({ job, attempt, nonce }: Pick<ModelRun, "job" | "attempt" | "nonce">): void {
+    const { clock, random } = this.#world;
+    const runId = random.pick([null, "run-of-nobody"]);
+    clock.after(random.between(1, 10_000), () => this.#peers.ring({ job, attempt, nonce, runId }));
+  }
+
   /** Webhooks that say what is not so, with a token that is genuine or not. */
   lie(runs: readonly ModelRun[]): void {
     const { random, faults } = this.#world;
@@ -108,7 +115,7 @@ export class Handlers {
     }
     const { job, attempt, nonce, id } = random.pick(runs);
     if (faults.strikes("hook_lies")) {
-      this.#peers.ring({ job, attempt, nonce, runId: random.chance(0.3) ? "run-of-nobody" : id });
+      this.#peers.ring({ job, attempt, nonce, runId: random.pick([id, id, null, "run-of-nobody"]) });
     }
     if (faults.strikes("hook_forged")) {
       this.#peers.ring({ job, attempt: random.between(1, attempt + 2), nonce: "forged", runId: id });

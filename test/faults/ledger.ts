@@ -4,7 +4,12 @@ import type { JobEvent } from "../../src/contract/event.ts";
 export type Violation = { invariant: string; detail: string };
 
 /** One `POST /run` that reached RunPod; `knownAt` is null when its answer got lost. */
-export type Submission = { attempt: number; at: number; knownAt: number | null; accepted: boolean };
+export type Submission = {
+  attempt: number;
+  at: number;
+  knownAt: number | null;
+  accepted: boolean;
+};
 
 /** What happened to one job, for the audit. */
 export class JobFacts {
@@ -23,20 +28,23 @@ export class JobFacts {
   areMessagesDropped = false;
   /** Notices that got through without our knowing, and whatever else may repeat one. */
   mishaps = 0;
+  savesFailed = 0;
+  /** How often RunPod was asked, and how often by the last save. */
+  polls = 0;
+  pollsAtSave = 0;
   readonly pollsByHour = new Map<number, number>();
   jobFaults = 0;
+  races = 0;
+  /** How often those were told who asked for its progress, and how often its project was to be told of it. */
+  progressTold = 0;
+  /** What D1 said to the last reopening. */
+  isReopened = false;
   /** The owner changes labels: of a final job nobody but its alarm would bring them to D1. */
   isAmended = false;
   /** The newest label that an answer confirmed. */
   label = 0;
   /** What readers saw of each version. */
   readonly shown = new Map<number, string>();
-  /** Whether D1 shows the job to the sweep. */
-  readonly isShown: () => boolean;
-
-  constructor(isShown: () => boolean) {
-    this.isShown = isShown;
-  }
 }
 
 /** The timeline for the reader, and what was violated. */

@@ -1,8 +1,10 @@
-import { isFinal, type JobSpec, type JobState } from "../../src/core/job-state.ts";
+import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
+import { CallAudit } from "./audit-calls.ts";
 import { auditSave } from "./audit-save.ts";
+import { SaveAudit } from "./audit-saving.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -31,6 +33,18 @@ export class ObjectModel {
   readonly handlerSockets: HandlerSocket[] = [];
   readonly watchers = new Set<WatcherSocket>();
   isChanged = true;
+  /** What it saved was saved by a later release than the one that runs now. */
+  isRolledBack = false;
+  /** A handler's socket is being closed. */
+  isClosing = false;
+  savedAt = 0;
+  /** When an alarm of it was lost, which it cannot know. */
+  alarmLostAt = 0;
+  /** Somebody calls while it waits for an answer. */
+  onRace: () => void = () => {};
+  /** Whether the sweep sees its row. */
+  isShown: () => boolean = () => true;
+  readonly calls: CallAudit;
   #durable: { disk: Disk | null; alarmAt: number | null } = { disk: null, alarmAt: null };
   #pending = 0;
   #waiters: (() => void)[] = [];
@@ -39,6 +53,10 @@ export class ObjectModel {
   #inFlight = 0;
   #activeAt = 0;
   #runningAlarm = false;
+  #saving: SaveAudit;
+  /** Its alarm came twice: it cannot know of the one that it set in between. */
+  #isDoubled = false;
+  #bornAt = 0;
   readonly #callers = new Set<(error: Error) => void>();
   readonly #newPorts: NewPorts;
   readonly #rules: Rules;
@@ -48,6 +66,13 @@ export class ObjectModel {
     this.world = world;
     this.facts = facts;
     this.skewMs = world.faults.strikes("alarm_late") ? world.random.between(-3_000, 3_000) : 0;
+    this.calls = new CallAudit((wrong) => {
+      // After a save that failed, what was asked on its ground is asked again.
+      if (facts.savesFailed === 0) {
+        world.ledger.violate("calls", `${id.slice(-2)}: ${wrong}`);
+      }
+    });
+    this.#saving = this.#newSaving();
     this.#newPorts = newPorts;
     this.#rules = rules;
   }
@@ -58,6 +83,11 @@ export class ObjectModel {
 
   get job(): JobState | null {
     return this.disk?.job ?? null;
+  }
+
+  /** The job as the object has it in memory, ahead of what is saved. */
+  get current(): JobState | null {
+    return this.#shell?.job ?? this.job;
   }
 
   /** An event of the platform: a request, a message, the end of a socket. Its answer waits for all that was saved. */
@@ -75,20 +105,65 @@ export class ObjectModel {
   async #answer<Value>(use: (shell: JobShell) => Value | Promise<Value>): Promise<Value> {
     const shell = this.#enter();
     const { life } = this;
-    await this.#ready;
+    const { mishaps } = this.facts;
     this.#inFlight++;
     try {
+      await this.#ready;
       const value = await use(shell);
       await this.committed();
       return value;
+    } catch (error) {
+      this.noteThrow(error, mishaps);
+      throw error;
     } finally {
       this.#leave(life);
     }
   }
 
+  /** Nothing throws but storage, D1 and R2. */
+  noteThrow(error: unknown, mishapsBefore: number): void {
+    const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    if (isOurs && this.facts.mishaps === mishapsBefore) {
+      this.world.ledger.violate("throws", `${this.id.slice(-2)}: ${String(error)}`);
+    }
+  }
+
+  #newSaving(): SaveAudit {
+    return new SaveAudit(this.world.timers, (wrong) => {
+      if (this.facts.savesFailed === 0) {
+        this.world.ledger.violate("cost", `${this.id.slice(-2)}: ${wrong}`);
+      }
+    });
+  }
+
+  auditSaving(after: JobState): void {
+    this.savedAt = this.now;
+    const { job: before = null, reserved = 0 } = this.disk ?? {};
+    if (!this.isClosing) {
+      this.#saving.saves({ before, after, reserved }, this.now);
+    }
+  }
+
+  findAlarm(): number | null {
+    this.#saving.finds(this.alarmAt);
+    return this.alarmAt;
+  }
+
+  /** Has been in memory for so long. */
+  isAwake(ms: number): boolean {
+    return this.#shell !== null && this.world.clock.now >= this.#bornAt + ms;
+  }
+
+  /** In memory, and with nothing to do just now. */
+  get isSilent(): boolean {
+    return this.#shell !== null && this.#inFlight === 0 && !this.#runningAlarm && !this.isCommitting;
+  }
+
   #enter(): JobShell {
     if (!this.#shell) {
       this.savedSpec = null;
+      this.#saving = this.#newSaving();
+      this.#bornAt = this.world.clock.now;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
       this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
     }
@@ -156,20 +231,18 @@ export class ObjectModel {
     if (wake === "as-is") {
       return;
     }
-    if (wake !== "never" && this.#isSwept && this.world.faults.strikes("alarm_lost")) {
+    if (!this.#isDoubled) {
+      this.#saving.wakes(this.alarmAt, wake, this.now);
+    }
+    const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null && this.isShown();
+    if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
       this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
       this.alarmAt = null;
+      this.alarmLostAt = this.now;
     } else {
       this.alarmAt = wake === "never" ? null : Math.round(wake.at);
       this.#arm();
     }
-  }
-
-  /** Of a job that is removed, amended, or over and settled in D1, only the alarm is left; the platform promises it. */
-  get #isSwept(): boolean {
-    const { job, facts } = this;
-    const isLeft = facts.isAmended || (job?.removal ?? null) !== null;
-    return !isLeft && (facts.isShown() || job === null || !isFinal(job.status));
   }
 
   #arm(): void {
@@ -187,6 +260,7 @@ export class ObjectModel {
     this.#evictIfSilent();
     const { life } = this;
     const isDoubled = this.world.faults.strikes("alarm_doubled");
+    this.#isDoubled ||= isDoubled;
     this.alarmAt = null;
     this.#durable = { ...this.#durable, alarmAt: null };
     this.#runningAlarm = true;
@@ -235,6 +309,7 @@ export class ObjectModel {
     this.life++;
     this.crashes++;
     this.facts.mishaps++;
+    this.calls.forget();
     this.#inFlight = 0;
     this.#pending = 0;
     this.#waiters = [];

@@ -7,6 +7,8 @@ export type Disk = Readonly<{
   spec: string;
   state: string;
   job: JobState;
+  /** Versions up to this may have been shown. */
+  reserved: number;
   events: readonly JobEvent[];
 }>;
 

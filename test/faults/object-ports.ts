@@ -1,9 +1,13 @@
 import type { JobEvent } from "../../src/contract/event.ts";
-import type { Attempt } from "../../src/core/attempt.ts";
+import { type Attempt, type AttemptIn, runOf, sentAtOf } from "../../src/core/attempt.ts";
 import type { JobSpec, JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
+import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
 import { fromSavedState, type SavedState, toSavedState } from "../../src/core/saved-state.ts";
 import type { Held, JobSockets, JobStorage, Ports, Provider, Stores } from "../../src/object/ports.ts";
+import type { ProjectionExtra } from "../../src/store/jobs.ts";
+import { auditRow, auditUsage } from "./audit-calls.ts";
+import { auditLoad } from "./audit-kept.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { GateModel } from "./gate-model.ts";
 import type { ObjectModel } from "./object-model.ts";
@@ -28,7 +32,10 @@ const never = new Promise<never>(() => {});
 export function newModelPorts(platforms: Platforms, object: ObjectModel, life: number): Ports {
   const { world } = object;
   const isAlive = () => object.life === life;
-  const fail = (during: string, error: unknown) => world.ledger.note(`failed during ${during}: ${String(error)}`);
+  const fail = (during: string, error: unknown) => {
+    world.ledger.note(`failed during ${during}: ${String(error)}`);
+    object.noteThrow(error, object.facts.mishaps);
+  };
   return {
     now: () => object.now,
     timers: world.timers,
@@ -68,6 +75,9 @@ async function effect<Value>(
   if (!isAlive() || faults.strikes("crash")) {
     return isAlive() ? crash(object, `before ${name}`) : never;
   }
+  if (faults.strikes("call_races")) {
+    object.onRace();
+  }
   const outcome = await work().then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
@@ -88,6 +98,7 @@ function crash(object: ObjectModel, where: string): Promise<never> {
 
 function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
   const { faults } = object.world;
+  const { facts } = object;
   return {
     load: () => load(object),
     save: (job, events, wake, reserved) => {
@@ -96,6 +107,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       }
       if (faults.strikes("save_fails_before")) {
         object.facts.mishaps++;
+        object.facts.savesFailed++;
         throw new Error("the save failed");
       }
       const before = object.disk;
@@ -103,14 +115,17 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       const state = JSON.stringify(toSavedState(job, reserved));
       const kept = job.removal?.rowGone ? [] : [...(before?.events ?? []), ...events];
       object.savedSpec = job.spec;
-      object.write({ spec, state, job, events: kept }, wake);
+      facts.pollsAtSave = facts.polls;
+      object.auditSaving(job);
+      object.write({ spec, state, job, reserved, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
         object.facts.mishaps++;
+        object.facts.savesFailed++;
         throw new Error("the save's answer got lost");
       }
     },
     wake: (wake) => isAlive() && object.write(object.disk, wake),
-    getAlarm: async () => object.alarmAt,
+    getAlarm: async () => object.findAlarm(),
     listEvents: (seq) => (object.disk?.events ?? []).filter((event) => event.seq > seq),
     forget: async () => {
       if (isAlive()) {
@@ -123,8 +138,8 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
 
 function load(object: ObjectModel): Held {
   const { disk } = object;
-  if (!disk) {
-    return "nothing";
+  if (!disk || object.isRolledBack) {
+    return disk ? "unreadable" : "nothing";
   }
   const saved: SavedState = JSON.parse(disk.state);
   const spec: JobSpec = JSON.parse(disk.spec);
@@ -134,7 +149,11 @@ function load(object: ObjectModel): Held {
     .flatMap((socket) => (socket.attempt === attempt && socket.kept ? [socket.kept] : []))
     .toSorted((one, other) => other.version - one.version);
   const job = fromSavedState(saved, spec, kept[0] ?? null);
-  return job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
+  const held: Held = job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
+  for (const wrong of auditLoad({ job: disk.job, reserved: disk.reserved }, kept[0] ?? null, held)) {
+    object.world.ledger.violate("load", `${object.id.slice(-2)}: ${wrong}`);
+  }
+  return held;
 }
 
 function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): JobSockets {
@@ -163,25 +182,109 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
       return socket !== undefined;
     },
     tellDeleted: () => {},
-    tellProgress: () => {},
+    tellProgress: () => {
+      object.facts.progressTold++;
+    },
   };
 }
 
 const hourMs = 3_600_000;
 
-function newProvider({ runpod, gate }: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
+/** A creation has just seen its input; later than this it is looked for before a GPU is bought for it. */
+const seenMs = 60_000;
+
+/** Nothing is bought for an input that is known to be gone, or that nobody has looked for. */
+function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobState, attempt: Attempt): void {
+  const sentAt = (sentAtOf(attempt) ?? 0) - object.skewMs;
+  const missedAt = r2.missedAt.get(spec.inputVideoKey) ?? 0;
+  const isAsked = (r2.askedAt.get(spec.inputVideoKey) ?? 0) >= sentAt;
+  const isFresh = attempt.number === 1 && sentAt + object.skewMs < spec.createdAt + seenMs;
+  if (missedAt >= sentAt) {
+    object.world.ledger.violate("input", `${object.id.slice(-2)}: a run was bought for an input that is gone`);
+  }
+  if (isAsked === isFresh) {
+    const wrong = isFresh ? "was looked for, though its creation had just seen it" : "was not looked for";
+    object.world.ledger.violate("input", `${object.id.slice(-2)}: before a run was bought, its input ${wrong}`);
+  }
+}
+
+/** After a ring, or where RunPod has lost sight of its run, the output is most likely there. */
+function isDoubtful({ rung, gone, silences, run }: AttemptIn<"running">): boolean {
+  return rung || gone !== null || silences > 0 || run.toldBy === "webhook";
+}
+
+function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
+  const { runpod, gate } = platforms;
   const { facts } = object;
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  const audited = async <Answer extends ProviderAnswer<unknown>>(
+    call: ProviderCall,
+    isTroubled: boolean,
+    asking: Promise<Answer>,
+  ): Promise<Answer> => {
+    if (isAlive()) {
+      object.calls.calls(call, isTroubled);
+    }
+    const answer = await asking;
+    object.calls.answers(call, isTroubled, answer);
+    return answer;
+  };
   return {
-    submitRun: (job, attempt) => within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
+    submitRun: (job, attempt) => {
+      if (isAlive()) {
+        auditPurchase(platforms, object, job, attempt);
+      }
+      const isTroubled = "tries" in attempt && attempt.tries > 0;
+      return audited(
+        "run",
+        isTroubled,
+        within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
+      );
+    },
     askStatus: (_endpoint, runId) => {
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
-      return within("GET /status", () => runpod.status(runId));
+      const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
+      if (isAlive()) {
+        facts.polls++;
+      }
+      const asking = within("GET /status", () => runpod.status(runId)).finally(() => object.calls.isAnswered(runId));
+      const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
+      if (attempt?.phase === "closed") {
+        // The usage of an attempt that is over is asked for by the way.
+        return asking.then((answer) => {
+          object.calls.answersByTheWay(answer);
+          return answer;
+        });
+      }
+      if (isAlive()) {
+        object.calls.asks(runId);
+      }
+      if (isAlive() && attempt?.phase === "running" && isDoubtful(attempt)) {
+        object.calls.expectsLook(attempt.outputKey);
+      }
+      return audited("status", isTroubled, asking);
     },
-    cancelRun: (_endpoint, runId) => within("POST /cancel", () => runpod.cancel(runId)),
-    takeTurn: (_endpoint, call) => within("takeTurn", () => gate.takeTurn(call)),
-    noteOutcome: (_endpoint, call, kind, afterMs) => within("noteOutcome", () => gate.noteOutcome(call, kind, afterMs)),
+    cancelRun: (_endpoint, runId) => {
+      const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);
+      return audited(
+        "cancel",
+        (owed?.tries ?? 0) > 0,
+        within("POST /cancel", () => runpod.cancel(runId)),
+      );
+    },
+    takeTurn: (_endpoint, call) => {
+      if (isAlive()) {
+        object.calls.takes(call, object.current, object.now);
+      }
+      return within("takeTurn", () => gate.takeTurn(call));
+    },
+    noteOutcome: (_endpoint, call, kind, afterMs) => {
+      if (isAlive()) {
+        object.calls.tells({ call, kind, afterMs });
+      }
+      return within("noteOutcome", () => gate.noteOutcome(call, kind, afterMs));
+    },
   };
 }
 
@@ -195,15 +298,47 @@ function toOrder({ spec }: JobState, attempt: Attempt): Order {
   };
 }
 
-function newStores({ d1, r2, maxActive }: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
+type Row = Parameters<Stores["writeRow"]>[0];
+
+function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, extra: ProjectionExtra): void {
+  const { current, facts, now, world } = object;
+  const usage = extra.usage.flatMap((used) => {
+    const attempt = current?.attempts[used.attempt - 1];
+    const figures = runpod.figuresOf((attempt && runOf(attempt)?.id) ?? "");
+    const inputBytes = r2.objects.get(current?.spec.inputVideoKey ?? "")?.size;
+    return auditUsage(current?.version === row.version ? current : null, used, { inputBytes, figures });
+  });
+  const { quietUntil = null } = row;
+  // What a save that failed took back may be told under the same version.
+  for (const wrong of facts.savesFailed > 0
+    ? []
+    : [...usage, ...auditRow(current, { ...row, quietUntil }, extra, now, world.timers)]) {
+    world.ledger.violate("row", wrong);
+  }
+}
+
+function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
+  const { d1, r2, maxActive } = platforms;
   const { facts } = object;
   const { clock, random, faults } = object.world;
   return {
-    findOutput: (key) => within("R2 HEAD", () => r2.find(key)),
+    findOutput: (key) => {
+      object.calls.looks(key);
+      return within("R2 HEAD", () => r2.find(key));
+    },
     deleteOutput: (key) => within("R2 DELETE", () => r2.delete(key)),
-    writeRow: (row, extra) => within("D1 UPDATE", () => d1.project(row, extra)),
-    reopenRow: (job) => within("D1 reopen", () => d1.reopen(job.spec.id, job.version, maxActive)),
+    writeRow: (row, extra) => {
+      if (isAlive()) {
+        auditWrite(platforms, object, row, extra);
+      }
+      return within("D1 UPDATE", () => d1.project(row, extra));
+    },
+    reopenRow: (job) =>
+      within("D1 reopen", async () => {
+        facts.isReopened = await d1.reopen(job.spec.id, job.version, maxActive);
+        return facts.isReopened;
+      }),
     deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
     dropMessages: () =>
       within("dropMessages", async () => {

@@ -8,6 +8,9 @@ export class R2Model {
   readonly objects = new Map<string, StoredObject>();
   readonly writtenAt = new Map<string, number>();
   readonly lookedAt = new Map<string, number>();
+  /** When each key was last asked for, and last answered as missing. */
+  readonly askedAt = new Map<string, number>();
+  readonly missedAt = new Map<string, number>();
   /** Told of each look for an input that has gone. */
   onMissingInput: (key: string) => void = () => {};
   readonly #world: Surroundings;
@@ -26,6 +29,7 @@ export class R2Model {
   }
 
   async find(key: string): Promise<StoredOutput | null> {
+    this.askedAt.set(key, this.#world.clock.now);
     if (key.startsWith("input/") && !this.objects.has(key)) {
       this.onMissingInput(key);
     }
@@ -44,6 +48,9 @@ export class R2Model {
   #look(key: string): StoredOutput | null {
     this.lookedAt.set(key, this.#world.clock.now);
     const object = this.objects.get(key);
+    if (!object) {
+      this.missedAt.set(key, this.#world.clock.now);
+    }
     return object && object.size > 0 ? { key, size: object.size, etag: object.etag } : null;
   }
 

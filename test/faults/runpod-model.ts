@@ -37,6 +37,9 @@ export class RunpodModel {
     facts.submissions.push(submission);
     await clock.sleep(random.between(20, 800));
     const answer = await this.#answerRun(order, submission);
+    if (answer.kind !== "ok" && faults.strikes("hook_of_none")) {
+      this.#handlers.ringOfNone(order);
+    }
     const isKnown = answer.kind !== "maybe_bought";
     submission.knownAt = isKnown ? clock.now : null;
     facts.jobFaults += answer.kind === "job_fault" ? 1 : 0;
@@ -208,9 +211,18 @@ export class RunpodModel {
     return { kind: "ok", value: this.#report(this.#byId.get(runId)) };
   }
 
+  /** What RunPod says of a run once that is over. */
+  figuresOf(runId: string): { delayMs: number; executionMs: number } | null {
+    const { boughtAt, startedAt = null, endedAt = null } = this.#byId.get(runId) ?? { boughtAt: 0 };
+    return startedAt !== null && endedAt !== null
+      ? { delayMs: startedAt - boughtAt, executionMs: endedAt - startedAt }
+      : null;
+  }
+
   #report(run: ModelRun | undefined): RunReport {
     const { faults } = this.#world;
-    const figures = { delayMs: null, executionMs: run?.endedAt && run.startedAt ? run.endedAt - run.startedAt : null };
+    const known = run && this.figuresOf(run.id);
+    const figures = { delayMs: known?.delayMs ?? null, executionMs: known?.executionMs ?? null };
     if (!run || run.state === "forgotten" || faults.strikes("status_gone")) {
       return { ...figures, word: "gone" };
     }
@@ -220,8 +232,11 @@ export class RunpodModel {
     switch (run.state) {
       case "queued":
         return { ...figures, word: "queued" };
-      case "running":
-        return { ...figures, word: "running", progress: null };
+      case "running": {
+        const tells = faults.strikes("status_tells");
+        const progress = { progress: this.#world.random.between(0, 100), stage: "encoding", message: null };
+        return { ...figures, word: "running", progress: tells ? progress : null };
+      }
       case "completed":
         return { ...figures, word: "completed" };
       case "failed":

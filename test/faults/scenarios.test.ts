@@ -29,7 +29,7 @@ function newWorld({ renderMs = [10_000, 60_000], trouble, ...runpod }: Story): W
         ]
       : [];
     const options = { limits: ample, gpus: 1_000, coldStartMs: [100, 2_000] as const, troubles, ...runpod };
-    return { timers, renderMs, maxActive: 1_000, hasFaults: false, runpod: options };
+    return { timers, renderMs, maxActive: 1_000, hasFaults: false, isPrompt: false, runpod: options };
   });
 }
 

@@ -1,10 +1,11 @@
 import { Random } from "../../local/random.ts";
 import { isSettleable } from "../../src/core/job-state.ts";
+import { outputKey } from "../../src/core/object-keys.ts";
 import { auditMoment } from "./audit.ts";
 import { auditEnd } from "./audit-end.ts";
 import type { Coverage } from "./coverage.ts";
 import { planDay } from "./days.ts";
-import { newSpec, reusingSpec } from "./fixtures.ts";
+import { newSpec, plainSpec, reusingSpec } from "./fixtures.ts";
 import type { Violation } from "./ledger.ts";
 import { sweepEveryMs, World } from "./world.ts";
 import type { WorldJob } from "./world-job.ts";
@@ -63,6 +64,9 @@ function begin(world: World): void {
   if (random.chance(0.3)) {
     clock.after(random.between(200_000, 1_100_000), () => reuse(world, count + 1));
   }
+  if (faults.strikes("object_empty")) {
+    createEmpty(world, count + 2);
+  }
   for (let strike = 0; strike < 4; strike++) {
     clock.after(random.between(1_000, 400_000), () => world.handlers.lie(world.runpod.runs));
   }
@@ -105,9 +109,43 @@ function create(world: World, index: number): void {
   if (faults.strikes("input_gone")) {
     clock.after(random.between(0, 600_000), () => r2.objects.delete(job.spec.inputVideoKey));
   }
+  if (faults.strikes("rolled_back")) {
+    clock.after(random.between(10_000, 400_000), () => rollBack(world, job));
+  }
   if (faults.strikes("d1_restored")) {
     clock.after(random.between(600_000, stormMs), () => restoreIfRemoved(world, job));
   }
+}
+
+/** For a while an older release runs, which cannot read what this one saved, and leaves it alone. */
+function rollBack({ clock, random, ledger }: World, { object, spec }: WorldJob): void {
+  ledger.note(`${spec.id.slice(-2)}: an older release is back`);
+  object.crash("for another release");
+  object.isRolledBack = true;
+  clock.after(random.between(10_000, 300_000), () => {
+    object.crash("for another release");
+    object.isRolledBack = false;
+  });
+}
+
+/** A job whose object is empty, though its row is of one that got further: all that is left is to remove it. */
+function createEmpty(world: World, index: number): void {
+  const { clock, random, ledger, r2 } = world;
+  const spec = plainSpec(index, clock.now);
+  const status = random.pick(["error", "cancelled"] as const);
+  const attempt = random.between(1, 3);
+  const job = world.createEmpty(spec, { status, attempt });
+  for (let number = 1; number <= attempt; number++) {
+    r2.put(outputKey(spec.tenantId, spec.id, number, spec.type), { attempt: number, size: 1, etag: `empty-${number}` });
+  }
+  const remove = () => {
+    if (!job.object.job) {
+      ledger.note(`${spec.id.slice(-2)} is empty, and is removed`);
+      void world.clients.remove(job).catch(() => {});
+      clock.after(120_000, remove);
+    }
+  };
+  clock.after(random.between(1_000, 600_000), remove);
 }
 
 function restoreIfRemoved(world: World, job: WorldJob): void {

@@ -2,7 +2,11 @@ import type { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
 import type { Timers } from "../../src/core/timers.ts";
+import type { Rules } from "../../src/object/engine.ts";
+import type { JobShell } from "../../src/object/job-shell.ts";
 import { auditEvent } from "./audit.ts";
+import { auditProgress, auditRing, auditTaken } from "./audit-answers.ts";
+import { auditDetach } from "./audit-kept.ts";
 import { Clients, mayBegin } from "./clients.ts";
 import { VirtualClock } from "./clock.ts";
 import { Coverage, watchedRules } from "./coverage.ts";
@@ -23,12 +27,16 @@ import type { WorldJob } from "./world-job.ts";
 export const sweepEveryMs = 60_000;
 export const sweepAfterMs = 180_000;
 
+const maxRaces = 40;
+
 export type WorldOptions = Readonly<{
   timers: Timers;
   runpod: RunpodOptions;
   renderMs: readonly [number, number];
   maxActive: number;
   hasFaults: boolean;
+  /** Everything answers in time, and nothing crashes. */
+  isPrompt: boolean;
 }>;
 
 /** Some jobs of one tenant in a world of their own: the real shell over modelled platforms, every choice from one seed. */
@@ -49,13 +57,14 @@ export class World implements Surroundings {
   /** When the tenant asked for webhooks. */
   listensAt = Infinity;
   readonly #platforms: Platforms;
+  readonly #rules: Rules;
 
   constructor(random: Random, toOptions: (now: number) => WorldOptions) {
     this.random = random;
     this.options = toOptions(this.clock.now);
-    const { timers, runpod, renderMs, maxActive, hasFaults } = this.options;
+    const { timers, runpod, renderMs, maxActive, hasFaults, isPrompt } = this.options;
     this.timers = timers;
-    this.faults = new Faults(random, hasFaults);
+    this.faults = new Faults(random, hasFaults, isPrompt);
     this.ledger = new Ledger(() => this.clock.now);
     this.r2 = new R2Model(this);
     this.d1 = new D1Model(this);
@@ -70,7 +79,27 @@ export class World implements Surroundings {
     this.clients = new Clients(this, this.d1);
     const onEvent = (object: ObjectModel, event: JobEvent) => auditEvent(this, object, event);
     const gate = new GateModel(this);
+    this.#rules = watchedRules(this.coverage, (wrong) => this.ledger.violate("decision", wrong));
     this.#platforms = { d1: this.d1, r2: this.r2, runpod: this.runpod, gate, maxActive, onEvent };
+  }
+
+  /** Writes a row that tells of more than its object knows, which is empty. */
+  createEmpty(spec: JobSpec, end: { status: "error" | "cancelled"; attempt: number }): WorldJob {
+    const at = new Date(spec.createdAt).toISOString();
+    this.d1.rows.set(spec.id, { ...newRow(spec, null), ...end, completedAt: at, settledAt: at, version: 9 });
+    return this.#addJob(spec);
+  }
+
+  #addJob(spec: JobSpec): WorldJob {
+    const facts = new JobFacts();
+    const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
+    const object = new ObjectModel(spec.id, this, facts, newPorts, this.#rules);
+    object.isShown = () => this.d1.rows.get(spec.id)?.settledAt === null;
+    const job: WorldJob = { spec, object, facts };
+    object.onRace = () => this.#race(job);
+    this.jobs.set(spec.id, job);
+    this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
+    return job;
   }
 
   /** Writes a job's row and begins it. @returns null where the lender of a reuse has gone */
@@ -78,12 +107,7 @@ export class World implements Surroundings {
     if (!this.d1.insert(spec, reusedFrom)) {
       return null;
     }
-    const facts = new JobFacts(() => this.d1.rows.get(spec.id)?.settledAt === null);
-    const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
-    const object = new ObjectModel(spec.id, this, facts, newPorts, watchedRules(this.coverage));
-    const job: WorldJob = { spec, object, facts };
-    this.jobs.set(spec.id, job);
-    this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
+    const job = this.#addJob(spec);
     if (this.faults.strikes("start_lost")) {
       this.ledger.note(`${spec.id.slice(-2)}: the row is written, the object never starts`);
     } else {
@@ -117,7 +141,11 @@ export class World implements Surroundings {
       return;
     }
     const object = this.#jobOf(run)?.object;
-    const taken = bypasses ? "yes" : await object?.call((shell) => shell.takesOutput(run.outputKey)).catch(() => null);
+    const ask = (shell: JobShell) => {
+      const answer = shell.takesOutput(run.outputKey);
+      return object ? auditTaken(this.ledger, object, shell.job, run.outputKey, answer) : answer;
+    };
+    const taken = bypasses ? "yes" : await object?.call(ask).catch(() => null);
     if (taken === null || taken === undefined) {
       this.clock.after(5_000, () => void this.#put(run, size, bypasses));
     } else if (taken === "yes") {
@@ -133,10 +161,11 @@ export class World implements Surroundings {
 
   async #ring(hook: Hook, tries: number): Promise<void> {
     const { job, attempt, nonce, runId } = hook;
+    const ref = { attempt, nonce };
     this.ledger.note(`webhook of ${job.slice(-2)}/${attempt} names ${runId}`);
     const object = this.jobs.get(job)?.object;
     const isHeard = await object
-      ?.call((shell) => shell.ring({ attempt, nonce }, runId))
+      ?.call((shell) => auditRing(this.ledger, object, shell, ref, () => shell.ring(ref, runId)))
       .then(
         () => true,
         () => false,
@@ -148,12 +177,15 @@ export class World implements Surroundings {
 
   async #report(run: ModelRun, progress: number, bySocket: boolean): Promise<void> {
     const job = this.#jobOf(run);
-    const report = { progress, stage: null, message: `by attempt ${run.attempt}` };
+    const report = { progress, stage: progress === 22 ? "encoding" : null, message: `by attempt ${run.attempt}` };
     const ref = { attempt: run.attempt, nonce: run.nonce };
     if (bySocket && job && !job.object.handlerSockets.some((s) => s.isOpen && s.attempt === run.attempt)) {
       this.#openSocket(run);
     }
-    await job?.object.call((shell) => shell.progress(ref, report)).catch(() => {});
+    const { ledger } = this;
+    await job?.object
+      .call((shell) => auditProgress(ledger, job.object, shell, ref, () => shell.progress(ref, report)))
+      .catch(() => {});
   }
 
   /** The newest connection of an attempt takes over what the one before kept. */
@@ -174,11 +206,41 @@ export class World implements Surroundings {
       return;
     }
     socket.isOpen = false;
-    await object.call((shell) => shell.detach(socket)).catch(() => {});
+    const close = (shell: JobShell) => {
+      object.isClosing = true;
+      const before = shell.job;
+      const { kept } = socket;
+      shell.detach(socket);
+      for (const wrong of before ? auditDetach(before, shell.job, object.job, { attempt: run.attempt, kept }) : []) {
+        this.ledger.violate("socket", `${run.id}: ${wrong}`);
+      }
+    };
+    await object.call(close).catch(() => {});
+    object.isClosing = false;
     const index = object.handlerSockets.indexOf(socket);
     if (index >= 0) {
       object.handlerSockets.splice(index, 1);
     }
+  }
+
+  /** While the object waits for an answer, somebody calls. */
+  #race(job: WorldJob): void {
+    const { clients, clock, random } = this;
+    job.facts.races++;
+    if (job.facts.races > maxRaces) {
+      return;
+    }
+    const [run] = this.runpod.runs.filter((other) => other.job === job.spec.id).slice(-1);
+    const ring = (runId: string | null) => run && void this.#ring({ ...run, runId }, 1);
+    const calls = [
+      () => void clients.cancel(job).catch(() => {}),
+      () => void clients.retry(job).catch(() => {}),
+      () => ring(null),
+      () => ring(run?.id ?? null),
+      () => ring("run-of-nobody"),
+      () => run && void this.#report(run, random.between(0, 100), false),
+    ];
+    clock.after(random.between(0, 300), random.pick([...calls.slice(2), ...calls]));
   }
 
   listen(): void {

@@ -1,0 +1,51 @@
+import { isFinal, type JobState } from "../../src/core/job-state.ts";
+import type { KeptProgress } from "../../src/core/kept-progress.ts";
+import type { Held } from "../../src/object/ports.ts";
+
+type Saved = Readonly<{ job: JobState; reserved: number }>;
+
+/** What an object that comes back knows: no version is given twice, and what a socket kept is there (I4, E1). */
+export function auditLoad({ job: saved, reserved }: Saved, kept: KeptProgress | null, held: Held): string[] {
+  if (typeof held === "string") {
+    return [];
+  }
+  const { job } = held;
+  const isNews = kept !== null && kept.version > saved.version && !isFinal(saved.status);
+  const shown = isNews ? kept : saved;
+  const version = isNews ? kept.version : kept && kept.version >= saved.version ? saved.version : reserved;
+  const isShown = (["progress", "stage", "message", "updatedAt"] as const).every(
+    (field) => job[field] === shown[field],
+  );
+  const isSame = held.savedVersion === saved.version && held.reserved === reserved && job.status === saved.status;
+  const rules: [string, boolean][] = [
+    ["what readers saw is there again", isShown],
+    ["no version is given twice", job.version === Math.max(version, saved.version)],
+    ["the last event has its version", job.version === saved.version || job.lastSeq === job.version],
+    ["what was saved is known", isSame],
+  ];
+  return rules.filter(([, holds]) => !holds).map(([rule]) => rule);
+}
+
+type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;
+
+/** What a socket kept is saved when it closes, and no version steps back. */
+export function auditDetach(
+  before: JobState,
+  after: JobState | null,
+  saved: JobState | null,
+  { attempt, kept }: Left,
+): string[] {
+  const isNews = kept !== null && attempt === before.attempts.length && kept.updatedAt > before.updatedAt;
+  const isTaken = isNews && !isFinal(before.status);
+  const version = isTaken ? Math.max(before.version, kept.version) + 1 : before.version;
+  const shown = isTaken ? kept : before;
+  const rules: [string, boolean][] = [
+    [
+      "what a socket kept is taken over, and nothing else",
+      after?.progress === shown.progress && after.version === version,
+    ],
+    ["what readers are told of it is its own", after?.lastSeq === (isTaken ? version : before.lastSeq)],
+    ["what memory alone held is saved", saved?.version === version && saved.progress === shown.progress],
+  ];
+  return rules.filter(([, holds]) => !holds).map(([rule]) => rule);
+}

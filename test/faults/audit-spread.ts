@@ -1,0 +1,23 @@
+import type { Step } from "./audit-step.ts";
+
+/** So many jobs that do the same thing at once must not do it in step. */
+const enough = 5;
+
+/** Pauses are spread: jobs that were made together do not ask together. */
+export class SpreadAudit {
+  readonly #pauses = new Map<string, number[]>();
+
+  /** @returns what is wrong */
+  note({ signal, change, after, context }: Step): string[] {
+    const attempt = "attempt" in signal ? after.attempts[signal.attempt - 1] : undefined;
+    const isFirst = signal.kind === "run_answered" && change !== null && attempt?.phase === "running";
+    if (!isFirst || attempt.rungAt !== null || context.watched) {
+      return [];
+    }
+    const key = String(attempt.polls);
+    const pauses = [...(this.#pauses.get(key) ?? []), attempt.pollAt - context.now];
+    this.#pauses.set(key, pauses);
+    const isSpread = pauses.length < enough || new Set(pauses).size > 2;
+    return isSpread ? [] : [`${enough} runs are asked about after the same pause`];
+  }
+}
