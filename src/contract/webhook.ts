@@ -55,7 +55,7 @@ export const WebhookEndpoint = z
     id: z.string(),
     url: WebhookUrl,
     events: WebhookEvents,
-    project_ids: projectIds.meta({ description: "Null: jobs of all projects." }),
+    project_ids: z.array(ProjectId).nullable().meta({ description: "Null: jobs of all projects." }),
     description: z.string(),
     status: z.enum(["enabled", "disabled"]),
     disabled_reason: z.string().nullable(),

@@ -39,8 +39,13 @@ export function isShut({ shutUntil }: Address, now: number): boolean {
   return now < shutUntil;
 }
 
-/** What messages go to, without what tells one of them from another: each job may name an address of its own. */
+/** What an endpoint's messages go to. Several endpoints may lead there. */
 export function toAddress(url: string): string {
   const parsed = URL.parse(url);
   return parsed ? parsed.origin + parsed.pathname : url;
+}
+
+/** The same of a job's own: its path may be the job's alone, so that all of a host are one address. */
+export function toOwnAddress(url: string): string {
+  return URL.parse(url)?.origin ?? url;
 }

@@ -13,6 +13,8 @@ export type Waiting = Readonly<{
 /** All messages for one endpoint, or for one address that jobs named themselves. */
 export type Lane = Readonly<{
   address: string;
+  /** An address that a job named itself. */
+  isOwn: boolean;
   /** Its endpoint is disabled: what waits goes on waiting. */
   isHeld: boolean;
   /** By rank, then by age. */
@@ -28,14 +30,16 @@ export type Queue = Readonly<{
   addresses: ReadonlyMap<string, Address>;
 }>;
 
-export type Next = Readonly<{ lane: string; waiting: Waiting; isProbe: boolean }>;
+export type Next = Readonly<{ lane: string; waiting: Waiting }>;
 
 /** POSTs under way at once to an address that answers, and to one that did not answer well, or never yet. */
 const maxInFlight = 3;
 /** For the whole tenant: what the object's memory bears. */
 const maxInFlightOfAll = 96;
-/** Of these for addresses that have failed: so that the others always find room. */
-const maxProbes = 32;
+/** Of these for addresses that have not proven to answer: so that those that have always find room. */
+const maxUnproven = 48;
+/** And of these for addresses that jobs named themselves: there may be a thousand, each with a path of its own. */
+const maxUnprovenOwn = 16;
 
 export const emptyQueue: Queue = { lanes: new Map(), addresses: new Map() };
 
@@ -54,33 +58,44 @@ export function nextDelivery(queue: Queue, now: number): Next | null {
   }
   let next: (Next & { servedIn: number }) | null = null;
   for (const [id, lane] of queue.lanes) {
-    const address = addressOf(queue, lane);
-    const isProbe = address.failures > 0;
-    const most = address.isProven ? maxInFlight : 1;
-    const isFull = (open.byAddress.get(lane.address) ?? 0) >= most || (isProbe && open.probes >= maxProbes);
-    if (lane.isHeld || isFull || isShut(address, now) || (next && next.servedIn <= lane.servedIn)) {
+    if (!mayServe(queue, lane, open, now) || (next && next.servedIn <= lane.servedIn)) {
       continue;
     }
     const waiting = lane.waiting.find(({ dueAt }) => dueAt <= now);
-    next = waiting ? { lane: id, waiting, isProbe, servedIn: lane.servedIn } : next;
+    next = waiting ? { lane: id, waiting, servedIn: lane.servedIn } : next;
   }
-  return next && { lane: next.lane, waiting: next.waiting, isProbe: next.isProbe };
+  return next && { lane: next.lane, waiting: next.waiting };
 }
 
-type Open = Readonly<{ all: number; probes: number; byAddress: ReadonlyMap<string, number> }>;
+function mayServe(queue: Queue, lane: Lane, open: Open, now: number): boolean {
+  const address = addressOf(queue, lane);
+  const most = address.isProven ? maxInFlight : 1;
+  const isCrowded = open.unproven >= maxUnproven || (lane.isOwn && open.unprovenOwn >= maxUnprovenOwn);
+  const isFull = (open.byAddress.get(lane.address) ?? 0) >= most || (!address.isProven && isCrowded);
+  return !lane.isHeld && !isFull && !isShut(address, now);
+}
+
+type Open = Readonly<{
+  all: number;
+  unproven: number;
+  unprovenOwn: number;
+  byAddress: ReadonlyMap<string, number>;
+}>;
 
 /** The POSTs under way: several lanes may lead to one address. */
 function countOpen(queue: Queue): Open {
   const byAddress = new Map<string, number>();
-  let [all, probes] = [0, 0];
+  let [all, unproven, unprovenOwn] = [0, 0, 0];
   for (const lane of queue.lanes.values()) {
     if (lane.inFlight > 0) {
       all += lane.inFlight;
-      probes += addressOf(queue, lane).failures > 0 ? lane.inFlight : 0;
+      const doubtful = addressOf(queue, lane).isProven ? 0 : lane.inFlight;
+      unproven += doubtful;
+      unprovenOwn += lane.isOwn ? doubtful : 0;
       byAddress.set(lane.address, (byAddress.get(lane.address) ?? 0) + lane.inFlight);
     }
   }
-  return { all, probes, byAddress };
+  return { all, unproven, unprovenOwn, byAddress };
 }
 
 /**

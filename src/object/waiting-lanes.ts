@@ -1,4 +1,4 @@
-import { type Address, newAddress, toAddress } from "../core/webhook-circuit.ts";
+import { type Address, newAddress, toAddress, toOwnAddress } from "../core/webhook-circuit.ts";
 import type { Lane, Next, Queue, Waiting } from "../core/webhook-queue.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
 import type { Delivery } from "./webhook-rows.ts";
@@ -49,7 +49,8 @@ export class WaitingLanes {
     if (dueAt === null) {
       return;
     }
-    const address = toAddress((endpointId === null ? url : this.#endpoints.get(endpointId)?.url) ?? "");
+    const address =
+      endpointId === null ? toOwnAddress(url ?? "") : toAddress(this.#endpoints.get(endpointId)?.url ?? "");
     const lane = this.#openLane(endpointId ?? address, address);
     const waiting: Waiting = { seq, rank, dueAt, expiresAt };
     const index = lane.waiting.findLastIndex((other) => other.rank < rank || (other.rank === rank && other.seq < seq));
@@ -59,7 +60,14 @@ export class WaitingLanes {
 
   #openLane(id: string, address: string): OpenLane {
     const isHeld = this.#endpoints.get(id)?.status === "disabled";
-    const lane = this.#lanes.get(id) ?? { address, isHeld, waiting: [], inFlight: 0, servedIn: 0 };
+    const lane = this.#lanes.get(id) ?? {
+      address,
+      isOwn: id === address,
+      isHeld,
+      waiting: [],
+      inFlight: 0,
+      servedIn: this.#turn,
+    };
     this.#lanes.set(id, lane);
     return lane;
   }
@@ -86,11 +94,12 @@ export class WaitingLanes {
     }
   }
 
-  /** The oldest of what is beyond so many in the lane of a delivery. */
+  /** The oldest of the least important, where more wait in the lane of a delivery than may. */
   listOverflow(seq: number, most: number): number[] {
     const waiting = this.#lanes.get(this.#laneOf.get(seq) ?? "")?.waiting ?? [];
-    const oldest = waiting.length > most ? Math.min(...waiting.map((other) => other.seq)) : null;
-    return oldest === null ? [] : [oldest];
+    const rank = waiting.at(-1)?.rank;
+    const oldest = waiting.length > most ? waiting.find((other) => other.rank === rank) : undefined;
+    return oldest ? [oldest.seq] : [];
   }
 
   /** A try begins. */
@@ -106,12 +115,19 @@ export class WaitingLanes {
 
   /** It has ended, whatever came of it. */
   finish(next: Next): void {
-    this.#leases.delete(next);
+    if (!this.#leases.delete(next)) {
+      return;
+    }
     const lane = this.#lanes.get(next.lane);
     if (lane) {
       lane.inFlight--;
       this.#closeIfEmpty(next.lane, lane);
     }
+  }
+
+  /** Tries that have said nothing until their claim ended. */
+  listOverdue(now: number): Next[] {
+    return [...this.#leases].flatMap(([next, until]) => (until <= now ? [next] : []));
   }
 
   /** When the first claim of what is under way ends; Infinity when nothing is. */

@@ -135,6 +135,11 @@ export class WebhookEndpoints {
     );
   }
 
+  /** What was shut that long ago, and got nothing since, need not be known. */
+  forgetAddresses(before: number): void {
+    this.#sql.exec("DELETE FROM webhook_addresses WHERE shut_until < ?", before);
+  }
+
   /** An address that answers needs no row. */
   saveAddress(address: string, { failures, shutUntil }: Address): void {
     if (failures === 0) {

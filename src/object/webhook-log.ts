@@ -2,7 +2,7 @@ import { WebhookEventType } from "../contract/webhook.ts";
 import { first, type Sql } from "./sql.ts";
 import { type Delivery, type DeliveryRow, type Message, type Try, toDeliveries } from "./webhook-rows.ts";
 
-type NewDelivery = Pick<Delivery, "id" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
+type NewDelivery = Pick<Delivery, "id" | "projectId" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
 
 /** Whose deliveries are looked up. */
 export type Whose = Readonly<{ endpointId: string } | { jobId: string }>;
@@ -21,12 +21,12 @@ export class WebhookLog {
     const insert = `INSERT INTO webhook_messages (tenant_id, job_id, version, type, body, created_at)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version, type) DO UPDATE SET version = version RETURNING id`;
     const [saved] = this.#sql.exec<{ id: number }>(insert, tenantId, jobId, version, type, body, createdAt).toArray();
-    const { id, endpointId, url, rank, dueAt, expiresAt } = delivery;
+    const { id, projectId, endpointId, url, rank, dueAt, expiresAt } = delivery;
     const rows = this.#sql.exec<DeliveryRow>(
       `INSERT INTO webhook_deliveries
-        (id, message_id, endpoint_id, url, job_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
-      ...[id, saved?.id ?? 0, endpointId, url, jobId, type, rank, dueAt, expiresAt, createdAt],
+        (id, message_id, endpoint_id, url, job_id, project_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
+      ...[id, saved?.id ?? 0, endpointId, url, jobId, projectId, type, rank, dueAt, expiresAt, createdAt],
     );
     return toFirst(rows.toArray());
   }
@@ -67,10 +67,14 @@ export class WebhookLog {
       .toArray();
   }
 
-  /** A try begins: until it ends, or `until`, nobody else makes one. @returns the claim that its end must name */
-  claim(seq: number, until: number): number {
-    const update = "UPDATE webhook_deliveries SET claim = claim + 1, due_at = ? WHERE seq = ? RETURNING claim";
-    return first(this.#sql.exec<{ claim: number }>(update, until, seq).toArray())?.claim ?? 0;
+  /**
+   * A try begins: until it ends, or `until`, nobody else makes one.
+   * @returns the claim that its end must name; null when it is not due
+   */
+  claim(seq: number, now: number, until: number): number | null {
+    const update =
+      "UPDATE webhook_deliveries SET claim = claim + 1, due_at = ? WHERE seq = ? AND due_at <= ? RETURNING claim";
+    return first(this.#sql.exec<{ claim: number }>(update, until, seq, now).toArray())?.claim ?? null;
   }
 
   /** A claimed delivery goes on later, or is over. @returns it as it waits; null when it is over, or taken from this claim */
@@ -139,8 +143,10 @@ export class WebhookLog {
     }
   }
 
+  /** Keeps of a removed job's messages only that they were. */
   dropBodies(jobId: string): void {
     this.#sql.exec("UPDATE webhook_messages SET body = NULL WHERE job_id = ?", jobId);
+    this.#sql.exec("UPDATE webhook_deliveries SET url = NULL WHERE job_id = ? AND due_at IS NULL", jobId);
   }
 
   listWaitingOf(jobId: string): number[] {

@@ -43,13 +43,16 @@ async function findFault(url: string, settings: WebhookSettings): Promise<string
   return addresses.every(isPublicAddress) ? null : "the name leads to a private address";
 }
 
-/** POSTs a message once. Never throws. */
+/**
+ * POSTs a message once. Whatever the receiver does is an answer.
+ * @throws when nobody says where its name leads: that is our own failure
+ */
 export async function postWebhook({ url, headers, body, timeoutMs }: Post, settings: WebhookSettings): Promise<Posted> {
+  const fault = await findFault(url, settings);
+  if (fault !== null) {
+    return failed(fault);
+  }
   try {
-    const fault = await findFault(url, settings);
-    if (fault !== null) {
-      return failed(fault);
-    }
     const response = await fetch(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/json", "user-agent": "export-jobs-webhooks/1" },

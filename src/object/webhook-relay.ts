@@ -52,7 +52,7 @@ export class WebhookRelay {
     const { tenantId, projectId, webhook } = job.spec;
     const message = await newMessage(type, job, version, this.#settings);
     const sender = webhookSenderOf(this.#env, tenantId);
-    const { wantsProgress } = await sender.publish(rpcVersion, { message, projectId, webhook });
+    const { wantsProgress } = await sender.publishNotice(rpcVersion, { message, projectId, webhook });
     this.#wantsProgress = wantsProgress;
   }
 

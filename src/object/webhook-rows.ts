@@ -20,6 +20,8 @@ export type Delivery = Readonly<{
   endpointId: string | null;
   url: string | null;
   jobId: string;
+  /** Null of what the first release kept. */
+  projectId: number | null;
   type: WebhookEventType;
   status: "pending" | "delivered" | "failed";
   rank: number;
@@ -42,6 +44,7 @@ export type DeliveryRow = {
   endpoint_id: string | null;
   url: string | null;
   job_id: string;
+  project_id: number | null;
   type: string;
   status: string;
   rank: number;
@@ -57,7 +60,14 @@ const Status = z.enum(["pending", "delivered", "failed"]);
 export function toDeliveries(rows: readonly DeliveryRow[]): Delivery[] {
   return rows.map((row) => ({
     ...{ seq: row.seq, id: row.id, messageId: row.message_id, endpointId: row.endpoint_id, url: row.url },
-    ...{ jobId: row.job_id, rank: row.rank, dueAt: row.due_at, expiresAt: row.expires_at, tries: row.tries },
+    ...{
+      jobId: row.job_id,
+      projectId: row.project_id,
+      rank: row.rank,
+      dueAt: row.due_at,
+      expiresAt: row.expires_at,
+      tries: row.tries,
+    },
     ...{ claim: row.claim, createdAt: row.created_at },
     type: WebhookEventType.parse(row.type),
     status: Status.parse(row.status),

@@ -20,6 +20,7 @@ import { webhookPosterOf } from "./webhook-poster.ts";
 import type { Delivery } from "./webhook-rows.ts";
 import { type Notice, WebhookShell } from "./webhook-shell.ts";
 import { createTables } from "./webhook-tables.ts";
+import { isOfItsProjects } from "./webhook-try.ts";
 
 export function webhookSenderOf(env: Env, tenantId: string) {
   return env.WEBHOOK_SENDER.get(env.WEBHOOK_SENDER.idFromName(tenantId));
@@ -60,7 +61,7 @@ export class WebhookSender extends DurableObject<Env> {
   }
 
   /** Durable when it returns. @returns whether anyone wants progress */
-  publish(_v: number, notice: Notice): { wantsProgress: boolean } {
+  publishNotice(_v: number, notice: Notice): { wantsProgress: boolean } {
     return this.#shell.publish(notice);
   }
 
@@ -112,7 +113,10 @@ export class WebhookSender extends DurableObject<Env> {
   ): { data: WebhookDelivery[]; next: number | null } {
     const rows = this.#log.list(whose, before, limit);
     const next = rows.length === limit ? (rows.at(-1)?.seq ?? null) : null;
-    return { data: rows.map((row) => this.#toPublicDelivery(row)), next };
+    const endpoint = "endpointId" in whose ? this.#endpoints.find(whose.endpointId) : null;
+    // Of what it was told before its projects were others, nobody who sees them alone may know.
+    const shown = rows.filter((row) => !endpoint || isOfItsProjects(endpoint, row));
+    return { data: shown.map((row) => this.#toPublicDelivery(row)), next };
   }
 
   readDelivery(_v: number, id: string): WebhookDelivery | null {

@@ -25,6 +25,8 @@ const minPauseMs = 1_000;
 /** How long a delivery can be looked up, and how many. */
 const keptMs = 30 * 24 * 3_600_000;
 const maxKept = 50_000;
+const trimEveryMs = 3_600_000;
+const dayMs = 24 * 3_600_000;
 const maxWaitingOfLane = 10_000;
 
 const ranks: Readonly<Record<WebhookEventType, number>> = {
@@ -45,6 +47,7 @@ export class WebhookShell {
   /** What is in memory may differ from the log: something failed midway. */
   #isStale = false;
   #alarmAt: number | null = null;
+  #trimAt = 0;
   /** Failures of our own, one after the other, and when what they struck goes on. */
   #trouble = { times: 0, until: 0 };
 
@@ -72,13 +75,13 @@ export class WebhookShell {
       ...(webhook ? [{ endpointId: null, url: webhook.url, events: webhook.events }] : []),
     ];
     for (const { endpointId, url } of targets.filter(({ events }) => events.includes(message.type))) {
-      this.#take(message, endpointId, url);
+      this.#take(message, projectId, endpointId, url);
     }
     this.pump();
     return { wantsProgress: targets.some(({ events }) => events.includes("job.progress")) };
   }
 
-  #take(message: Message, endpointId: string | null, url: string | null): void {
+  #take(message: Message, projectId: number, endpointId: string | null, url: string | null): void {
     const { log, now } = this.#ports;
     const { jobId, version, type } = message;
     if (type !== "job.processing") {
@@ -89,7 +92,7 @@ export class WebhookShell {
     const change = type === "job.progress" ? `${version}p` : version;
     const id = `msg_${jobId}_${change}_${endpointId ?? "own"}`;
     const dueAt = now();
-    const place = { id, endpointId, url, rank: ranks[type], dueAt, expiresAt: dueAt + giveUpAfterMs };
+    const place = { id, projectId, endpointId, url, rank: ranks[type], dueAt, expiresAt: dueAt + giveUpAfterMs };
     const added = log.add(message, place);
     if (added) {
       this.#lanes.add(added);
@@ -150,13 +153,21 @@ export class WebhookShell {
 
   /** Must not throw: the runtime gives up on an alarm after six failures. */
   alarm(): void {
-    const { log, now } = this.#ports;
     this.#alarmAt = null;
     try {
-      log.trim(now() - keptMs, maxKept);
+      this.#trim();
       this.pump();
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  #trim(): void {
+    const { log, endpoints, now } = this.#ports;
+    if (now() >= this.#trimAt) {
+      this.#trimAt = now() + trimEveryMs;
+      log.trim(now() - keptMs, maxKept);
+      endpoints.forgetAddresses(now() - dayMs);
     }
   }
 
@@ -177,13 +188,30 @@ export class WebhookShell {
       this.#isStale = false;
     }
     this.#giveUp(listExpired(this.#lanes.queue, now()), "it waited too long");
+    for (const next of this.#lanes.listOverdue(now())) {
+      this.#lanes.finish(next);
+      this.#readAgain(next.waiting.seq);
+    }
     for (let next = this.#next(); next; next = this.#next()) {
       const leaseUntil = now() + leaseMs;
-      const claim = log.claim(next.waiting.seq, leaseUntil);
+      const claim = log.claim(next.waiting.seq, now(), leaseUntil);
+      if (claim === null) {
+        this.#readAgain(next.waiting.seq);
+        continue;
+      }
       this.#lanes.begin(next, leaseUntil);
       background(this.#try(next, claim));
     }
     this.#setAlarm();
+  }
+
+  /** The log knows better what is to become of a delivery. */
+  #readAgain(seq: number): void {
+    this.#lanes.drop([seq]);
+    const delivery = this.#ports.log.find(seq);
+    if (delivery) {
+      this.#lanes.add(delivery);
+    }
   }
 
   #next(): Next | null {
@@ -192,7 +220,7 @@ export class WebhookShell {
 
   #setAlarm(): void {
     const { log, now, setAlarm } = this.#ports;
-    const forgetAt = (log.oldestAt() ?? Infinity) + keptMs;
+    const forgetAt = Math.max((log.oldestAt() ?? Infinity) + keptMs, this.#trimAt);
     const at = Math.min(wakeAtOf(this.#lanes.queue, now()), this.#lanes.leaseUntil, forgetAt);
     const isSet = this.#alarmAt !== null && this.#alarmAt <= at && this.#alarmAt > now();
     if (Number.isFinite(at) && !isSet) {
@@ -210,7 +238,7 @@ export class WebhookShell {
         },
         (error: unknown) => {
           this.#ports.fail(error);
-          this.#postpone(next.waiting.seq, claim);
+          this.#postpone(next, claim);
         },
       );
       lanes.finish(next);
@@ -221,13 +249,15 @@ export class WebhookShell {
   }
 
   /** What failed was ours: no try of the receiver's is used up. */
-  #postpone(seq: number, claim: number): void {
+  #postpone({ waiting: { seq, rank } }: Next, claim: number): void {
     const { log, now } = this.#ports;
     const { times, until } = this.#trouble;
     if (now() >= until) {
       this.#trouble = { times: times + 1, until: now() + Math.min(maxOurPauseMs, ourPauseMs * 2 ** times) };
     }
-    const postponed = log.end(seq, claim, "pending", this.#trouble.until);
+    // Progress is tried once, whoever failed.
+    const isProgress = rank === ranks["job.progress"];
+    const postponed = log.end(seq, claim, isProgress ? "failed" : "pending", isProgress ? null : this.#trouble.until);
     if (postponed) {
       this.#lanes.add(postponed);
     }

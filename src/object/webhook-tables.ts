@@ -18,7 +18,7 @@ const tables = `
   ) STRICT;
   CREATE TABLE IF NOT EXISTS webhook_deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, message_id INTEGER NOT NULL, endpoint_id TEXT,
-    url TEXT, job_id TEXT NOT NULL, type TEXT NOT NULL, status TEXT NOT NULL, rank INTEGER NOT NULL, due_at INTEGER,
+    url TEXT, job_id TEXT NOT NULL, project_id INTEGER, type TEXT NOT NULL, status TEXT NOT NULL, rank INTEGER NOT NULL, due_at INTEGER,
     expires_at INTEGER NOT NULL, tries INTEGER NOT NULL, claim INTEGER NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS webhook_deliveries_waiting ON webhook_deliveries (seq) WHERE due_at IS NOT NULL;
@@ -67,7 +67,7 @@ function upgrade(sql: Sql): void {
         m.created_at + 345600000, json_array_length(d.value, '$.tries'), 0, m.created_at
       FROM deliveries d JOIN webhook_messages m
         ON m.job_id = d.value ->> '$.jobId' AND m.version = d.value ->> '$.projection.version'
-      WHERE d.next_at IS NOT NULL;
+      WHERE d.next_at IS NOT NULL AND (d.endpoint_id IS NULL OR d.endpoint_id IN (SELECT id FROM endpoints));
     DROP TABLE endpoints;
     DROP TABLE deliveries;
   `);

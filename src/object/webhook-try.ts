@@ -1,17 +1,12 @@
-import { afterTry, toAddress } from "../core/webhook-circuit.ts";
+import { afterTry, toAddress, toOwnAddress } from "../core/webhook-circuit.ts";
 import type { Next } from "../core/webhook-queue.ts";
 import { disableAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
 import type { WaitingLanes } from "./waiting-lanes.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
 import type { Posted, WebhookPorts } from "./webhook-ports.ts";
-import type { Delivery } from "./webhook-rows.ts";
+import type { Delivery, Message } from "./webhook-rows.ts";
 
 const timeoutMs = 15_000;
-/** For an address that did not answer well the last time. */
-const probeTimeoutMs = 5_000;
-
-type Addressed = Readonly<{ delivery: Delivery; endpoint: Endpoint | null; url: string }>;
-
 /**
  * Sends a claimed message once, and notes what came of it. Whoever removed, resent or gave it up meanwhile has taken it
  * from this claim.
@@ -20,19 +15,24 @@ type Addressed = Readonly<{ delivery: Delivery; endpoint: Endpoint | null; url: 
 export async function tryDelivery(
   ports: WebhookPorts,
   lanes: WaitingLanes,
-  { waiting: { seq }, isProbe }: Next,
+  { waiting: { seq } }: Next,
   claim: number,
 ): Promise<void> {
   const { log, endpoints, now } = ports;
   const message = log.findMessageOf(seq);
   const body = message && (message.body ?? (await ports.toBody(message)));
   // Read behind the wait.
-  const addressed = findAddressed(ports, seq, claim);
-  if (!addressed) {
+  const delivery = log.find(seq);
+  if (delivery?.claim !== claim) {
     return;
   }
-  const { delivery, endpoint, url } = addressed;
-  if (!message || body === null) {
+  const endpoint = delivery.endpointId === null ? null : endpoints.find(delivery.endpointId);
+  const url = endpoint?.url ?? delivery.url;
+  if (endpoint && !isOfItsProjects(endpoint, delivery)) {
+    log.giveUp(seq, now(), "the endpoint is told of other projects");
+    return;
+  }
+  if (!message || body === null || url === null) {
     log.giveUp(seq, now(), "the job was deleted");
     return;
   }
@@ -40,25 +40,39 @@ export async function tryDelivery(
     goOn(lanes, log.end(seq, claim, "pending", now()));
     return;
   }
+  await send(ports, lanes, { delivery, claim, endpoint, url, message, body });
+}
+
+type Ready = Readonly<{
+  delivery: Delivery;
+  claim: number;
+  endpoint: Endpoint | null;
+  url: string;
+  message: Message;
+  body: string;
+}>;
+
+async function send(ports: WebhookPorts, lanes: WaitingLanes, ready: Ready): Promise<void> {
+  const { log, endpoints, now } = ports;
+  const { delivery, claim, endpoint, url, message, body } = ready;
   const startedAt = now();
   const secrets = endpoint && endpoints.secretsOf(endpoint, startedAt);
   const headers = await ports.sign(delivery, secrets, body);
-  const address = toAddress(url);
-  const posted = await ports.post(message, address, {
-    ...{ url, headers, body },
-    timeoutMs: isProbe ? probeTimeoutMs : timeoutMs,
-  });
+  const address = endpoint ? toAddress(url) : toOwnAddress(url);
+  const posted = await ports.post(message, address, { url, headers, body, timeoutMs });
   noteAddress(ports, lanes, address, posted);
+  // It may have moved meanwhile: what its old address says is nothing about the new one.
+  if (endpoint && endpoints.find(endpoint.id)?.url !== url) {
+    goOn(lanes, log.end(delivery.seq, claim, "pending", now()));
+    return;
+  }
   noteEndpoint(ports, lanes, endpoint, posted);
   noteTry(ports, lanes, { delivery, claim, startedAt }, posted);
 }
 
-/** The delivery of a claim, and where it goes; null when it was taken away. */
-function findAddressed({ log, endpoints }: WebhookPorts, seq: number, claim: number): Addressed | null {
-  const delivery = log.find(seq);
-  const endpoint = delivery?.endpointId ? endpoints.find(delivery.endpointId) : null;
-  const url = endpoint?.url ?? delivery?.url ?? null;
-  return delivery?.claim === claim && url !== null ? { delivery, endpoint, url } : null;
+/** What an endpoint is told of may have changed since the message was made. */
+export function isOfItsProjects({ projectIds }: Endpoint, { projectId }: Pick<Delivery, "projectId">): boolean {
+  return projectIds === null || (projectId !== null && projectIds.includes(projectId));
 }
 
 function goOn(lanes: WaitingLanes, delivery: Delivery | null): void {

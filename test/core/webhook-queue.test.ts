@@ -12,7 +12,7 @@ function waiting(seq: number, extra: Partial<Waiting> = {}): Waiting {
 function newQueue(lanes: Record<string, Partial<Lane>>, addresses: Record<string, Address> = {}) {
   const full = Object.entries(lanes).map(([id, lane]): [string, Lane] => [
     id,
-    { address: id, isHeld: false, waiting: [], inFlight: 0, servedIn: 0, ...lane },
+    { address: id, isOwn: false, isHeld: false, waiting: [], inFlight: 0, servedIn: 0, ...lane },
   ]);
   return { lanes: new Map(full), addresses: new Map(Object.entries(addresses)) };
 }
@@ -24,7 +24,7 @@ describe("the next delivery", () => {
       b: { waiting: [waiting(2, { dueAt: now + 1 }), waiting(3)], servedIn: 5 },
       c: { waiting: [waiting(4, { dueAt: now + 1 })], servedIn: 1 },
     });
-    expect(nextDelivery(queue, now)).toMatchObject({ lane: "b", waiting: { seq: 3 }, isProbe: false });
+    expect(nextDelivery(queue, now)).toMatchObject({ lane: "b", waiting: { seq: 3 } });
   });
 
   it("is none of a lane that is held, full or shut", () => {
@@ -34,7 +34,7 @@ describe("the next delivery", () => {
     expect(nextDelivery(newQueue({ a: { ...one, inFlight: 3 } }, { a: proven }), now)).toBeNull();
     expect(nextDelivery(newQueue({ a: { ...one, inFlight: 2 } }, { a: proven }), now)).not.toBeNull();
     expect(nextDelivery(newQueue({ a: one }, { a: shut }), now)).toBeNull();
-    expect(nextDelivery(newQueue({ a: one }, { a: shut }), shut.shutUntil)).toMatchObject({ isProbe: true });
+    expect(nextDelivery(newQueue({ a: one }, { a: shut }), shut.shutUntil)).not.toBeNull();
   });
 
   it("goes to an address that never answered, or failed, one at a time, whichever lane it is of", () => {
@@ -44,14 +44,14 @@ describe("the next delivery", () => {
     expect(nextDelivery(newQueue(lanes, { x: proven }), now)).not.toBeNull();
   });
 
-  it("leaves room for the others, however many addresses fail", () => {
-    const dead = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`dead-${index}`, { inFlight: 1 }]));
-    const failing = Object.fromEntries(Object.keys(dead).map((id) => [id, { ...newAddress, failures: 1 }]));
-    const more = { another: { waiting: [waiting(1)] } };
-    expect(
-      nextDelivery(newQueue({ ...dead, ...more }, { ...failing, another: { ...newAddress, failures: 1 } }), now),
-    ).toBeNull();
-    expect(nextDelivery(newQueue({ ...dead, ...more }, failing), now)).not.toBeNull();
+  it("leaves room for endpoints, and for what answers, however many addresses do not", () => {
+    const busy = (count: number, isOwn: boolean) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`${isOwn}-${index}`, { inFlight: 1, isOwn }]));
+    const one = { waiting: [waiting(1)] };
+    expect(nextDelivery(newQueue({ ...busy(16, true), own: { ...one, isOwn: true } }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(16, true), endpoint: one }), now)).not.toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(48, false), endpoint: one }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(48, false), endpoint: one }, { endpoint: proven }), now)).not.toBeNull();
   });
 
   it("is waited for until a try falls due, an address opens, or a message is given up", () => {

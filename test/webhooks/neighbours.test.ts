@@ -35,7 +35,7 @@ describe("a tenant's sender", () => {
     await Promise.all(Array.from({ length: 19 }, (_, index) => endpoint(`silent/${name}-${index}`)));
     const startedAt = Date.now();
     for (let job = 0; job < 40; job++) {
-      await webhookSenderOf(env, tenantId).publish(rpcVersion, newNotice(`job-${job}`));
+      await webhookSenderOf(env, tenantId).publishNotice(rpcVersion, newNotice(`job-${job}`));
     }
     await until(
       () => received(`ok/${name}`),
@@ -50,8 +50,8 @@ describe("a tenant's sender", () => {
     const name = crypto.randomUUID();
     await endpoint(`ok/${name}`);
     const sender = webhookSenderOf(env, tenantId);
-    await Promise.all([1, 2, 3].map(() => sender.publish(rpcVersion, newNotice("job"))));
-    await sender.publish(rpcVersion, newNotice("job", { version: 10 }));
+    await Promise.all([1, 2, 3].map(() => sender.publishNotice(rpcVersion, newNotice("job"))));
+    await sender.publishNotice(rpcVersion, newNotice("job", { version: 10 }));
     const hooks = await until(
       () => received(`ok/${name}`),
       (all) => all.length >= 2,
@@ -67,7 +67,7 @@ describe("a tenant's sender", () => {
     await endpoint(`ok/${name}-p`, ["job.progress"]);
     const sender = webhookSenderOf(env, tenantId);
     for (const type of ["job.processing", "job.progress"] as const) {
-      await sender.publish(rpcVersion, newNotice("job", { version: 3, type, body: `"${type}"` }));
+      await sender.publishNotice(rpcVersion, newNotice("job", { version: 3, type, body: `"${type}"` }));
     }
     const told = await until(
       async () => [...(await received(`ok/${name}`)), ...(await received(`ok/${name}-p`))],
@@ -97,7 +97,7 @@ describe("a tenant's sender", () => {
     const name = crypto.randomUUID();
     const sender = webhookSenderOf(env, tenantId);
     await endpoint(`late/${name}`);
-    await sender.publish(rpcVersion, newNotice("job"));
+    await sender.publishNotice(rpcVersion, newNotice("job"));
     await until(
       () => listRows(tenantId, "SELECT 1 FROM webhook_tries"),
       (tries) => tries.length === 1,
@@ -161,7 +161,7 @@ describe("a tenant's sender", () => {
     const name = crypto.randomUUID();
     const sender = webhookSenderOf(env, tenantId);
     const [gone, again] = [await endpoint(`slow/${name}-gone`), await endpoint(`slow/${name}-again`)];
-    await sender.publish(rpcVersion, newNotice("job"));
+    await sender.publishNotice(rpcVersion, newNotice("job"));
     await until(
       () => received(`slow/${name}-again`),
       (all) => all.length === 1,
@@ -183,7 +183,7 @@ describe("a tenant's sender", () => {
     const { tenantId, endpoint, ask, deliveries } = await newTenant();
     const name = crypto.randomUUID();
     const { id } = await endpoint(`broken/${name}`);
-    await webhookSenderOf(env, tenantId).publish(rpcVersion, newNotice("job"));
+    await webhookSenderOf(env, tenantId).publishNotice(rpcVersion, newNotice("job"));
     await until(
       () => deliveries(id),
       ([first]) => first?.tries.length === 1,
@@ -208,9 +208,9 @@ describe("a tenant's sender", () => {
     await endpoint(`ok/${crypto.randomUUID()}`, ["job.progress", "job.complete"]);
     const sender = webhookSenderOf(env, tenantId);
     for (let version = 3; version < 20; version++) {
-      await sender.publish(rpcVersion, newNotice("job", { version, type: "job.progress" }));
+      await sender.publishNotice(rpcVersion, newNotice("job", { version, type: "job.progress" }));
     }
-    await sender.publish(rpcVersion, newNotice("job", { version: 20 }));
+    await sender.publishNotice(rpcVersion, newNotice("job", { version: 20 }));
     const query = "SELECT status, count(*) AS count FROM webhook_deliveries GROUP BY status";
     await until(
       () => listRows(tenantId, query),
