@@ -42,7 +42,7 @@ export function isShut({ shutUntil }: Address, now: number): boolean {
 /** What an endpoint's messages go to. Several endpoints may lead there. */
 export function toAddress(url: string): string {
   const parsed = URL.parse(url);
-  return parsed ? parsed.origin + parsed.pathname : url;
+  return parsed ? parsed.origin + parsed.pathname + parsed.search : url;
 }
 
 /** The same of a job's own: its path may be the job's alone, so that all of a host are one address. */

@@ -4,6 +4,9 @@ import { type Delivery, type DeliveryRow, type Message, type Try, toDeliveries }
 
 type NewDelivery = Pick<Delivery, "id" | "projectId" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
 
+/** So many are sent anew in one turn. */
+const pageSize = 500;
+
 /** Whose deliveries are looked up. */
 export type Whose = Readonly<{ endpointId: string } | { jobId: string }>;
 
@@ -103,10 +106,11 @@ export class WebhookLog {
     return renewed;
   }
 
-  /** All of an endpoint that failed since an instant are to be sent anew. */
-  renewFailed(endpointId: string, since: number, now: number, expiresAt: number): Delivery[] {
-    const where = "WHERE endpoint_id = ? AND status = 'failed' AND created_at >= ?";
-    return this.#renew(where, [endpointId, since], now, expiresAt);
+  /** A page of what failed of an endpoint since an instant, behind a seq, is to be sent anew. */
+  renewFailed(endpointId: string, since: number, after: number, now: number, expiresAt: number): Delivery[] {
+    const failed = "endpoint_id = ? AND status = 'failed' AND created_at >= ? AND seq > ? AND type != 'job.progress'";
+    const where = `WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE ${failed} ORDER BY seq LIMIT ${pageSize})`;
+    return this.#renew(where, [endpointId, since, after], now, expiresAt);
   }
 
   #renew(where: string, values: (string | number)[], now: number, expiresAt: number): Delivery[] {

@@ -22,6 +22,8 @@ export type WebhookPorts = Readonly<{
   sign(delivery: Delivery, secrets: readonly string[] | null, body: string): Promise<Record<string, string>>;
   /** The body of a message from the job's row, as it is now; null when there is no such job. @throws when D1 gives no answer */
   toBody(message: Message): Promise<string | null>;
+  /** Lets what waits for the object come in between. */
+  nextTurn(): Promise<void>;
   /** Goes on with work behind an answer. */
   background(work: Promise<void>): void;
   /** Something of ours failed and goes on without its caller. */

@@ -34,6 +34,7 @@ export class WebhookSender extends DurableObject<Env> {
   readonly #endpoints: WebhookEndpoints;
   readonly #log: WebhookLog;
   readonly #shell: WebhookShell;
+  #isNoted = false;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
@@ -43,7 +44,9 @@ export class WebhookSender extends DurableObject<Env> {
     this.#log = new WebhookLog(sql);
     this.#shell = new WebhookShell(this.adaptPorts(newPorts(context, env, this.#endpoints, this.#log)));
     void context.blockConcurrencyWhile(() => this.#shell.findAlarm());
-    this.#noteTenant();
+    if (this.#endpoints.list().length > 0) {
+      this.#noteTenant();
+    }
   }
 
   /** The seam at which a test breaks the world; here it is whole. */
@@ -51,10 +54,14 @@ export class WebhookSender extends DurableObject<Env> {
     return ports;
   }
 
-  /** D1 may not know of endpoints that are older than its list of tenants; whoever is not on it is told nothing. */
+  /**
+   * D1 may not know of endpoints that are older than its list of tenants, nor of addresses that jobs named themselves;
+   * whoever is not on it is told nothing, and no cron wakes its sender.
+   */
   #noteTenant(): void {
     const tenantId = this.ctx.id.name;
-    if (tenantId !== undefined && this.#endpoints.list().length > 0) {
+    if (tenantId !== undefined && !this.#isNoted) {
+      this.#isNoted = true;
       const noting = addWebhookTenant(openDatabase(this.env.DB), tenantId);
       this.ctx.waitUntil(noting.catch((error: unknown) => logFailure("webhooks", error)));
     }
@@ -62,6 +69,9 @@ export class WebhookSender extends DurableObject<Env> {
 
   /** Durable when it returns. @returns whether anyone wants progress */
   publishNotice(_v: number, notice: Notice): { wantsProgress: boolean } {
+    if (notice.webhook) {
+      this.#noteTenant();
+    }
     return this.#shell.publish(notice);
   }
 
@@ -129,7 +139,7 @@ export class WebhookSender extends DurableObject<Env> {
     return renewed && this.#toPublicDelivery(renewed);
   }
 
-  recover(_v: number, id: string, since: number): number {
+  recover(_v: number, id: string, since: number): Promise<number> {
     return this.#shell.recover(id, since);
   }
 
@@ -160,6 +170,7 @@ function newPorts(context: DurableObjectState, env: Env, endpoints: WebhookEndpo
       return toWebhookHeaders(secrets ?? (await Promise.all(ofJob())), id, Date.now(), body);
     },
     toBody: (message) => toBodyFromRow(message, env, getSettings(env)),
+    nextTurn: () => scheduler.wait(0),
     background: (work) => context.waitUntil(work),
     fail,
   };

@@ -128,12 +128,20 @@ export class WebhookShell {
     return renewed;
   }
 
-  /** Sends again all of an endpoint that failed since an instant. @returns how many */
-  recover(endpointId: string, since: number): number {
-    const { log, now } = this.#ports;
-    const renewed = log.renewFailed(endpointId, since, now(), now() + giveUpAfterMs);
-    this.#again(renewed);
-    return renewed.length;
+  /** Sends again all of an endpoint that failed since an instant, page by page: others have their turns. @returns how many */
+  async recover(endpointId: string, since: number): Promise<number> {
+    const { log, now, nextTurn } = this.#ports;
+    let [count, after] = [0, 0];
+    for (;;) {
+      const renewed = log.renewFailed(endpointId, since, after, now(), now() + giveUpAfterMs);
+      if (renewed.length === 0) {
+        return count;
+      }
+      this.#again(renewed);
+      count += renewed.length;
+      after = Math.max(...renewed.map(({ seq }) => seq));
+      await nextTurn();
+    }
   }
 
   #again(renewed: readonly Delivery[]): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Address, afterTry, newAddress, toAddress } from "../../src/core/webhook-circuit.ts";
+import { type Address, afterTry, newAddress, toAddress, toOwnAddress } from "../../src/core/webhook-circuit.ts";
 import { type Lane, listExpired, nextDelivery, type Waiting, wakeAtOf } from "../../src/core/webhook-queue.ts";
 
 const now = 1_000_000;
@@ -81,8 +81,8 @@ describe("an address", () => {
     expect(afterTry(silent, "delivered", now, 0.5)).toEqual(proven);
   });
 
-  it("is what a URL says without what tells one message from another", () => {
-    expect(toAddress("https://a.test/hook?job=1#x")).toBe("https://a.test/hook");
-    expect(toAddress("https://a.test/other")).not.toBe(toAddress("https://a.test/hook"));
+  it("is an endpoint's whole URL, and of jobs' own all of a host", () => {
+    expect(toAddress("https://a.test/hook?code=1#x")).toBe("https://a.test/hook?code=1");
+    expect(toOwnAddress("https://a.test/hook?job=1")).toBe(toOwnAddress("https://a.test/other"));
   });
 });

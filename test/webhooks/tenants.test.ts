@@ -1,8 +1,10 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, it, vi } from "vitest";
 import { rpcVersion } from "../../src/object/rpc.ts";
 import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
+import { wakeSenders } from "../../src/tasks/webhooks.ts";
+import { peers, received, until } from "./tenant.ts";
 
 const isNoted = async (tenantId: string) =>
   (await env.DB.prepare("SELECT 1 AS found FROM webhook_tenants WHERE tenant_id = ?").bind(tenantId).first()) !== null;
@@ -19,4 +21,37 @@ it("a sender notes in D1 that its tenant has endpoints, whenever it comes to lif
   }
   await vi.waitFor(async () => expect(await isNoted(listens)).toBe(true));
   expect(await isNoted(silent)).toBe(false);
+});
+
+it("a sender of nothing but jobs' own addresses notes its tenant too, and the cron wakes it when its alarm got lost", async () => {
+  const tenantId = crypto.randomUUID();
+  const path = `late/${tenantId}`;
+  const message = {
+    tenantId,
+    jobId: "j",
+    version: 9,
+    type: "job.complete" as const,
+    body: "{}",
+    createdAt: Date.now(),
+  };
+  const webhook = { url: `${peers}/hooks/${path}`, events: ["job.complete" as const] };
+  const sender = webhookSenderOf(env, tenantId);
+  await sender.publishNotice(rpcVersion, { message, projectId: 1, webhook });
+  await vi.waitFor(async () => expect(await isNoted(tenantId)).toBe(true));
+  await until(
+    () => received(path),
+    (hooks) => hooks.length === 1,
+  );
+  await scheduler.wait(100);
+  await runInDurableObject(sender, async (_, { storage }) => {
+    storage.sql.exec("UPDATE webhook_deliveries SET due_at = 1");
+    storage.sql.exec("DELETE FROM webhook_addresses");
+    await storage.deleteAlarm();
+  });
+  await evictDurableObject(sender);
+  expect(await wakeSenders(env, 1_000)).toBe(0);
+  await until(
+    () => received(path),
+    (hooks) => hooks.length === 2,
+  );
 });

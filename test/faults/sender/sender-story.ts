@@ -97,7 +97,7 @@ function disturb(
     again.set(some.id, (again.get(some.id) ?? 0) + 1);
     world.call((shell) => shell.resend(some.id));
   } else if (what === "recover") {
-    world.call((shell) => shell.recover(endpoint.id, 0));
+    world.call((shell) => void shell.recover(endpoint.id, 0).catch(() => {}));
   } else if (what === "drop" && some) {
     gone.add(some.jobId);
     world.call((shell) => shell.dropJob(some.jobId));

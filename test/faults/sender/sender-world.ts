@@ -157,6 +157,7 @@ export class SenderWorld {
           mayFail(this.#faults.d1Away, "D1 is away");
           return `${message.jobId} v${message.version}`;
         }),
+      nextTurn: () => this.#outside(life, () => clock.sleep(1)),
       background: (work) => void work.catch((error: unknown) => this.failures.push(`background: ${String(error)}`)),
       fail: (error) => void this.failures.push(String(error)),
     };

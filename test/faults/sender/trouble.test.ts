@@ -45,6 +45,7 @@ class Stage {
       },
       sign: async ({ id }) => ({ "webhook-id": id }),
       toBody: async () => "made from the row",
+      nextTurn: () => this.clock.sleep(1),
       background: (work) => void work,
       fail: () => {},
     });
@@ -119,7 +120,7 @@ it("an old message that is sent anew on a dead endpoint keeps nobody awake", asy
   stage.publish("j1");
   await stage.run(29.9 * 86_400_000);
   stage.alarms = 0;
-  stage.shell.recover(id, 0);
+  void stage.shell.recover(id, 0);
   await stage.run(2 * 86_400_000);
   expect(stage.alarms).toBeLessThan(200);
 });
@@ -194,3 +195,31 @@ it("an endpoint that is told of fewer projects gets nothing more of the others, 
   expect(stage.posts).toHaveLength(1);
   expect(stage.log.list({ endpointId: id }, null, 9)).toMatchObject([{ status: "failed" }]);
 });
+
+it("all that failed since an instant is recovered, page by page, and no progress", async () => {
+  let isDead = true;
+  const stage = new Stage(async () => (isDead ? gone : fine));
+  const id = stage.addEndpoint("https://a.test/x", ["job.complete", "job.progress"]);
+  for (let job = 0; job < 1_300; job++) {
+    stage.publish(`j${job}`, job % 13 === 0 ? "job.progress" : "job.complete");
+    const endpoint = stage.endpoints.find(id);
+    if (endpoint?.status === "disabled") {
+      stage.endpoints.change(endpoint, { status: "enabled" }, stage.clock.now);
+      stage.shell.endpointsChanged();
+    }
+    await stage.run(400_000);
+  }
+  isDead = false;
+  const endpoint = stage.endpoints.find(id);
+  if (endpoint) {
+    stage.endpoints.change(endpoint, { status: "enabled" }, stage.clock.now);
+  }
+  stage.shell.endpointsChanged();
+  await stage.run(400_000);
+  const recovering = stage.shell.recover(id, 0);
+  await stage.run(3_600_000);
+  const left = stage.log.list({ endpointId: id }, null, 2_000).filter(({ status }) => status === "failed");
+  // Every other job found the endpoint switched off by the 410 before.
+  expect(await recovering).toBe(600);
+  expect(left.every(({ type }) => type === "job.progress")).toBe(true);
+}, 60_000);
