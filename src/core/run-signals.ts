@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, toPhase } from "./attempt.ts";
 import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
-import { currentAttempt, findAttempt, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { executionTimeoutMs, nextAskAt, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -75,7 +75,7 @@ export function runAnswered(job: JobState, signal: SignalOf<"run_answered">, con
   const attempt = findAttempt(job, signal.attempt);
   const { answer } = signal;
   if (answer.kind === "ok") {
-    return learnRun(job, attempt, answer.value.runId, context);
+    return attempt ? learnRun(job, attempt, answer.value.runId, context) : null;
   }
   if (attempt?.phase === "abandoned") {
     const closed = toClosed(attempt, attempt.outcome, context.now);
@@ -123,21 +123,31 @@ export function toUnconfirmed(job: JobState, attempt: AttemptIn<"submitting">, c
   return hint === null ? putAttempt(job, unconfirmed) : toHinted(job, unconfirmed, hint, context);
 }
 
-/** RunPod says so itself: this attempt runs under that id. Of a job that is over it is cancelled. */
-function learnRun(
-  job: JobState,
-  attempt: Attempt | undefined,
-  runId: string,
-  context: DecisionContext,
-): JobState | null {
-  const run = newRun(runId, "answer", context.now);
-  switch (attempt?.phase) {
-    case "submitting":
-      return enterRunning(job, attempt, { ...run, startedAt: attempt.heardAt }, context);
+/** RunPod says so itself: this attempt runs under that id. One that comes too late is cancelled. */
+function learnRun(job: JobState, attempt: Attempt, runId: string, context: DecisionContext): JobState | null {
+  const { now } = context;
+  const run = runOf(attempt);
+  if (run?.id === runId && run.toldBy === "answer") {
+    return null;
+  }
+  const strays = run && run.id !== runId ? [...attempt.strays, run.id] : attempt.strays;
+  const known = { ...attempt, strays: strays.filter((id) => id !== runId) };
+  const told = run?.id === runId ? { ...run, toldBy: "answer" as const } : newRun(runId, "answer", now);
+  switch (known.phase) {
     case "abandoned":
-      return putAttempt(job, { ...toClosed(attempt, attempt.outcome, context.now), run });
-    default:
+      return putAttempt(job, { ...toClosed(known, known.outcome, now), run: told });
+    case "closed":
+    case "verifying":
+      return putAttempt(job, { ...known, run: told });
+    case "held":
       return null;
+    case "running": {
+      const isShown = currentAttempt(job)?.number === known.number && !isFinal(job.status);
+      return { ...putAttempt(job, { ...known, run: told }), runId: isShown ? told.id : job.runId };
+    }
+    case "submitting":
+    case "unconfirmed":
+      return enterRunning(job, known, { ...told, startedAt: known.heardAt }, context);
   }
 }
 
