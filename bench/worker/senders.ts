@@ -10,7 +10,7 @@ export const senders = new Hono<{ Bindings: BenchEnv }>()
   .post("/senders/:tenant/endpoints", async (c) => {
     const { url } = await c.req.json<{ url: string }>();
     const request = { url, events: ["job.complete" as const], description: "" };
-    return c.json(await webhookSenderOf(c.env, c.req.param("tenant")).create(rpcVersion, request));
+    return c.json(await webhookSenderOf(c.env, c.req.param("tenant")).addEndpoint(rpcVersion, request));
   })
   .post("/senders/:tenant/notices/:job", async (c) => {
     const { tenant: tenantId, job: jobId } = c.req.param();

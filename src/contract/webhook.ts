@@ -44,7 +44,7 @@ export const UpdateWebhookEndpoint = z
     description: z.string().max(200).optional(),
     status: z.enum(["enabled", "disabled"]).optional(),
     rotate_secret: z.literal(true).optional().meta({
-      description: "Makes a new secret; for 24 hours each one before it signs too.",
+      description: "Makes a new secret; for 24 hours the ten before it sign too.",
     }),
   })
   .meta({ id: "UpdateWebhookEndpoint" });

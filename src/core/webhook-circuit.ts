@@ -14,15 +14,17 @@ export const newAddress: Address = { failures: 0, shutUntil: 0, isProven: false 
 const failuresBeforeShut = 3;
 const firstShutMs = 5_000;
 const maxShutMs = 5 * 60_000;
+/** So long a receiver may ask to be left alone; its message waits as long as it says. */
+const maxWishMs = 60 * 60_000;
 
 /**
  * What a try has shown of its address.
- * @param outcome `silent`: no answer at all; `refused`: an answer that is no success
+ * @param outcome `silent`: no answer at all; `refused`: an answer that is no success, perhaps with a wish to be left alone
  * @param chance between 0 and 1, so that addresses do not open all at once
  */
 export function afterTry(
   address: Address,
-  outcome: "delivered" | "refused" | "silent",
+  { outcome, retryAfterMs }: { outcome: "delivered" | "refused" | "silent"; retryAfterMs: number | null },
   now: number,
   chance: number,
 ): Address {
@@ -32,7 +34,9 @@ export function afterTry(
   const failures = address.failures + 1;
   const over = outcome === "silent" ? failures - 1 : failures - failuresBeforeShut;
   const pauseMs = Math.min(maxShutMs, firstShutMs * 2 ** Math.max(0, over)) * (0.8 + chance * 0.4);
-  return { failures, shutUntil: over < 0 ? 0 : now + Math.round(pauseMs), isProven: false };
+  const wishMs = Math.min(retryAfterMs ?? 0, maxWishMs);
+  const shutMs = Math.max(over < 0 ? 0 : Math.round(pauseMs), wishMs);
+  return { failures, shutUntil: shutMs === 0 ? 0 : now + shutMs, isProven: false };
 }
 
 export function isShut({ shutUntil }: Address, now: number): boolean {

@@ -1,3 +1,4 @@
+import type { WebhookEventType } from "../contract/webhook.ts";
 import { type Address, isShut, newAddress } from "./webhook-circuit.ts";
 
 /** A message that waits for its turn. Instants are milliseconds since the epoch. */
@@ -8,7 +9,24 @@ export type Waiting = Readonly<{
   dueAt: number;
   /** After this it is given up without another try. */
   expiresAt: number;
+  /** Of its body, about. */
+  bytes: number;
 }>;
+
+export const progressRank = 2;
+
+const ranks: Readonly<Record<WebhookEventType, number>> = {
+  "job.complete": 0,
+  "job.error": 0,
+  "job.cancelled": 0,
+  "job.processing": 1,
+  "job.progress": progressRank,
+};
+
+/** The order of a lane. */
+export function rankOf(type: WebhookEventType): number {
+  return ranks[type];
+}
 
 /** All messages for one endpoint, or for one address that jobs named themselves. */
 export type Lane = Readonly<{
@@ -20,6 +38,7 @@ export type Lane = Readonly<{
   /** By rank, then by age. */
   waiting: readonly Waiting[];
   inFlight: number;
+  bytesInFlight: number;
   /** The turn in which it was last served: who waited longest comes next. */
   servedIn: number;
 }>;
@@ -34,14 +53,13 @@ export type Next = Readonly<{ lane: string; waiting: Waiting }>;
 
 /** POSTs under way at once to an address that answers, and to one that did not answer well, or never yet. */
 const maxInFlight = 3;
-/** For the whole tenant: what the object's memory bears. */
+/** For the whole tenant: what the object's memory bears. One message goes always, however long. */
 const maxInFlightOfAll = 96;
+const maxBytesInFlight = 24 * 2 ** 20;
 /** Of these for addresses that have not proven to answer: so that those that have always find room. */
 const maxUnproven = 48;
 /** And of these for addresses that jobs named themselves: there may be a thousand, each with a path of its own. */
 const maxUnprovenOwn = 16;
-
-export const emptyQueue: Queue = { lanes: new Map(), addresses: new Map() };
 
 export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address">): Address {
   return addresses.get(address) ?? newAddress;
@@ -53,7 +71,7 @@ export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address
  */
 export function nextDelivery(queue: Queue, now: number): Next | null {
   const open = countOpen(queue);
-  if (open.all >= maxInFlightOfAll) {
+  if (open.all >= maxInFlightOfAll || open.bytes >= maxBytesInFlight) {
     return null;
   }
   let next: (Next & { servedIn: number }) | null = null;
@@ -77,6 +95,7 @@ function mayServe(queue: Queue, lane: Lane, open: Open, now: number): boolean {
 
 type Open = Readonly<{
   all: number;
+  bytes: number;
   unproven: number;
   unprovenOwn: number;
   byAddress: ReadonlyMap<string, number>;
@@ -85,17 +104,18 @@ type Open = Readonly<{
 /** The POSTs under way: several lanes may lead to one address. */
 function countOpen(queue: Queue): Open {
   const byAddress = new Map<string, number>();
-  let [all, unproven, unprovenOwn] = [0, 0, 0];
+  let [all, bytes, unproven, unprovenOwn] = [0, 0, 0, 0];
   for (const lane of queue.lanes.values()) {
     if (lane.inFlight > 0) {
       all += lane.inFlight;
+      bytes += lane.bytesInFlight;
       const doubtful = addressOf(queue, lane).isProven ? 0 : lane.inFlight;
       unproven += doubtful;
       unprovenOwn += lane.isOwn ? doubtful : 0;
       byAddress.set(lane.address, (byAddress.get(lane.address) ?? 0) + lane.inFlight);
     }
   }
-  return { all, unproven, unprovenOwn, byAddress };
+  return { all, bytes, unproven, unprovenOwn, byAddress };
 }
 
 /**

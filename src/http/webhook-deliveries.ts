@@ -81,9 +81,15 @@ const recoverRoute = createRoute({
 
 type Page = z.output<typeof query>;
 
-async function listPage(c: AppContext, whose: Whose, { limit, cursor }: Page): Promise<WebhookDeliveryList> {
+/** @param endpointIds the endpoints that the caller may know of; null: all */
+async function listPage(
+  c: AppContext,
+  whose: Whose,
+  endpointIds: readonly string[] | null,
+  { limit, cursor }: Page,
+): Promise<WebhookDeliveryList> {
   const before = cursor === undefined ? null : Number(cursor);
-  const { data, next } = await senderOf(c).deliveries(rpcVersion, whose, before, limit);
+  const { data, next } = await senderOf(c).listDeliveries(rpcVersion, whose, endpointIds, before, limit);
   return { data, next_cursor: next === null ? null : String(next) };
 }
 
@@ -100,22 +106,21 @@ async function requireDelivery(c: AppContext, id: string): Promise<void> {
 export const webhookDeliveryRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook })
   .openapi(listDeliveriesRoute, async (c) => {
     const { id: endpointId } = await requireEndpoint(c, c.req.valid("param").id);
-    return c.json(await listPage(c, { endpointId }, c.req.valid("query")), 200);
+    return c.json(await listPage(c, { endpointId }, null, c.req.valid("query")), 200);
   })
   .openapi(listJobDeliveriesRoute, async (c) => {
     const { id: jobId } = await requireRow(c, c.req.valid("param").id);
-    const page = await listPage(c, { jobId }, c.req.valid("query"));
-    const visible = new Set((await listVisible(c)).map((endpoint) => endpoint.id));
-    const data = page.data.filter(({ endpoint_id: id }) => id === null || visible.has(id));
-    return c.json({ ...page, data }, 200);
+    const endpoints = await listVisible(c);
+    const ids = endpoints.map((endpoint) => endpoint.id);
+    return c.json(await listPage(c, { jobId }, ids, c.req.valid("query")), 200);
   })
   .openapi(resendRoute, async (c) => {
     const { id } = c.req.valid("param");
     await requireDelivery(c, id);
-    return c.json(found(await senderOf(c).resend(rpcVersion, id)), 200);
+    return c.json(found(await senderOf(c).resendDelivery(rpcVersion, id)), 200);
   })
   .openapi(recoverRoute, async (c) => {
     const { id } = await requireEndpoint(c, c.req.valid("param").id);
     const since = Date.parse(c.req.valid("query").since);
-    return c.json({ recovered: await senderOf(c).recover(rpcVersion, id, since) }, 200);
+    return c.json({ recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, since) }, 200);
   });

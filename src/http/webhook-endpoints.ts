@@ -94,7 +94,7 @@ const deleteEndpointRoute = createRoute({
 
 /** @throws AppError `not_found`, the same for missing, foreign, and what tells of projects that are not the caller's */
 export async function requireEndpoint(c: AppContext, id: string): Promise<WebhookEndpoint> {
-  const endpoint = await senderOf(c).read(rpcVersion, id);
+  const endpoint = await senderOf(c).readEndpoint(rpcVersion, id);
   if (!endpoint || !isVisible(c.get("caller"), endpoint)) {
     throw new AppError("not_found");
   }
@@ -102,7 +102,7 @@ export async function requireEndpoint(c: AppContext, id: string): Promise<Webhoo
 }
 
 export async function listVisible(c: AppContext): Promise<WebhookEndpoint[]> {
-  const all = await senderOf(c).list(rpcVersion);
+  const all = await senderOf(c).listEndpoints(rpcVersion);
   return all.filter((endpoint) => isVisible(c.get("caller"), endpoint));
 }
 
@@ -113,7 +113,7 @@ function isVisible(caller: Caller, { project_ids: projectIds }: WebhookEndpoint)
 /** @throws AppError `validation_failed` for projects that are not the caller's */
 function requireProjects(c: AppContext, wanted: readonly number[] | null): number[] | null {
   const projectIds = projectsFor(c.get("caller"), wanted);
-  if (projectIds === undefined) {
+  if (projectIds === undefined || projectIds?.length === 0) {
     throw new AppError("validation_failed", { errors: [{ pointer: "/project_ids", detail: "must be the caller's" }] });
   }
   return projectIds && [...projectIds];
@@ -138,7 +138,7 @@ export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: vali
     const projectIds = requireProjects(c, wanted.project_ids ?? null);
     // First: a job that ends in between must find it.
     await addWebhookTenant(openDatabase(c.env.DB), c.get("caller").tenantId);
-    const endpoint = await senderOf(c).create(rpcVersion, { ...wanted, project_ids: projectIds });
+    const endpoint = await senderOf(c).addEndpoint(rpcVersion, { ...wanted, project_ids: projectIds });
     if (!endpoint) {
       throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
     }
@@ -151,11 +151,11 @@ export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: vali
     const { project_ids: wanted, ...change } = c.req.valid("json");
     requireTarget(c, "/url", change.url);
     const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
-    const updated = await senderOf(c).update(rpcVersion, id, { ...change, ...scope });
+    const updated = await senderOf(c).changeEndpoint(rpcVersion, id, { ...change, ...scope });
     return c.json(found(updated), 200);
   })
   .openapi(deleteEndpointRoute, async (c) => {
     const { id } = await requireEndpoint(c, c.req.valid("param").id);
-    await senderOf(c).remove(rpcVersion, id);
+    await senderOf(c).removeEndpoint(rpcVersion, id);
     return c.body(null, 204);
   });

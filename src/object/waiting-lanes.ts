@@ -45,14 +45,14 @@ export class WaitingLanes {
     this.#addresses.set(name, address);
   }
 
-  add({ seq, rank, dueAt, expiresAt, endpointId, url }: Delivery): void {
+  add({ seq, rank, dueAt, expiresAt, bytes, endpointId, url }: Delivery): void {
     if (dueAt === null) {
       return;
     }
     const address =
       endpointId === null ? toOwnAddress(url ?? "") : toAddress(this.#endpoints.get(endpointId)?.url ?? "");
     const lane = this.#openLane(endpointId ?? address, address);
-    const waiting: Waiting = { seq, rank, dueAt, expiresAt };
+    const waiting: Waiting = { seq, rank, dueAt, expiresAt, bytes };
     const index = lane.waiting.findLastIndex((other) => other.rank < rank || (other.rank === rank && other.seq < seq));
     lane.waiting.splice(index + 1, 0, waiting);
     this.#laneOf.set(seq, endpointId ?? address);
@@ -66,6 +66,7 @@ export class WaitingLanes {
       isHeld,
       waiting: [],
       inFlight: 0,
+      bytesInFlight: 0,
       servedIn: this.#turn,
     };
     this.#lanes.set(id, lane);
@@ -108,6 +109,7 @@ export class WaitingLanes {
     const lane = this.#lanes.get(next.lane);
     if (lane) {
       lane.inFlight++;
+      lane.bytesInFlight += next.waiting.bytes;
       lane.servedIn = ++this.#turn;
     }
     this.drop([next.waiting.seq]);
@@ -121,6 +123,7 @@ export class WaitingLanes {
     const lane = this.#lanes.get(next.lane);
     if (lane) {
       lane.inFlight--;
+      lane.bytesInFlight -= next.waiting.bytes;
       this.#closeIfEmpty(next.lane, lane);
     }
   }

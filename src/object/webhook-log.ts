@@ -2,7 +2,7 @@ import { WebhookEventType } from "../contract/webhook.ts";
 import { first, type Sql } from "./sql.ts";
 import { type Delivery, type DeliveryRow, type Message, type Try, toDeliveries } from "./webhook-rows.ts";
 
-type NewDelivery = Pick<Delivery, "id" | "projectId" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt">;
+type NewDelivery = Pick<Delivery, "id" | "projectId" | "endpointId" | "url" | "rank" | "dueAt" | "expiresAt" | "bytes">;
 
 /** So many are sent anew in one turn. */
 const pageSize = 500;
@@ -24,12 +24,13 @@ export class WebhookLog {
     const insert = `INSERT INTO webhook_messages (tenant_id, job_id, version, type, body, created_at)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (job_id, version, type) DO UPDATE SET version = version RETURNING id`;
     const [saved] = this.#sql.exec<{ id: number }>(insert, tenantId, jobId, version, type, body, createdAt).toArray();
-    const { id, projectId, endpointId, url, rank, dueAt, expiresAt } = delivery;
+    const { id, projectId, endpointId, url, rank, dueAt, expiresAt, bytes } = delivery;
     const rows = this.#sql.exec<DeliveryRow>(
       `INSERT INTO webhook_deliveries
-        (id, message_id, endpoint_id, url, job_id, project_id, type, status, rank, due_at, expires_at, tries, claim, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
-      ...[id, saved?.id ?? 0, endpointId, url, jobId, projectId, type, rank, dueAt, expiresAt, createdAt],
+        (id, message_id, endpoint_id, url, job_id, project_id, type, status, rank, due_at, expires_at, bytes,
+         tries, claim, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, 0, 0, ?) ON CONFLICT (id) DO NOTHING RETURNING *`,
+      ...[id, saved?.id ?? 0, endpointId, url, jobId, projectId, type, rank, dueAt, expiresAt, bytes, createdAt],
     );
     return toFirst(rows.toArray());
   }
@@ -50,11 +51,22 @@ export class WebhookLog {
     return named && { ...named, type: WebhookEventType.parse(row.type), createdAt: row.created_at };
   }
 
-  /** Newest first. @param before the seq where the page before ended; null for the first page */
-  list(whose: Whose, before: number | null, limit: number): Delivery[] {
-    const [column, id] = "jobId" in whose ? ["job_id", whose.jobId] : ["endpoint_id", whose.endpointId];
-    const query = `SELECT * FROM webhook_deliveries WHERE ${column} = ? AND seq < ? ORDER BY seq DESC LIMIT ?`;
-    return toDeliveries(this.#sql.exec<DeliveryRow>(query, id, before ?? Number.MAX_SAFE_INTEGER, limit).toArray());
+  /**
+   * Newest first.
+   * @param seenBy of an endpoint's: the projects that it is told of now; of a job's: the endpoints that may be known of;
+   *   null: all
+   * @param before the seq where the page before ended; null for the first page
+   */
+  list(whose: Whose, seenBy: readonly (string | number)[] | null, before: number | null, limit: number): Delivery[] {
+    const ofJob = "jobId" in whose;
+    const [column, id] = ofJob ? ["job_id", whose.jobId] : ["endpoint_id", whose.endpointId];
+    const among = "IN (SELECT value FROM json_each(?))";
+    const isSeen = ofJob ? `(endpoint_id IS NULL OR endpoint_id ${among})` : `project_id ${among}`;
+    const query = `SELECT * FROM webhook_deliveries WHERE ${column} = ? AND seq < ? AND (? IS NULL OR ${isSeen})
+      ORDER BY seq DESC LIMIT ?`;
+    const seen = seenBy && JSON.stringify(seenBy);
+    const values = [id, before ?? Number.MAX_SAFE_INTEGER, seen, seen, limit];
+    return toDeliveries(this.#sql.exec<DeliveryRow>(query, ...values).toArray());
   }
 
   listWaiting(): Delivery[] {
@@ -117,9 +129,8 @@ export class WebhookLog {
     const update = `UPDATE webhook_deliveries
       SET status = 'pending', tries = 0, claim = claim + 1, due_at = ?, expires_at = ? ${where} RETURNING *`;
     const renewed = toDeliveries(this.#sql.exec<DeliveryRow>(update, now, expiresAt, ...values).toArray());
-    for (const { seq } of renewed) {
-      this.#sql.exec("DELETE FROM webhook_tries WHERE delivery = ?", seq);
-    }
+    const seqs = JSON.stringify(renewed.map(({ seq }) => seq));
+    this.#sql.exec("DELETE FROM webhook_tries WHERE delivery IN (SELECT value FROM json_each(?))", seqs);
     return renewed;
   }
 
@@ -174,18 +185,26 @@ export class WebhookLog {
   }
 
   #forget(where: string, ...values: (string | number | null)[]): number[] {
+    const tries = `DELETE FROM webhook_tries WHERE delivery IN (SELECT seq FROM webhook_deliveries WHERE ${where})`;
+    this.#sql.exec(tries, ...values);
     const gone = this.#sql
       .exec<{ seq: number; message_id: number }>(
         `DELETE FROM webhook_deliveries WHERE ${where} RETURNING seq, message_id`,
         ...values,
       )
       .toArray();
-    for (const { seq, message_id: id } of gone) {
-      this.#sql.exec("DELETE FROM webhook_tries WHERE delivery = ?", seq);
-      const isUsed = "EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = webhook_messages.id)";
-      this.#sql.exec(`DELETE FROM webhook_messages WHERE id = ? AND NOT ${isUsed}`, id);
+    if (gone.length > 0) {
+      const unused = "NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = webhook_messages.id)";
+      const ids = JSON.stringify([...new Set(gone.map(({ message_id: id }) => id))]);
+      this.#sql.exec(`DELETE FROM webhook_messages WHERE id IN (SELECT value FROM json_each(?)) AND ${unused}`, ids);
     }
     return gone.map(({ seq }) => seq);
+  }
+
+  /** What the bodies take that are kept, in characters. */
+  countKept(): number {
+    const query = "SELECT coalesce(sum(length(body)), 0) AS kept FROM webhook_messages WHERE body IS NOT NULL";
+    return first(this.#sql.exec<{ kept: number }>(query).toArray())?.kept ?? 0;
   }
 
   /** A body is kept as long as it may be sent again: what failed can be recovered. */

@@ -10,9 +10,6 @@ import { toProjection } from "./projection.ts";
 import { rpcVersion } from "./rpc.ts";
 import type { Message } from "./webhook-rows.ts";
 
-/** A longer body is made from the job's row when it is sent: thousands that wait would fill the object's storage. */
-const maxKeptCharacters = 64 * 1024;
-
 /**
  * The body of a message: the job as it is now. The link to its output is good as long as the message may be under way.
  */
@@ -33,8 +30,7 @@ export async function newMessage(
   const createdAt = Date.now();
   const shown = toShownJob(job);
   const body = shown && (await toBody(type, shown, settings, createdAt));
-  const kept = body !== null && body.length <= maxKeptCharacters ? body : null;
-  return { tenantId: spec.tenantId, jobId: spec.id, version, type, body: kept, createdAt };
+  return { tenantId: spec.tenantId, jobId: spec.id, version, type, body, createdAt };
 }
 
 /** Null for a job that an earlier release began without its labels: its row has them. */

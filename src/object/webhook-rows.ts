@@ -28,6 +28,8 @@ export type Delivery = Readonly<{
   /** Null once nothing is to be sent. */
   dueAt: number | null;
   expiresAt: number;
+  /** Of its body, about. */
+  bytes: number;
   tries: number;
   /** Rises with every try that begins, and when it is to be sent anew: what an older try says counts no more. */
   claim: number;
@@ -50,6 +52,7 @@ export type DeliveryRow = {
   rank: number;
   due_at: number | null;
   expires_at: number;
+  bytes: number;
   tries: number;
   claim: number;
   created_at: number;
@@ -66,6 +69,7 @@ export function toDeliveries(rows: readonly DeliveryRow[]): Delivery[] {
       rank: row.rank,
       dueAt: row.due_at,
       expiresAt: row.expires_at,
+      bytes: row.bytes,
       tries: row.tries,
     },
     ...{ claim: row.claim, createdAt: row.created_at },

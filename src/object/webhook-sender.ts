@@ -20,7 +20,6 @@ import { webhookPosterOf } from "./webhook-poster.ts";
 import type { Delivery } from "./webhook-rows.ts";
 import { type Notice, WebhookShell } from "./webhook-shell.ts";
 import { createTables } from "./webhook-tables.ts";
-import { isOfItsProjects } from "./webhook-try.ts";
 
 export function webhookSenderOf(env: Env, tenantId: string) {
   return env.WEBHOOK_SENDER.get(env.WEBHOOK_SENDER.idFromName(tenantId));
@@ -85,22 +84,22 @@ export class WebhookSender extends DurableObject<Env> {
   }
 
   /** @returns null when the tenant has as many endpoints as it may */
-  create(_v: number, request: CreateWebhookEndpoint): WebhookEndpoint | null {
+  addEndpoint(_v: number, request: CreateWebhookEndpoint): WebhookEndpoint | null {
     const endpoint = this.#endpoints.add(request, Date.now());
     this.#shell.endpointsChanged();
     return endpoint && { ...toPublic(endpoint), secret: endpoint.secret };
   }
 
-  list(_v: number): WebhookEndpoint[] {
+  listEndpoints(_v: number): WebhookEndpoint[] {
     return this.#endpoints.list().map(toPublic);
   }
 
-  read(_v: number, id: string): WebhookEndpoint | null {
+  readEndpoint(_v: number, id: string): WebhookEndpoint | null {
     const endpoint = this.#endpoints.find(id);
     return endpoint && toPublic(endpoint);
   }
 
-  update(_v: number, id: string, change: UpdateWebhookEndpoint): WebhookEndpoint | null {
+  changeEndpoint(_v: number, id: string, change: UpdateWebhookEndpoint): WebhookEndpoint | null {
     const endpoint = this.#endpoints.find(id);
     if (!endpoint) {
       return null;
@@ -110,23 +109,27 @@ export class WebhookSender extends DurableObject<Env> {
     return change.rotate_secret ? { ...toPublic(changed), secret: changed.secret } : toPublic(changed);
   }
 
-  remove(_v: number, id: string): void {
+  removeEndpoint(_v: number, id: string): void {
     this.#shell.removeEndpoint(id);
   }
 
-  /** One page, newest first. @param before where the page before ended; null for the first */
-  deliveries(
+  /**
+   * One page, newest first. Of what an endpoint was told before its projects were others, nobody may know who sees them
+   * alone.
+   * @param endpointIds of a job's deliveries, the endpoints that the caller may know of; null: all
+   * @param before where the page before ended; null for the first
+   */
+  listDeliveries(
     _v: number,
     whose: Whose,
+    endpointIds: readonly string[] | null,
     before: number | null,
     limit: number,
   ): { data: WebhookDelivery[]; next: number | null } {
-    const rows = this.#log.list(whose, before, limit);
+    const seenBy = "endpointId" in whose ? (this.#endpoints.find(whose.endpointId)?.projectIds ?? null) : endpointIds;
+    const rows = this.#log.list(whose, seenBy, before, limit);
     const next = rows.length === limit ? (rows.at(-1)?.seq ?? null) : null;
-    const endpoint = "endpointId" in whose ? this.#endpoints.find(whose.endpointId) : null;
-    // Of what it was told before its projects were others, nobody who sees them alone may know.
-    const shown = rows.filter((row) => !endpoint || isOfItsProjects(endpoint, row));
-    return { data: shown.map((row) => this.#toPublicDelivery(row)), next };
+    return { data: rows.map((row) => this.#toPublicDelivery(row)), next };
   }
 
   readDelivery(_v: number, id: string): WebhookDelivery | null {
@@ -134,12 +137,12 @@ export class WebhookSender extends DurableObject<Env> {
     return delivery && this.#toPublicDelivery(delivery);
   }
 
-  resend(_v: number, id: string): WebhookDelivery | null {
+  resendDelivery(_v: number, id: string): WebhookDelivery | null {
     const renewed = this.#shell.resend(id);
     return renewed && this.#toPublicDelivery(renewed);
   }
 
-  recover(_v: number, id: string, since: number): Promise<number> {
+  recoverDeliveries(_v: number, id: string, since: number): Promise<number> {
     return this.#shell.recover(id, since);
   }
 

@@ -19,7 +19,7 @@ const tables = `
   CREATE TABLE IF NOT EXISTS webhook_deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, message_id INTEGER NOT NULL, endpoint_id TEXT,
     url TEXT, job_id TEXT NOT NULL, project_id INTEGER, type TEXT NOT NULL, status TEXT NOT NULL, rank INTEGER NOT NULL, due_at INTEGER,
-    expires_at INTEGER NOT NULL, tries INTEGER NOT NULL, claim INTEGER NOT NULL, created_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL, claim INTEGER NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS webhook_deliveries_waiting ON webhook_deliveries (seq) WHERE due_at IS NOT NULL;
   CREATE INDEX IF NOT EXISTS webhook_deliveries_of_endpoint ON webhook_deliveries (endpoint_id, seq);
@@ -50,7 +50,7 @@ function upgrade(sql: Sql): void {
   sql.exec(`
     INSERT OR IGNORE INTO webhook_endpoints
       SELECT id, value ->> '$.url', (SELECT group_concat(value, ' ') FROM json_each(endpoints.value, '$.events')), NULL,
-        value ->> '$.description', value ->> '$.status', value ->> '$.disabledReason', value ->> '$.secret',
+        coalesce(value ->> '$.description', ''), value ->> '$.status', value ->> '$.disabledReason', value ->> '$.secret',
         value ->> '$.failingSince', value ->> '$.createdAt'
       FROM endpoints;
     INSERT OR IGNORE INTO webhook_old_secrets

@@ -1,12 +1,13 @@
 import { afterTry, toAddress, toOwnAddress } from "../core/webhook-circuit.ts";
 import type { Next } from "../core/webhook-queue.ts";
-import { disableAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
+import { disableAfterMs, giveUpAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
 import type { WaitingLanes } from "./waiting-lanes.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
 import type { Posted, WebhookPorts } from "./webhook-ports.ts";
 import type { Delivery, Message } from "./webhook-rows.ts";
 
 const timeoutMs = 15_000;
+
 /**
  * Sends a claimed message once, and notes what came of it. Whoever removed, resent or gave it up meanwhile has taken it
  * from this claim.
@@ -20,7 +21,9 @@ export async function tryDelivery(
 ): Promise<void> {
   const { log, endpoints, now } = ports;
   const message = log.findMessageOf(seq);
-  const body = message && (message.body ?? (await ports.toBody(message)));
+  // The link to the output in an older body has ended.
+  const kept = message && now() < message.createdAt + giveUpAfterMs ? message.body : null;
+  const body = message && (kept ?? (await ports.toBody(message)));
   // Read behind the wait.
   const delivery = log.find(seq);
   if (delivery?.claim !== claim) {
@@ -58,6 +61,9 @@ async function send(ports: WebhookPorts, lanes: WaitingLanes, ready: Ready): Pro
   const startedAt = now();
   const secrets = endpoint && endpoints.secretsOf(endpoint, startedAt);
   const headers = await ports.sign(delivery, secrets, body);
+  if (log.find(delivery.seq)?.claim !== claim) {
+    return;
+  }
   const address = endpoint ? toAddress(url) : toOwnAddress(url);
   const posted = await ports.post(message, address, { url, headers, body, timeoutMs });
   noteAddress(ports, lanes, address, posted);
@@ -71,7 +77,7 @@ async function send(ports: WebhookPorts, lanes: WaitingLanes, ready: Ready): Pro
 }
 
 /** What an endpoint is told of may have changed since the message was made. */
-export function isOfItsProjects({ projectIds }: Endpoint, { projectId }: Pick<Delivery, "projectId">): boolean {
+function isOfItsProjects({ projectIds }: Endpoint, { projectId }: Pick<Delivery, "projectId">): boolean {
   return projectIds === null || (projectId !== null && projectIds.includes(projectId));
 }
 
@@ -81,10 +87,11 @@ function goOn(lanes: WaitingLanes, delivery: Delivery | null): void {
   }
 }
 
-function noteAddress(ports: WebhookPorts, lanes: WaitingLanes, name: string, { status, error }: Posted): void {
+function noteAddress(ports: WebhookPorts, lanes: WaitingLanes, name: string, posted: Posted): void {
+  const { status, error, retryAfterMs } = posted;
   const before = lanes.addressOf(name);
   const outcome = error === null ? "delivered" : status === null ? "silent" : "refused";
-  const after = afterTry(before, outcome, ports.now(), ports.chance());
+  const after = afterTry(before, { outcome, retryAfterMs }, ports.now(), ports.chance());
   lanes.setAddress(name, after);
   if (before.failures > 0 || after.failures > 0) {
     ports.endpoints.saveAddress(name, after);

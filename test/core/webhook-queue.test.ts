@@ -6,13 +6,13 @@ const now = 1_000_000;
 const proven: Address = { failures: 0, shutUntil: 0, isProven: true };
 
 function waiting(seq: number, extra: Partial<Waiting> = {}): Waiting {
-  return { seq, rank: 0, dueAt: now, expiresAt: now + 1e9, ...extra };
+  return { seq, rank: 0, dueAt: now, expiresAt: now + 1e9, bytes: 0, ...extra };
 }
 
 function newQueue(lanes: Record<string, Partial<Lane>>, addresses: Record<string, Address> = {}) {
   const full = Object.entries(lanes).map(([id, lane]): [string, Lane] => [
     id,
-    { address: id, isOwn: false, isHeld: false, waiting: [], inFlight: 0, servedIn: 0, ...lane },
+    { address: id, isOwn: false, isHeld: false, waiting: [], inFlight: 0, bytesInFlight: 0, servedIn: 0, ...lane },
   ]);
   return { lanes: new Map(full), addresses: new Map(Object.entries(addresses)) };
 }
@@ -29,7 +29,7 @@ describe("the next delivery", () => {
 
   it("is none of a lane that is held, full or shut", () => {
     const one = { waiting: [waiting(1)] };
-    const shut = afterTry(newAddress, "silent", now, 0.5);
+    const shut = afterTry(newAddress, { outcome: "silent", retryAfterMs: null }, now, 0.5);
     expect(nextDelivery(newQueue({ a: { ...one, isHeld: true } }), now)).toBeNull();
     expect(nextDelivery(newQueue({ a: { ...one, inFlight: 3 } }, { a: proven }), now)).toBeNull();
     expect(nextDelivery(newQueue({ a: { ...one, inFlight: 2 } }, { a: proven }), now)).not.toBeNull();
@@ -54,6 +54,12 @@ describe("the next delivery", () => {
     expect(nextDelivery(newQueue({ ...busy(48, false), endpoint: one }, { endpoint: proven }), now)).not.toBeNull();
   });
 
+  it("goes whatever its length, but not beside others that are as long", () => {
+    const lanes = { a: { inFlight: 1, bytesInFlight: 25 * 2 ** 20 }, b: { waiting: [waiting(1, { bytes: 1e6 })] } };
+    expect(nextDelivery(newQueue(lanes), now)).toBeNull();
+    expect(nextDelivery(newQueue({ b: { waiting: [waiting(1, { bytes: 30 * 2 ** 20 })] } }), now)).not.toBeNull();
+  });
+
   it("is waited for until a try falls due, an address opens, or a message is given up", () => {
     const later = { waiting: [waiting(1, { dueAt: now + 50, expiresAt: now + 90 })] };
     expect(wakeAtOf(newQueue({ a: later }), now)).toBe(now + 50);
@@ -69,16 +75,23 @@ describe("the next delivery", () => {
 
 describe("an address", () => {
   it("is shut at once when it is silent, and after three refusals in a row; longer each time, five minutes at most", () => {
-    const refused = (address: Address) => afterTry(address, "refused", now, 0.5);
+    const refused = (address: Address) => afterTry(address, { outcome: "refused", retryAfterMs: null }, now, 0.5);
     const twice = refused(refused(newAddress));
     expect([twice.shutUntil, refused(twice).shutUntil]).toEqual([0, now + 5_000]);
     let silent = newAddress;
     const pauses = Array.from({ length: 9 }, () => {
-      silent = afterTry(silent, "silent", now, 0.5);
+      silent = afterTry(silent, { outcome: "silent", retryAfterMs: null }, now, 0.5);
       return silent.shutUntil - now;
     });
     expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
-    expect(afterTry(silent, "delivered", now, 0.5)).toEqual(proven);
+    expect(afterTry(silent, { outcome: "delivered", retryAfterMs: null }, now, 0.5)).toEqual(proven);
+  });
+
+  it("is left alone as long as it asks, an hour at most", () => {
+    const asked = (retryAfterMs: number) => afterTry(newAddress, { outcome: "refused", retryAfterMs }, now, 0.5);
+    expect([asked(0).shutUntil, asked(60_000).shutUntil - now, asked(1e12).shutUntil - now]).toEqual([
+      0, 60_000, 3_600_000,
+    ]);
   });
 
   it("is an endpoint's whole URL, and of jobs' own all of a host", () => {

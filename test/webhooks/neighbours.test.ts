@@ -108,7 +108,7 @@ describe("a tenant's sender", () => {
       await storage.deleteAlarm();
     });
     await evictDurableObject(sender);
-    await sender.list(rpcVersion);
+    await sender.listEndpoints(rpcVersion);
     await until(
       () => received(`late/${name}`),
       (all) => all.length === 2,
@@ -120,7 +120,7 @@ describe("a tenant's sender", () => {
     const tenantId = crypto.randomUUID();
     const name = crypto.randomUUID();
     const sender = webhookSenderOf(env, tenantId);
-    await sender.list(rpcVersion);
+    await sender.listEndpoints(rpcVersion);
     const url = `${peers}/hooks/ok/${name}`;
     const endpoint = {
       id: "e1",
@@ -148,7 +148,7 @@ describe("a tenant's sender", () => {
       sql.exec("INSERT INTO deliveries VALUES ('msg_1', 'e1', 5, ?)", JSON.stringify(delivery));
     });
     await evictDurableObject(sender);
-    expect(await sender.read(rpcVersion, "e1")).toMatchObject({ url, project_ids: null });
+    expect(await sender.readEndpoint(rpcVersion, "e1")).toMatchObject({ url, project_ids: null });
     const [hook] = await until(
       () => received(`ok/${name}`),
       (all) => all.length === 1,
@@ -167,7 +167,7 @@ describe("a tenant's sender", () => {
       (all) => all.length === 1,
     );
     await ask("DELETE", `/api/webhook-endpoints/${gone.id}`);
-    await sender.resend(rpcVersion, `msg_job_9_${again.id}`);
+    await sender.resendDelivery(rpcVersion, `msg_job_9_${again.id}`);
     const left = await until(
       () => listRows(tenantId, "SELECT endpoint_id, status FROM webhook_deliveries"),
       ([row]) => row?.["status"] === "delivered",
@@ -293,7 +293,7 @@ describe("a tenant's sender", () => {
     ).toMatchObject({ type: "job.cancelled", data: { id: job.id, status: "cancelled" } });
   });
 
-  it("tells of a job whose parameters are too long to be kept with the message", async () => {
+  it("tells of a job with long parameters as it is at its end", async () => {
     const { endpoint, create, cancel } = await newTenant();
     const path = `ok/${crypto.randomUUID()}`;
     await endpoint(path, ["job.cancelled"]);

@@ -12,12 +12,12 @@ const isNoted = async (tenantId: string) =>
 it("a sender notes in D1 that its tenant has endpoints, whenever it comes to life; one without notes nothing", async () => {
   const request = { url: "https://hooks.test/a", events: ["job.complete" as const], description: "" };
   const [listens, silent] = [crypto.randomUUID(), crypto.randomUUID()];
-  await webhookSenderOf(env, listens).create(rpcVersion, request);
-  await webhookSenderOf(env, silent).list(rpcVersion);
+  await webhookSenderOf(env, listens).addEndpoint(rpcVersion, request);
+  await webhookSenderOf(env, silent).listEndpoints(rpcVersion);
   expect(await isNoted(listens)).toBe(false);
   for (const tenantId of [listens, silent]) {
     await evictDurableObject(webhookSenderOf(env, tenantId));
-    await webhookSenderOf(env, tenantId).list(rpcVersion);
+    await webhookSenderOf(env, tenantId).listEndpoints(rpcVersion);
   }
   await vi.waitFor(async () => expect(await isNoted(listens)).toBe(true));
   expect(await isNoted(silent)).toBe(false);

@@ -22,6 +22,8 @@ class Stage {
   readonly log: WebhookLog;
   readonly shell: WebhookShell;
   alarms = 0;
+  signMs = 0;
+  bodiesMade = 0;
   #alarmAt: number | null = null;
 
   constructor(answer: Answer) {
@@ -43,8 +45,14 @@ class Stage {
         this.posts.push({ at: this.clock.now, id: post.headers["webhook-id"] ?? "", url: post.url });
         return answer(post, this.clock, this.posts.length);
       },
-      sign: async ({ id }) => ({ "webhook-id": id }),
-      toBody: async () => "made from the row",
+      sign: async ({ id }) => {
+        await this.clock.sleep(this.signMs);
+        return { "webhook-id": id };
+      },
+      toBody: async () => {
+        this.bodiesMade++;
+        return "made from the row";
+      },
       nextTurn: () => this.clock.sleep(1),
       background: (work) => void work,
       fail: () => {},
@@ -72,6 +80,8 @@ class Stage {
 
   async run(ms: number): Promise<void> {
     const end = this.clock.now + ms;
+    // What was begun just now gets as far as it can.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     while (await this.clock.step(end));
     this.clock.now = end;
   }
@@ -157,7 +167,7 @@ it("a lane that overflows gives up begins before ends", async () => {
   for (let job = 0; job < 10_050; job++) {
     stage.publish(`begin${job}`, "job.processing");
   }
-  const failed = stage.log.list({ endpointId: id }, null, 20_000).filter(({ status }) => status === "failed");
+  const failed = stage.log.list({ endpointId: id }, null, null, 20_000).filter(({ status }) => status === "failed");
   expect(failed.length).toBeGreaterThan(40);
   expect(failed.filter(({ type }) => type === "job.complete")).toEqual([]);
 }, 60_000);
@@ -193,7 +203,7 @@ it("an endpoint that is told of fewer projects gets nothing more of the others, 
   stage.shell.resend(`msg_j1_9_${id}`);
   await stage.run(60_000);
   expect(stage.posts).toHaveLength(1);
-  expect(stage.log.list({ endpointId: id }, null, 9)).toMatchObject([{ status: "failed" }]);
+  expect(stage.log.list({ endpointId: id }, null, null, 9)).toMatchObject([{ status: "failed" }]);
 });
 
 it("all that failed since an instant is recovered, page by page, and no progress", async () => {
@@ -218,8 +228,34 @@ it("all that failed since an instant is recovered, page by page, and no progress
   await stage.run(400_000);
   const recovering = stage.shell.recover(id, 0);
   await stage.run(3_600_000);
-  const left = stage.log.list({ endpointId: id }, null, 2_000).filter(({ status }) => status === "failed");
+  const left = stage.log.list({ endpointId: id }, null, null, 2_000).filter(({ status }) => status === "failed");
   // Every other job found the endpoint switched off by the 410 before.
   expect(await recovering).toBe(600);
   expect(left.every(({ type }) => type === "job.progress")).toBe(true);
 }, 60_000);
+
+it("what is removed while it is signed is not sent", async () => {
+  const stage = new Stage(async () => fine);
+  stage.signMs = 1_000;
+  const id = stage.addEndpoint("https://a.test/x");
+  stage.publish("j1", "job.complete", "https://own.test/");
+  await stage.run(500);
+  stage.shell.removeEndpoint(id);
+  stage.shell.dropJob("j1");
+  await stage.run(60_000);
+  expect(stage.posts).toEqual([]);
+});
+
+it("a body is made once, and anew when the link in it has ended", async () => {
+  let isDead = true;
+  const stage = new Stage(async () => (isDead ? { status: 500, error: "HTTP 500", retryAfterMs: null } : fine));
+  const id = stage.addEndpoint("https://a.test/x");
+  stage.publish("j1");
+  await stage.run(4.5 * 86_400_000);
+  expect([stage.posts.length, stage.bodiesMade]).toEqual([10, 0]);
+  isDead = false;
+  stage.endpoints.noteSuccess(id);
+  stage.shell.resend(`msg_j1_9_${id}`);
+  await stage.run(3_600_000);
+  expect([stage.posts.length, stage.bodiesMade]).toEqual([11, 1]);
+});
