@@ -1,12 +1,5 @@
-import { v7 } from "uuid";
-
-/** A UUIDv7: sorts by the time it was made, so that an id is also a cursor. */
+/** A UUIDv7: sorts by the time it was made, so that an id is also a cursor; two of one millisecond are in either order. */
 export function newId(): string {
-  return v7();
-}
-
-/** A UUIDv7 for a log: made in a fraction of the time, but two of one millisecond may be in either order. */
-export function newRequestId(): string {
   const time = Date.now().toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }

@@ -5,6 +5,7 @@ import type { WebhookEventType } from "../contract/webhook.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Audience, noAudience, oweNotice } from "./audience.ts";
 import type { Duty } from "./duty.ts";
+import { outputKey } from "./object-keys.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -106,11 +107,13 @@ export function newJobState(spec: JobSpec): JobState {
 
 /**
  * A job whose object is empty though its row is of one that got further: nothing of it may begin again.
- * @param outputKeys what its attempts may have left
+ * @param attempts how many it had, by its row: each may have left an output
  */
-export function newRemovedState(spec: JobSpec, outputKeys: readonly string[], now: number): JobState {
+export function newRemovedState(spec: JobSpec, attempts: number, now: number): JobState {
   const base = { tries: 0, dueAt: now, until: null };
-  const deletions = outputKeys.map((of): Duty => ({ ...base, duty: "delete_output", of }));
+  const deletions = Array.from({ length: attempts }, (_, index): Duty => {
+    return { ...base, duty: "delete_output", of: outputKey(spec.tenantId, spec.id, index + 1, spec.type) };
+  });
   return {
     ...newPendingState(spec),
     status: "cancelled",

@@ -1,4 +1,4 @@
-import { newRequestId } from "../core/ids.ts";
+import { newId } from "../core/ids.ts";
 import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts";
 import { type AttemptRef, findGenuineToken } from "../core/tokens.ts";
 import { findSettings } from "../env.ts";
@@ -42,7 +42,7 @@ export async function takeUpdate(request: Request, env: Env, ref: AttemptRef): P
 
 function respond(body: string, jobId: string, startedAt: number): Response {
   const response = new Response(body, { headers: answerHeaders });
-  const requestId = newRequestId();
+  const requestId = newId();
   response.headers.set("X-Request-Id", requestId);
   if (isLogged("info")) {
     const ms = Math.round(performance.now() - startedAt);

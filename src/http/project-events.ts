@@ -24,8 +24,8 @@ const projectEventsRoute = createRoute({
     "A stream of server-sent events: first each active job as a `status` event, then every change, new jobs included. " +
     "`data:` is a ProjectEvent, to be told apart by `job_id` and `seq`: a JobEvent, or with `event: deleted` that a job " +
     "was deleted. With `Last-Event-ID`, or with `?since=` and the X-As-Of of a list, jobs that ended since are told of " +
-    "too, as far as they were made in the eight days before, and those that were deleted in the last day. A reader that " +
-    "does not keep up misses progress and nothing else. The stream ends after 15 minutes, or when its credential does: " +
+    "too, as far as they were made in the eight days before, and those that were deleted in the last day. A slow " +
+    "reader misses progress alone. The stream ends after 15 minutes, or when its credential does: " +
     "connect again. A user's token is shown the user's own jobs.",
   ...guard({ scope: "jobs:read" }),
   parameters: headerParameters("last-event-id"),

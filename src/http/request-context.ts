@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
 import { nameOf } from "../core/access.ts";
-import { newRequestId } from "../core/ids.ts";
+import { newId } from "../core/ids.ts";
 import { getSettings } from "../env.ts";
 import { isLogged, log } from "../log.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
@@ -25,7 +25,7 @@ export const usualHeaders = {
 /** Gives every request its id, the settings and its line in the log, and every answer the headers that all carry. */
 export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
   const startedAt = performance.now();
-  c.set("requestId", newRequestId());
+  c.set("requestId", newId());
   const fault = c.req.path === "/healthz" ? null : readSettings(c);
   if (fault) {
     c.res = fault;

@@ -8,9 +8,7 @@ import type { AppContext, AppEnv } from "./app-env.ts";
 import { JobPath, requireRow } from "./find-job.ts";
 import { guard, guardedAnswers, jsonAnswer } from "./openapi.ts";
 import { validationHook } from "./validation.ts";
-import { base, found, listVisible, requireEndpoint, senderOf, tags } from "./webhook-endpoints.ts";
-
-const request = { params: z.object({ id: z.string().meta({ param: { name: "id", in: "path" } }) }) };
+import { base, found, listVisible, request, requireEndpoint, senderOf, tags } from "./webhook-endpoints.ts";
 
 const query = z.strictObject({
   limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
@@ -26,8 +24,7 @@ const listDeliveriesRoute = createRoute({
   path: `${base}/{id}/deliveries`,
   operationId: "listWebhookDeliveries",
   tags,
-  summary: "What was sent to an endpoint in the last 30 days, newest first, with every try",
-  description: "Of a job's progress only the newest message is kept.",
+  summary: "What was sent to an endpoint in the last 30 days, of progress the newest, with every try",
   ...guard({ scope: "ops" }),
   request: { ...request, query },
   responses: {
@@ -42,7 +39,6 @@ const listJobDeliveriesRoute = createRoute({
   operationId: "listJobDeliveries",
   tags,
   summary: "What a job's webhooks were told, those of its own webhook_url too, newest first",
-  description: "Each can be sent again. A key of some projects is shown what went to endpoints that it may see.",
   ...guard({ scope: "ops" }),
   request: { params: JobPath, query },
   responses: {

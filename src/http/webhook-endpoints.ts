@@ -21,7 +21,7 @@ import { requireTarget } from "./webhook-target.ts";
 
 export const base = "/api/webhook-endpoints";
 export const tags = ["webhooks"];
-const request = { params: z.object({ id: z.string().meta({ param: { name: "id", in: "path" } }) }) };
+export const request = { params: z.object({ id: z.string().meta({ param: { name: "id", in: "path" } }) }) };
 const bodyProblems = [
   "malformed_request",
   "payload_too_large",

@@ -12,10 +12,10 @@ import {
   takesOutput,
 } from "../core/job-state.ts";
 import type { KeptProgress } from "../core/kept-progress.ts";
-import { outputKey } from "../core/object-keys.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import type { JobProjection } from "../store/jobs.ts";
+import { AlarmGuard } from "./alarm-guard.ts";
 import { Engine, type Rules } from "./engine.ts";
 import { type Greeting, greet, listEvents, type Resume } from "./greeting.ts";
 import type { Ports } from "./ports.ts";
@@ -35,40 +35,34 @@ export type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;
 export class JobShell {
   readonly #ports: Ports;
   readonly #engine: Engine;
-  /** The object came back without the alarm that it needs. */
-  #lacksAlarm = false;
+  readonly #alarm: AlarmGuard;
 
   constructor(ports: Ports, rules?: Rules) {
     this.#ports = ports;
     this.#engine = new Engine(ports, rules);
+    this.#alarm = new AlarmGuard(ports, this.#engine);
   }
 
   get job(): JobState | null {
     return this.#engine.job;
   }
 
-  /** Whether the object has to look for its alarm: alarms have been reported lost (I11). */
+  /** Whether the object has to look for its alarm, before anything else. */
   get needsAlarm(): boolean {
-    return this.#engine.memory.isUnreadable || !this.#engine.isAtRest();
+    return this.#alarm.isNeeded;
   }
 
-  /** After a restart, before anything else. While an alarm runs the storage shows none, so it is set only by others. */
-  async findAlarm(): Promise<void> {
-    const alarm = await this.#ports.storage.getAlarm();
-    this.#lacksAlarm = alarm === null;
-    this.#engine.memory.alarmIsAt(alarm);
+  findAlarm(): Promise<void> {
+    return this.#alarm.find();
   }
 
-  #enter(): void {
-    if (this.#lacksAlarm) {
-      this.#lacksAlarm = false;
-      this.#engine.memory.wakeFor({ do: "wait", until: this.#ports.now() });
-    }
+  alarm(): Promise<void> {
+    return this.#alarm.run();
   }
 
   /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
   start(spec: JobSpec): void {
-    this.#enter();
+    this.#alarm.enter();
     if (!this.job && !this.#engine.memory.isUnreadable) {
       const job = newJobState(spec);
       this.#engine.begin(job);
@@ -79,14 +73,14 @@ export class JobShell {
 
   /** The job as it is now, ahead of D1's copy; null where there is none of this tenant (I13). */
   read(tenantId: string): JobProjection | null {
-    this.#enter();
+    this.#alarm.enter();
     const job = this.#jobOf(tenantId);
     return job && toProjection(job);
   }
 
   /** RunPod's webhook rang for an attempt; once this returns, that is durable, or is nothing new. */
   ring({ attempt, nonce }: Omit<AttemptRef, "jobId">, runId: string | null): void {
-    this.#enter();
+    this.#alarm.enter();
     this.#engine.ring({ kind: "doorbell", attempt, nonce, runId });
     this.#advance();
   }
@@ -98,7 +92,7 @@ export class JobShell {
 
   /** The handler's progress. @returns whether it is to stop */
   progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
-    this.#enter();
+    this.#alarm.enter();
     this.#engine.apply({ kind: "progress", attempt, nonce, report });
     this.#advance();
     if (!this.isWanted({ attempt, nonce })) {
@@ -112,7 +106,7 @@ export class JobShell {
 
   /** Whether an output may be written under this key. */
   takesOutput(key: string): ReturnType<typeof takesOutput> {
-    this.#enter();
+    this.#alarm.enter();
     return this.#engine.memory.isUnreadable ? "yes" : takesOutput(this.job, key);
   }
 
@@ -150,7 +144,7 @@ export class JobShell {
 
   /** Starts another try of a job that failed or was cancelled. */
   async retry(tenantId: string): Promise<JobProjection | "refused" | "over_quota"> {
-    this.#enter();
+    this.#alarm.enter();
     const job = this.#jobOf(tenantId);
     if (!job || !canReopen(job)) {
       return "refused";
@@ -189,10 +183,7 @@ export class JobShell {
       return "unavailable";
     }
     if (!this.job) {
-      const keys = Array.from({ length: row.attempts }, (_, index) =>
-        outputKey(spec.tenantId, spec.id, index + 1, spec.type),
-      );
-      this.#engine.begin(newRemovedState(spec, keys, this.#ports.now()));
+      this.#engine.begin(newRemovedState(spec, row.attempts, this.#ports.now()));
     }
     if (this.job?.spec.tenantId !== spec.tenantId) {
       return "active";
@@ -211,7 +202,7 @@ export class JobShell {
 
   /** The job as it is now, as an event. */
   toEvent(tenantId: string): JobEvent | null {
-    this.#enter();
+    this.#alarm.enter();
     const job = this.#jobOf(tenantId);
     return job && toEvent(job, eventTypeOf(job, "status"));
   }
@@ -224,42 +215,21 @@ export class JobShell {
 
   /** Someone wants to watch the job. */
   attach(tenantId: string, resume: Resume): Greeting {
-    this.#enter();
+    this.#alarm.enter();
     return greet(this.#jobOf(tenantId), this.#ports.storage, resume);
   }
 
   /** A handler's socket has gone, and with it what it kept. */
   detach({ attempt, kept }: Left): void {
-    this.#enter();
+    this.#alarm.enter();
     if (kept && attempt === this.job?.attempts.length) {
       this.#engine.memory.recover(kept);
     }
     this.#engine.memory.checkpoint();
   }
 
-  /** Must not throw: the runtime gives up on an alarm after six failures. */
-  async alarm(): Promise<void> {
-    this.#lacksAlarm = false;
-    this.#engine.memory.alarmIsAt(null);
-    if (this.#engine.memory.isUnreadable) {
-      this.#ports.warn("The job was saved by a later release.");
-      this.#rearm();
-      return;
-    }
-    try {
-      await this.#engine.advance();
-    } catch (error) {
-      this.#ports.fail("alarm", error);
-      this.#rearm();
-    }
-  }
-
-  #rearm(): void {
-    this.#engine.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });
-  }
-
   #begin(spec: JobSpec, isNew: boolean): JobState | null {
-    this.#enter();
+    this.#alarm.enter();
     if (isNew) {
       this.start(spec);
     }

@@ -42,7 +42,7 @@ export class WebhookSender extends DurableObject<Env> {
     this.#endpoints = new WebhookEndpoints(sql);
     this.#log = new WebhookLog(sql);
     this.#shell = new WebhookShell(this.adaptPorts(newPorts(context, env, this.#endpoints, this.#log)));
-    void context.blockConcurrencyWhile(() => this.#shell.findAlarm());
+    void context.blockConcurrencyWhile(() => this.#shell.pump.findAlarm());
     if (this.#endpoints.list().length > 0) {
       this.#noteTenant();
     }
@@ -80,7 +80,7 @@ export class WebhookSender extends DurableObject<Env> {
 
   /** The sweep calls: whatever is due goes, and a lost alarm is set again. */
   wake(_v: number): void {
-    this.#shell.pump();
+    this.#shell.pump.run();
   }
 
   /** @returns null when the tenant has as many endpoints as it may */
@@ -147,7 +147,7 @@ export class WebhookSender extends DurableObject<Env> {
   }
 
   override alarm(): void {
-    this.#shell.alarm();
+    this.#shell.pump.alarm();
   }
 
   #toPublicDelivery({ seq, id, endpointId, type, jobId, status, dueAt, createdAt }: Delivery): WebhookDelivery {

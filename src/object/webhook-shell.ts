@@ -24,27 +24,14 @@ const maxKeptCharacters = 512 * 2 ** 20;
  */
 export class WebhookShell {
   readonly #ports: WebhookPorts;
-  readonly #pump: WebhookPump;
+  readonly pump: WebhookPump;
   /** What the bodies take that are kept; at least, until it is counted again. */
   #kept: number;
 
   constructor(ports: WebhookPorts) {
     this.#ports = ports;
-    this.#pump = new WebhookPump(ports);
+    this.pump = new WebhookPump(ports);
     this.#kept = ports.log.countKept();
-  }
-
-  findAlarm(): Promise<void> {
-    return this.#pump.findAlarm();
-  }
-
-  alarm(): void {
-    this.#pump.alarm();
-  }
-
-  /** Makes what is due. */
-  pump(): void {
-    this.#pump.run();
   }
 
   /** Takes a notice in for each address that wants it; told again, it changes nothing. @returns whether any wants progress */
@@ -58,7 +45,7 @@ export class WebhookShell {
     for (const { endpointId, url } of targets.filter(({ events }) => events.includes(message.type))) {
       this.#take(kept, message.body?.length ?? 0, { projectId, endpointId, url });
     }
-    this.#pump.run();
+    this.pump.run();
     return { wantsProgress: targets.some(({ events }) => events.includes("job.progress")) };
   }
 
@@ -74,7 +61,7 @@ export class WebhookShell {
 
   #take(message: Message, bytes: number, place: Pick<Delivery, "projectId" | "endpointId" | "url">): void {
     const { log, now } = this.#ports;
-    const { lanes } = this.#pump;
+    const { lanes } = this.pump;
     const { jobId, version, type } = message;
     const { endpointId } = place;
     if (type !== "job.processing") {
@@ -90,20 +77,20 @@ export class WebhookShell {
     if (added) {
       lanes.add(added);
       const overflow = lanes.listOverflow(added.seq, maxWaitingOfLane);
-      this.#pump.giveUp(overflow, "too many messages wait for this address");
+      this.pump.giveUp(overflow, "too many messages wait for this address");
     }
   }
 
   /** An endpoint was made, changed, or switched on or off. */
   endpointsChanged(): void {
-    this.#pump.lanes.setEndpoints(this.#ports.endpoints.list());
-    this.#pump.run();
+    this.pump.lanes.setEndpoints(this.#ports.endpoints.list());
+    this.pump.run();
   }
 
   /** An endpoint goes, with all that was sent to it, or is to be. */
   removeEndpoint(id: string): void {
     this.#ports.endpoints.remove(id);
-    this.#pump.lanes.drop(this.#ports.log.removeOf(id));
+    this.pump.lanes.drop(this.#ports.log.removeOf(id));
     this.endpointsChanged();
   }
 
@@ -132,18 +119,18 @@ export class WebhookShell {
   }
 
   #again(renewed: readonly Delivery[]): void {
-    this.#pump.lanes.drop(renewed.map(({ seq }) => seq));
+    this.pump.lanes.drop(renewed.map(({ seq }) => seq));
     for (const delivery of renewed) {
-      this.#pump.lanes.add(delivery);
+      this.pump.lanes.add(delivery);
     }
-    this.#pump.run();
+    this.pump.run();
   }
 
   /** A job was removed: nothing of it is sent any more, and what it was stays nowhere. */
   dropJob(jobId: string): void {
-    this.#pump.giveUp(this.#ports.log.listWaitingOf(jobId), "the job was deleted");
+    this.pump.giveUp(this.#ports.log.listWaitingOf(jobId), "the job was deleted");
     this.#ports.log.dropBodies(jobId);
-    this.#pump.run();
+    this.pump.run();
   }
 }
 

@@ -90,7 +90,7 @@ describe("a job that is removed", () => {
 
   it("is known as such where its object is empty though its row is not", () => {
     const play = new Play();
-    play.job = newRemovedState(play.job.spec, ["output/t/j/1.mp4"], 5);
+    play.job = newRemovedState(play.job.spec, 1, 5);
     expect(dutiesOf(play)).toEqual(["delete_output", "delete_row"]);
     expect(play.tell({ kind: "retry_requested" })).toBe(false);
   });

@@ -24,7 +24,7 @@ const core = [
   "kept-progress",
   "job-state",
 ];
-const object = ["engine", "effects", "job-memory", "job-shell", "provider-calls"];
+const object = ["engine", "effects", "job-memory", "job-shell", "alarm-guard", "provider-calls"];
 
 /** The protocol: what decides, and what carries it out. Paths below `src`. */
 export const mutatedFiles: readonly string[] = [

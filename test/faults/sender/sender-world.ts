@@ -93,13 +93,13 @@ export class SenderWorld {
   #enter(): WebhookShell {
     if (!this.#shell) {
       this.#shell = this.quietly(() => new WebhookShell(this.#newPorts(this.#life)));
-      void this.#shell.findAlarm().catch((error: unknown) => this.failures.push(String(error)));
+      void this.#shell.pump.findAlarm().catch((error: unknown) => this.failures.push(String(error)));
     }
     return this.#shell;
   }
 
   #sweep(): void {
-    this.call((shell) => shell.pump());
+    this.call((shell) => shell.pump.run());
     this.clock.after(sweepEveryMs, () => this.#sweep());
   }
 
@@ -177,7 +177,7 @@ export class SenderWorld {
       this.#alarmAt = null;
       this.alarms++;
       const life = this.#life;
-      this.#enter().alarm();
+      this.#enter().pump.alarm();
       if (life !== this.#life) {
         // The platform runs an alarm again that broke off.
         this.#setAlarm(this.clock.now + 2_000);

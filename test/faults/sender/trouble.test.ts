@@ -63,7 +63,7 @@ class Stage {
     if (this.#alarmAt === at) {
       this.#alarmAt = null;
       this.alarms++;
-      this.shell.alarm();
+      this.shell.pump.alarm();
     }
   }
 
