@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { html } from "hono/html";
 import { ProblemCode, problems } from "../contract/problem.ts";
 import type { AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
@@ -10,8 +9,10 @@ export const problemPages = new Hono<AppEnv>().get("/problems/:code", (c) => {
   if (!code.success) {
     throw new AppError("not_found");
   }
-  const { status, title, meaning } = problems[code.data];
-  return c.html(html`<!doctype html>
+  const { status, title, meaning: said }: { status: number; title: string; meaning: string } = problems[code.data];
+  // Words of ours alone, and of what HTML would take for its own only this.
+  const meaning = said.replaceAll("<", "&lt;");
+  return c.html(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

@@ -84,6 +84,18 @@ export class WebhookPump {
     this.#setAlarm();
   }
 
+  /** Does what was asked for, and then what has its turn. Where storage fails midway, what is in memory is read anew. */
+  after<Value>(work: () => Value): Value {
+    try {
+      const value = work();
+      this.run();
+      return value;
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
   giveUp(seqs: readonly number[], reason: string): void {
     this.#lanes.drop(seqs);
     for (const seq of seqs) {

@@ -41,11 +41,12 @@ export class WebhookShell {
       ...endpoints.map(({ id, events }) => ({ endpointId: id, url: null, events })),
       ...(webhook ? [{ endpointId: null, url: webhook.url, events: webhook.events }] : []),
     ];
-    const kept = this.#keepBody(message);
-    for (const { endpointId, url } of targets.filter(({ events }) => events.includes(message.type))) {
-      this.#take(kept, message.body?.length ?? 0, { projectId, endpointId, url });
-    }
-    this.pump.run();
+    this.pump.after(() => {
+      const kept = this.#keepBody(message);
+      for (const { endpointId, url } of targets.filter(({ events }) => events.includes(message.type))) {
+        this.#take(kept, message.body?.length ?? 0, { projectId, endpointId, url });
+      }
+    });
     return { wantsProgress: targets.some(({ events }) => events.includes("job.progress")) };
   }
 
@@ -83,23 +84,26 @@ export class WebhookShell {
 
   /** An endpoint was made, changed, or switched on or off. */
   endpointsChanged(): void {
-    this.pump.lanes.setEndpoints(this.#ports.endpoints.list());
-    this.pump.run();
+    this.pump.after(() => this.pump.lanes.setEndpoints(this.#ports.endpoints.list()));
   }
 
   /** An endpoint goes, with all that was sent to it, or is to be. */
   removeEndpoint(id: string): void {
-    this.#ports.endpoints.remove(id);
-    this.pump.lanes.drop(this.#ports.log.removeOf(id));
+    this.pump.after(() => {
+      this.#ports.endpoints.remove(id);
+      this.pump.lanes.drop(this.#ports.log.removeOf(id));
+    });
     this.endpointsChanged();
   }
 
   /** Sends a message again, whatever became of it, or is becoming. */
   resend(id: string): Delivery | null {
     const { log, now } = this.#ports;
-    const renewed = log.renew(id, now(), now() + giveUpAfterMs);
-    this.#again(renewed ? [renewed] : []);
-    return renewed;
+    return this.pump.after(() => {
+      const renewed = log.renew(id, now(), now() + giveUpAfterMs);
+      this.#again(renewed ? [renewed] : []);
+      return renewed;
+    });
   }
 
   /** Sends again all of an endpoint that failed since an instant, page by page: others have their turns. @returns how many */
@@ -107,11 +111,14 @@ export class WebhookShell {
     const { log, now, nextTurn } = this.#ports;
     let [count, after] = [0, 0];
     for (;;) {
-      const renewed = log.renewFailed(endpointId, since, after, now(), now() + giveUpAfterMs);
+      const renewed = this.pump.after(() => {
+        const page = log.renewFailed(endpointId, since, after, now(), now() + giveUpAfterMs);
+        this.#again(page);
+        return page;
+      });
       if (renewed.length === 0) {
         return count;
       }
-      this.#again(renewed);
       count += renewed.length;
       after = Math.max(...renewed.map(({ seq }) => seq));
       await nextTurn();
@@ -123,14 +130,14 @@ export class WebhookShell {
     for (const delivery of renewed) {
       this.pump.lanes.add(delivery);
     }
-    this.pump.run();
   }
 
   /** A job was removed: nothing of it is sent any more, and what it was stays nowhere. */
   dropJob(jobId: string): void {
-    this.pump.giveUp(this.#ports.log.listWaitingOf(jobId), "the job was deleted");
-    this.#ports.log.dropBodies(jobId);
-    this.pump.run();
+    this.pump.after(() => {
+      this.pump.giveUp(this.#ports.log.listWaitingOf(jobId), "the job was deleted");
+      this.#ports.log.dropBodies(jobId);
+    });
   }
 }
 

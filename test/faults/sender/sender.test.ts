@@ -80,7 +80,7 @@ describe("a tenant's sender", () => {
     ["loses alarms", { ...noFaults, alarmLost: 0.5 }],
     ["finds D1 away", { ...noFaults, d1Away: 0.9 }],
     ["fails by itself", { ...noFaults, ours: 0.5 }],
-    ["finds its storage failing", { ...noFaults, sqlFails: 0.01 }],
+    ["finds its storage failing", { ...noFaults, sqlFails: 0.03 }],
     ["has the worst of days", { crash: 0.05, alarmLost: 0.3, ours: 0.2, d1Away: 0.5, sqlFails: 0.003 }],
   ])("loses nothing and doubles nothing when it %s", async (_name, faults) => {
     await play(faults, (story) => {
