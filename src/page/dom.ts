@@ -72,6 +72,15 @@ export function inPlainWords(code: string): string {
   return plainErrors[code] ?? "The export failed.";
 }
 
+/** Whether something was ended on purpose, like a request of a view that is left. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** What went wrong, in words; none for what was ended on purpose. */
 export function messageOf(error: unknown): string {
+  if (isAbort(error)) {
+    return "";
+  }
   return error instanceof Error ? error.message : String(error);
 }

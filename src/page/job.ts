@@ -77,18 +77,17 @@ export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSign
   let shownVersion = 0;
   let following = new AbortController();
 
-  const act = (text: string, work: () => Promise<unknown>, then: () => unknown = follow) =>
-    h(
-      "button",
-      {
-        type: "button",
-        onclick: () =>
-          work().then(then, (error: unknown) => {
-            said.textContent = messageOf(error);
-          }),
-      },
-      text,
-    );
+  const act = (text: string, work: () => Promise<unknown>, then: () => unknown = follow) => {
+    const onclick = async () => {
+      try {
+        await work();
+        await then();
+      } catch (error) {
+        said.textContent = messageOf(error);
+      }
+    };
+    return h("button", { type: "button", onclick }, text);
+  };
   const draw = async () => {
     const { signal: shown } = following;
     const job = await client.jobs.get(id, { signal: shown });

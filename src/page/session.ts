@@ -1,4 +1,5 @@
 import { ExportJobs } from "../client/index.ts";
+import { isAbort } from "./dom.ts";
 
 const tokenKey = "export-jobs-token";
 const projectKey = "export-jobs-project";
@@ -40,7 +41,7 @@ export function newClient(token: string): ExportJobs {
       showConnection(false);
       return response;
     } catch (error) {
-      showConnection(!(error instanceof DOMException && error.name === "AbortError") && !init?.signal?.aborted);
+      showConnection(!isAbort(error) && !init?.signal?.aborted);
       throw error;
     }
   };

@@ -124,6 +124,18 @@ describe.skipIf(!isThere)("the page", () => {
     await page.getByRole("button", { name: "Mark as new" }).waitFor();
   });
 
+  it("is left in the middle of what a button does, without a complaint", async () => {
+    const asked = Promise.withResolvers<void>();
+    const history = "**/api/jobs/*/events";
+    await page.route(history, () => asked.resolve());
+    await page.getByRole("button", { name: "Mark as new" }).click();
+    await asked.promise;
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.locator(".jobs li").first().waitFor();
+    await page.unroute(history);
+    expect(complaints).toEqual([]);
+  });
+
   it("highlights a player, and cuts clips, as they were set beside the video", async () => {
     const begin = async (type: string) => {
       await page.getByRole("link", { name: "New export" }).click();
