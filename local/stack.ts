@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
@@ -21,6 +21,8 @@ export type StackOptions = {
   settings?: Record<string, string | number>;
   /** More options of the RunPod endpoint. */
   endpointArgs?: string[];
+  /** A state folder whose database is migrated: a new data folder begins with a copy of it. */
+  migratedState?: string;
 };
 
 export type Stack = {
@@ -45,7 +47,11 @@ const usualSettings = { ALLOW_PRIVATE_TARGETS: "on" };
 export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(options.dataDir, { recursive: true });
   const secrets = readSecrets(options.dataDir);
-  migrate(options.dataDir);
+  if (options.migratedState) {
+    cpSync(options.migratedState, stateDir(options.dataDir), { recursive: true });
+  } else {
+    migrate(options.dataDir);
+  }
   const endpointPort = await findPort(options.endpointPort);
   const workerPort = await findPort(options.workerPort);
   const url = `http://127.0.0.1:${workerPort}`;

@@ -6,9 +6,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Api } from "../../local/api.ts";
 import { Random } from "../../local/random.ts";
 import { probeVideo } from "../../local/render/probe.ts";
-import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
+import type { Stack, StackOptions } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
 import type { Job } from "../../src/contract/job.ts";
+import { startTestStack } from "./test-stack.ts";
 
 /** Short waits: the test should not. */
 const settings = {
@@ -35,7 +36,7 @@ afterEach(async () => {
 
 async function start(options: Partial<StackOptions>): Promise<{ stack: Stack; api: Api; key: string }> {
   dir = mkdtempSync(join(tmpdir(), "export-bad-day-"));
-  const started = await startStack({ dataDir: dir, settings, ...options });
+  const started = await startTestStack({ dataDir: dir, settings, ...options });
   stack = started;
   const input = join(dir, "match.mp4");
   await makeTestVideo(input, 1);

@@ -3,10 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
 import { JobEvent } from "../../src/contract/event.ts";
 import { Job } from "../../src/contract/job.ts";
+import { startTestStack } from "./test-stack.ts";
 
 const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 const params = JSON.stringify({ clips: [{ start_time: 0, end_time: 0.5 }], output_width: 320, output_height: 180 });
@@ -16,7 +17,7 @@ let dir = "";
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "export-cli-"));
-  stack = await startStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 200 } });
+  stack = await startTestStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 200 } });
   await makeTestVideo(join(dir, "match.mp4"), 1);
 });
 

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../local/random.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
 import { ExportJobs, ExportJobsError, type JobEvent, JobFailedError } from "../../src/client/index.ts";
 import { readDocument } from "../docs/markdown.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
 import { finishRun, takeRun } from "./handler.ts";
+import { startTestStack } from "./test-stack.ts";
 
 let stack: Stack;
 let exports: ExportJobs;
@@ -25,7 +26,11 @@ const annotate = (input_video_key: string) => ({
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "export-client-"));
-  stack = await startStack({ dataDir: join(dir, "data"), workers: 0, settings: { POLL_MIN_MS: 500, MAX_RETRIES: 0 } });
+  stack = await startTestStack({
+    dataDir: join(dir, "data"),
+    workers: 0,
+    settings: { POLL_MIN_MS: 500, MAX_RETRIES: 0 },
+  });
   exports = new ExportJobs({ url: stack.url, token: stack.apiKey });
   const path = join(dir, "match.mp4");
   await makeTestVideo(path, 1);

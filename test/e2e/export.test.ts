@@ -8,12 +8,13 @@ import { type DemoJob, demoJobs } from "../../local/demo-jobs.ts";
 import { runFfmpeg } from "../../local/render/ffmpeg.ts";
 import { toPieces, valueAt } from "../../local/render/keyframes.ts";
 import { probeVideo } from "../../local/render/probe.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo, match } from "../../local/test-video.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { readShellBlocks } from "../docs/markdown.ts";
 import { findPlayer, readFrame } from "../local/pixels.ts";
 import { runShell } from "./shell.ts";
+import { startTestStack } from "./test-stack.ts";
 
 /** The whole service as real processes: wrangler's local runtime, the RunPod endpoint, ffmpeg. */
 const dir = mkdtempSync(join(tmpdir(), "export-e2e-"));
@@ -27,7 +28,7 @@ let inputVideoKey: string;
 beforeAll(async () => {
   mkdirSync(workFolders);
   process.env["TMPDIR"] = workFolders;
-  stack = await startStack({ dataDir: dir });
+  stack = await startTestStack({ dataDir: dir });
   await makeTestVideo(input);
   api = new Api(stack.url, stack.apiKey);
   inputVideoKey = await api.upload(input, projectId);

@@ -7,10 +7,11 @@ import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Api } from "../../local/api.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { ExportJobs } from "../../src/client/index.ts";
 import { useExport, useExports } from "../../src/client/react.ts";
 import { finishRun, takeRun } from "./handler.ts";
+import { startTestStack } from "./test-stack.ts";
 
 // Only the document is a stand-in: the hooks speak to the service over Node's own fetch.
 const window = new Window();
@@ -21,7 +22,7 @@ let dir = "";
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "export-hooks-"));
-  stack = await startStack({ dataDir: join(dir, "data"), workers: 0, settings: { POLL_MIN_MS: 300 } });
+  stack = await startTestStack({ dataDir: join(dir, "data"), workers: 0, settings: { POLL_MIN_MS: 300 } });
 });
 
 afterAll(async () => {

@@ -7,8 +7,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Api } from "../../local/api.ts";
 import { listRuntimes, memoryOf } from "../../local/memory.ts";
 import { download, upload } from "../../local/render/transfer.ts";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { finishRun, takeRun } from "./handler.ts";
+import { startTestStack } from "./test-stack.ts";
 
 const megabyte = 1_000_000;
 const fileBytes = 300 * megabyte;
@@ -52,7 +53,7 @@ describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
     dir = mkdtempSync(join(tmpdir(), "export-large-"));
     const input = join(dir, "match.mp4");
     makeFile(input);
-    const started = await startStack({ dataDir: join(dir, "data"), workers: 0 });
+    const started = await startTestStack({ dataDir: join(dir, "data"), workers: 0 });
     stack = started;
     const api = new Api(started.url, started.apiKey);
     const grown: Record<string, number> = {};

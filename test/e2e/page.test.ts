@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Stack, startStack } from "../../local/stack.ts";
+import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
+import { startTestStack } from "./test-stack.ts";
 
 const executablePath = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
 const isThere = existsSync(executablePath);
@@ -36,7 +37,7 @@ describe.skipIf(!isThere)("the page", () => {
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "export-page-"));
-    stack = await startStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 300 } });
+    stack = await startTestStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 300 } });
     await makeTestVideo(join(dir, "match.mp4"), 2);
     browser = await chromium.launch({ executablePath, args: flags });
     page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
