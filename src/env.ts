@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { inText } from "./contract/common.ts";
 import { parseApiKey } from "./core/api-key.ts";
 import type { SigningKeys } from "./core/signing.ts";
 import type { Timers } from "./core/timers.ts";
@@ -13,7 +14,7 @@ export class SettingsError extends Error {
 const required = { error: (issue: { input: unknown }) => (issue.input === undefined ? "is missing" : undefined) };
 
 function ms(fallback: number, min = 1) {
-  return z.coerce.number({ error: "must be a number of milliseconds" }).int().min(min).default(fallback);
+  return inText(z.int({ error: "must be a number of milliseconds" }).min(min)).default(fallback);
 }
 
 const baseUrl = z.url({ protocol: /^https?$/, error: required.error }).transform((url) => url.replace(/\/+$/, ""));
@@ -66,9 +67,9 @@ const SettingsSchema = z.object({
   JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
-  MAX_ACTIVE_JOBS: z.coerce.number().int().min(1).default(1000),
-  MAX_STORED_BYTES: z.coerce.number().int().min(1).default(1e12),
-  RETENTION_DAYS: z.coerce.number().int().min(1).optional(),
+  MAX_ACTIVE_JOBS: inText(z.int().min(1)).default(1000),
+  MAX_STORED_BYTES: inText(z.int().min(1)).default(1e12),
+  RETENTION_DAYS: inText(z.int().min(1)).optional(),
   LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
   DOH_URL: z.url({ protocol: /^https?$/ }).default("https://cloudflare-dns.com/dns-query"),
@@ -77,7 +78,7 @@ const SettingsSchema = z.object({
   R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),
   R2_ACCESS_KEY_ID: text,
   R2_SECRET_ACCESS_KEY: text,
-  MAX_RETRIES: z.coerce.number().int().min(0).max(10).default(3),
+  MAX_RETRIES: inText(z.int().min(0).max(10)).default(3),
   RUN_TIMEOUT_MS: ms(15_000),
   RUN_GRACE_MS: ms(60_000),
   STATUS_TIMEOUT_MS: ms(5_000),
@@ -90,7 +91,7 @@ const SettingsSchema = z.object({
   RETRY_BACKOFF_MS: ms(5_000),
   PROGRESS_FLUSH_MS: ms(5_000),
   SWEEP_AFTER_MS: ms(180_000),
-  GPU_PRICE_PER_SECOND: z.coerce.number().min(0).optional(),
+  GPU_PRICE_PER_SECOND: inText(z.number().min(0)).optional(),
 });
 
 type Values = z.infer<typeof SettingsSchema>;

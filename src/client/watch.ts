@@ -78,18 +78,26 @@ function toEvent(job: Job): JobEvent {
   };
 }
 
-/** How far a watcher has come: where it resumes, and the last event that it has seen of each job. */
-type Position = { lastId: string | null; readonly seen: Map<string, number> };
+/** The newest thing seen of a job: `endedAt` when that was its end. */
+type Seen = { seq: number; endedAt: string | null };
 
-/** Whether an event is news; after its deletion nothing more is of a job. */
-function isNews({ type, job_id, seq }: ProjectEvent, seen: Map<string, number>): boolean {
-  const known = seen.get(job_id) ?? 0;
-  const isLast = type === "deleted";
-  if (isLast ? known === Infinity : seq <= known) {
+/** How far a watcher has come: where it resumes, and what it has seen of each job. */
+type Position = { lastId: string | null; readonly seen: Map<string, Seen> };
+
+/**
+ * Whether an event is news; after its deletion nothing more is of a job. What its owner changes after its end raises
+ * its version, and is no second end.
+ */
+function isNews(event: ProjectEvent, seen: Map<string, Seen>): boolean {
+  const { job_id: id, type, at } = event;
+  const { seq: known = 0, endedAt: knownEnd = null } = seen.get(id) ?? {};
+  const seq = type === "deleted" ? Infinity : event.seq;
+  const endedAt = type === "status" || type === "progress" ? null : at;
+  if (seq <= known) {
     return false;
   }
-  seen.set(job_id, isLast ? Infinity : seq);
-  return true;
+  seen.set(id, { seq, endedAt });
+  return endedAt === null || type === "deleted" || endedAt !== knownEnd;
 }
 
 /** The new events of one connection. @returns how it ended: `barren` when it brought nothing, and soon */
@@ -163,7 +171,7 @@ export async function* watchJob(
   const until = { isEnough, maxBarren: maxBarrenStreams };
   const { isOver, position } = yield* reconnect(transport, `/api/jobs/${id}/events`, options, until);
   if (!isOver) {
-    yield* pollJob(transport, id, position.seen.get(id) ?? 0, options);
+    yield* pollJob(transport, id, position.seen.get(id)?.seq ?? 0, options);
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ProjectId, Timestamp, UserId } from "./common.ts";
+import { inText, ProjectId, Timestamp, UserId } from "./common.ts";
 import { activeStatuses, Job, JobStatus } from "./job.ts";
 import { JobType } from "./types/index.ts";
 
@@ -14,13 +14,13 @@ const labelFilter = /^metadata\[(.{1,40})\]$/s;
 const maxLabelFilters = 10;
 
 const fields = {
-  project_id: z.coerce.number().pipe(ProjectId).optional(),
+  project_id: inText(ProjectId).optional(),
   user_id: UserId.optional(),
   type: JobType.optional(),
   status: statusFilter.optional(),
   created_after: Timestamp.optional(),
   created_before: Timestamp.optional(),
-  limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
+  limit: inText(z.int().min(1).max(100)).default(20),
   cursor: z.string().min(1).max(512).optional(),
 };
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ProjectId } from "./common.ts";
+import { inText, ProjectId } from "./common.ts";
 
 const Day = z.iso.date().meta({ description: "A day in UTC.", examples: ["2026-11-20"] });
 
@@ -7,7 +7,7 @@ const Day = z.iso.date().meta({ description: "A day in UTC.", examples: ["2026-1
 export const ListUsage = z.strictObject({
   from: Day.optional(),
   to: Day.optional(),
-  project_id: z.coerce.number().pipe(ProjectId).optional(),
+  project_id: inText(ProjectId).optional(),
 });
 export type ListUsage = z.infer<typeof ListUsage>;
 

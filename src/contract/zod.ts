@@ -10,7 +10,6 @@ export const z = {
   ZodType: zod.ZodType,
   array: zod.array,
   boolean: zod.boolean,
-  coerce: zod.coerce,
   discriminatedUnion: zod.discriminatedUnion,
   enum: zod.enum,
   int: zod.int,

@@ -10,6 +10,7 @@ import type { DecisionContext } from "./signals.ts";
  * - `cancel`: a run, by RunPod's id (I8)
  * - `delete_output`: an object in R2, by key
  * - `drop_messages`: what those who asked for webhooks were told, of a job that is removed
+ * - `tell_deleted`: those who watch the project, that the job is removed; of its user, `""` where it had none
  * - `delete_row`, `forget`: the row, and in the end the object's own state, of a job that is removed
  */
 export type DutyName =
@@ -19,6 +20,7 @@ export type DutyName =
   | "cancel"
   | "delete_output"
   | "drop_messages"
+  | "tell_deleted"
   | "delete_row"
   | "forget";
 
@@ -34,7 +36,7 @@ export type Duty = Readonly<{
 export type DutyKey = Pick<Duty, "duty" | "of">;
 /** What is carried out by itself; the rest goes with the row, or with the object's own state. */
 export type Errand = DutyKey &
-  Readonly<{ duty: "notify" | "cancel" | "delete_output" | "drop_messages" | "delete_row" }>;
+  Readonly<{ duty: "notify" | "cancel" | "delete_output" | "drop_messages" | "tell_deleted" | "delete_row" }>;
 
 function isSame(one: DutyKey, other: DutyKey): boolean {
   return one.duty === other.duty && one.of === other.of;

@@ -57,6 +57,7 @@ function rankOf(duty: DutyName, isOver: boolean): number {
     case "cancel":
     case "delete_output":
     case "drop_messages":
+    case "tell_deleted":
     case "delete_row":
     case "forget":
       return 0;
@@ -75,6 +76,7 @@ function toWork(job: JobState, { duty, of, dueAt }: Duty): Work {
     case "cancel":
     case "delete_output":
     case "drop_messages":
+    case "tell_deleted":
     case "delete_row":
       return { at: dueAt, action: { do: "carry_out", key: { duty, of } } };
   }

@@ -1,6 +1,8 @@
 /** So many progress events a second a project's object takes in all: status changes and calls of others come on top. */
 const progressPerSecond = 80;
 const stepMs = 1000 / progressPerSecond;
+/** So many frames of progress a second it sends in all, to however many watchers. */
+const framesPerSecond = 4_000;
 /** How soon a lone job may tell its next progress. */
 const leastPauseMs = 250;
 /** Who has told nothing for so long is no teller any more. */
@@ -14,14 +16,15 @@ export class Tellers {
   /** By job, when it told something last; the longest silent first. */
   readonly #toldAt = new Map<string, number>();
 
-  /** @returns how long the job has to wait before it tells progress again */
-  note(jobId: string, isOver: boolean, now: number): number {
+  /** @returns how long the job has to wait before it tells progress again, to so many watchers */
+  note(jobId: string, isOver: boolean, watchers: number, now: number): number {
     this.#toldAt.delete(jobId);
     if (!isOver) {
       this.#toldAt.set(jobId, now);
     }
     this.#forgetSilent(now);
-    return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * stepMs));
+    const perJobMs = Math.max(stepMs, (1000 * watchers) / framesPerSecond);
+    return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * perJobMs));
   }
 
   #forgetSilent(now: number): void {

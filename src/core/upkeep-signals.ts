@@ -95,8 +95,9 @@ function forgetLater(job: JobState, now: number): JobState {
   const urgent = deleting.duties.map((duty) =>
     duty.duty === "delete_output" && duty.until ? { ...duty, dueAt: now } : duty,
   );
-  const { id, webhook } = job.spec;
-  const forgetting = owe({ ...deleting, duties: urgent }, { duty: "forget", of: id }, now + restoreWindowMs);
+  const { id, webhook, userId } = job.spec;
+  const telling = owe({ ...deleting, duties: urgent }, { duty: "tell_deleted", of: userId ?? "" }, now);
+  const forgetting = owe(telling, { duty: "forget", of: id }, now + restoreWindowMs);
   const isTold = job.audience.isThere || webhook !== null;
   return isTold ? owe(forgetting, { duty: "drop_messages", of: id }, now) : forgetting;
 }

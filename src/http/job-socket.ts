@@ -65,11 +65,14 @@ export async function waitForEvent(
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, seconds * 1000);
   webSocket.addEventListener("message", ({ data }) => {
-    if (isEnough(JobEvent.parse(JSON.parse(String(data))))) {
+    const event = JobEvent.safeParse(JSON.parse(String(data)));
+    if (event.success && isEnough(event.data)) {
       resolve();
     }
   });
-  webSocket.addEventListener("close", () => resolve());
+  for (const kind of ["close", "error"] as const) {
+    webSocket.addEventListener(kind, () => resolve());
+  }
   webSocket.accept();
   await promise;
   clearTimeout(timer);

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
+import { inText } from "../contract/common.ts";
 import { CreatedJob, CreateJob } from "../contract/create-job.ts";
 import type { JobEvent } from "../contract/event.ts";
 import { Job } from "../contract/job.ts";
@@ -76,13 +77,11 @@ const listJobsRoute = createRoute({
   },
 });
 
-const seconds = z.coerce.number().pipe(z.int().min(1).max(60));
+const seconds = inText(z.int().min(1).max(60));
 
 const ReadJob = z.strictObject({
   wait: seconds.optional().meta({ description: "Seconds to wait, 1 to 60, until the version passes `version`." }),
-  version: z.coerce
-    .number()
-    .pipe(z.int().min(0))
+  version: inText(z.int().min(0))
     .optional()
     .meta({ description: "The version that the caller knows; the present one when absent." }),
 });

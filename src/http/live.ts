@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
+import { inText } from "../contract/common.ts";
 import { JobEvent, JobHistory } from "../contract/event.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { rpcVersion } from "../object/rpc.ts";
@@ -49,7 +50,7 @@ const wsRoute = createRoute({
     "Each text message is a JobEvent; the first is the job's state. `?after=` resumes after the event with that seq. " +
     "`ping` is answered with `pong`. Closed with 1000 after the final event.",
   ...guard({ scope: "jobs:read", watcher: true }),
-  request: { params: JobPath, query: tokenQuery.extend({ after: z.coerce.number().pipe(z.int().min(0)).optional() }) },
+  request: { params: JobPath, query: tokenQuery.extend({ after: inText(z.int().min(0)).optional() }) },
   responses: {
     101: { description: "The WebSocket." },
     ...guardedAnswers("malformed_request", "forbidden_origin", "not_found", "validation_failed"),
@@ -58,6 +59,9 @@ const wsRoute = createRoute({
 
 async function streamEvents(c: AppContext, id: string): Promise<Response> {
   const row = await requireRow(c, id);
+  if (c.req.method === "HEAD") {
+    return new Response(null, { headers: streamHeaders });
+  }
   const lastSeen = /^\d{1,15}$/.exec(c.req.header("last-event-id") ?? "")?.[0];
   const after = lastSeen === undefined ? null : Number(lastSeen);
   const { webSocket } = await openSocket(c, row, { after, moreOnly: true });

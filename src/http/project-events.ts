@@ -5,7 +5,8 @@ import { ProjectEvent } from "../contract/event.ts";
 import { type Caller, callerUser, mayUseProject } from "../core/access.ts";
 import { readEventId, replayFrom } from "../core/resume.ts";
 import { ToldJobs } from "../core/told-jobs.ts";
-import { projectStreamOf } from "../object/project-stream.ts";
+import { projectStreamOf, unheardHeader } from "../object/project-stream.ts";
+import type { Watched } from "../store/stream-rows.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
 import { AppError } from "./problem.ts";
@@ -22,11 +23,11 @@ const projectEventsRoute = createRoute({
   summary: "The live events of all jobs of a project",
   description:
     "A stream of server-sent events: first each active job as a `status` event, then every change, new jobs included. " +
-    "`data:` is a ProjectEvent, to be told apart by `job_id` and `seq`: a JobEvent, or with `event: deleted` that a job " +
-    "was deleted. With `Last-Event-ID`, or with `?since=` and the X-As-Of of a list, jobs that ended since are told of " +
-    "too, as far as they were made in the eight days before, and those that were deleted in the last day. A slow " +
-    "reader misses progress alone. The stream ends after 15 minutes, or when its credential does: " +
-    "connect again. A user's token is shown the user's own jobs.",
+    "`job_id` and `seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
+    "and the X-As-Of of a list, jobs that ended or were deleted since are told of too, as far as that was in the last " +
+    "day: ends of jobs made in the eight days before, and the newest 1,000 deletions. A slow reader misses progress " +
+    "alone. The stream ends after 15 minutes, or when its credential does: connect again. A user's token is shown the " +
+    "user's own jobs.",
   ...guard({ scope: "jobs:read" }),
   parameters: headerParameters("last-event-id"),
   request: {
@@ -57,16 +58,22 @@ function requireProject(caller: Caller, text: string): number {
 }
 
 /** @throws AppError `rate_limited` */
-async function openSocket(c: AppContext, projectId: number, since: number | null): Promise<WebSocket> {
-  const stream = projectStreamOf(c.env, c.get("caller").tenantId, projectId);
-  const query = since === null ? "" : `?since=${replayFrom(since)}`;
-  const { webSocket } = await stream.fetch(`https://project-stream/watch${query}`, {
-    headers: { upgrade: "websocket" },
-  });
+async function openSocket(c: AppContext, { tenantId, projectId, userId }: Watched, since: number | null) {
+  const query = new URLSearchParams();
+  if (since !== null) {
+    query.set("since", String(replayFrom(since, Date.now())));
+  }
+  if (userId !== null) {
+    query.set("user", userId);
+  }
+  const { webSocket, headers } = await projectStreamOf(c.env, tenantId, projectId).fetch(
+    `https://project-stream/watch?${query.toString()}`,
+    { headers: { upgrade: "websocket" } },
+  );
   if (!webSocket) {
     throw new AppError("rate_limited", { detail: "As many watch this project as may." });
   }
-  return webSocket;
+  return { webSocket, isUnheard: headers.get(unheardHeader) !== null };
 }
 
 export const projectEventRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
@@ -75,22 +82,26 @@ projectEventRoutes.openapi(projectEventsRoute, async (c) => {
   const caller = c.get("caller");
   const { tenantId } = caller;
   const projectId = requireProject(caller, c.req.valid("param").project_id);
+  if (c.req.method === "HEAD") {
+    return new Response(null, { headers: streamHeaders });
+  }
   const lastSeen = readEventId(c.req.header("last-event-id") ?? "");
   const { since: listed } = c.req.valid("query");
   const known = lastSeen?.ms ?? (listed === undefined ? null : Date.parse(listed));
   const since = known === null ? null : Math.min(known, Date.now());
-  // Before the rows are read: what changes meanwhile is told after them, and nothing is lost between the two.
-  const socket = await openSocket(c, projectId, since);
   const watched = { tenantId, projectId, userId: callerUser(caller) };
+  // Before the rows are read: what changes meanwhile is told after them, and nothing is lost between the two.
+  const { webSocket, isUnheard } = await openSocket(c, watched, since);
   const feed = new ProjectFeed({
     env: c.env,
     settings: c.get("settings"),
     watched,
     told: new ToldJobs(lastSeen),
     since,
+    isUnheard,
   });
   const { until, isLet } = streamLifeOf(c);
-  const stream = new SseStream<Told>(socket, true, {
+  const stream = new SseStream<Told>(webSocket, true, {
     until,
     onMessage: (data) => {
       const told = feed.read(data);
@@ -99,8 +110,8 @@ projectEventRoutes.openapi(projectEventsRoute, async (c) => {
       }
     },
     toText: (told) => feed.toText(told),
-    onLook: async () => {
-      await feed.look(stream);
+    onLook: () => {
+      void feed.look(stream);
       return isLet();
     },
   });

@@ -27,7 +27,7 @@ const announcePauseMs = 200;
 const maxIds = 90;
 
 /** An event on its way, and until when all was told before it. */
-export type Told = Readonly<{ ms: number; event: ProjectEvent }>;
+export type Told = Readonly<{ ms: number; event: ProjectEvent; isGreeting?: boolean }>;
 
 export type FeedOptions = Readonly<{
   env: Env;
@@ -36,6 +36,8 @@ export type FeedOptions = Readonly<{
   told: ToldJobs;
   /** What the watcher knows, as an instant; null when it begins anew. */
   since: number | null;
+  /** Whether jobs may believe that nobody watches them. */
+  isUnheard: boolean;
 }>;
 
 /**
@@ -62,9 +64,10 @@ export class ProjectFeed {
   }
 
   /** @returns null for what the watcher knows already */
-  toText({ ms, event }: Told): string | null {
+  toText({ ms, event, isGreeting = false }: Told): string | null {
     const told = this.#options.told.admit(event);
-    return told && toFrame({ id: toEventId(ms, told), event: told.type, data: JSON.stringify(told) });
+    const id = (known: ProjectEvent) => toEventId(ms, known, isGreeting ? this.#openedAt : null);
+    return told && toFrame({ id: id(told), event: told.type, data: JSON.stringify(told) });
   }
 
   /** Tells the rows, then lets go what came meanwhile. Where D1 fails twice in a row the stream ends. */
@@ -72,8 +75,10 @@ export class ProjectFeed {
     try {
       const activeIds = await this.#greet(stream);
       stream.release();
-      firstLooksMs.forEach((ms) => void setTimeout(() => void this.look(stream), ms));
-      await this.#announce(stream, activeIds.slice(0, maxAnnounced));
+      for (const ms of firstLooksMs) {
+        stream.later(ms, () => void this.look(stream));
+      }
+      await this.#announce(stream, this.#options.isUnheard ? activeIds.slice(0, maxAnnounced) : []);
     } catch (error) {
       logFailure("greeting a watcher", error);
       stream.end(1011, "no greeting");
@@ -93,9 +98,9 @@ export class ProjectFeed {
       }
     }
     if (since !== null) {
-      const completedAfter = toTimestamp(replayFrom(since));
-      const afterId = firstIdAt(replayFrom(since) - longestJobMs);
-      for await (const rows of walkEnded(this.#db, watched, { completedAfter, afterId })) {
+      const from = replayFrom(since, this.#openedAt);
+      const late = { toldAfter: toTimestamp(from), afterId: firstIdAt(from - longestJobMs) };
+      for await (const rows of walkEnded(this.#db, watched, late)) {
         if (!(await this.#write(stream, rows, ms))) {
           return [];
         }
@@ -109,7 +114,7 @@ export class ProjectFeed {
     for (const row of rows) {
       const event = stream.isOpen ? await toRowEvent(row, this.#options.settings, Date.now()) : null;
       if (event) {
-        await stream.write({ ms, event });
+        await stream.write({ ms, event, isGreeting: true });
       }
     }
     return stream.isOpen;
@@ -125,7 +130,7 @@ export class ProjectFeed {
         .map((id) => jobObject(env, id).announce(rpcVersion, watched.tenantId));
       for (const answer of await Promise.allSettled(asked)) {
         failures += answer.status === "rejected" ? 1 : 0;
-        this.#put(stream, answer.status === "fulfilled" ? answer.value : null);
+        this.#put(stream, answer.status === "fulfilled" ? answer.value : null, false);
       }
       await scheduler.wait(announcePauseMs);
     }
@@ -134,9 +139,10 @@ export class ProjectFeed {
     }
   }
 
-  #put(stream: SseStream<Told>, event: ProjectEvent | null): void {
+  /** @param comesAgain whether it may get lost on its way to a slow reader */
+  #put(stream: SseStream<Told>, event: ProjectEvent | null, comesAgain: boolean): void {
     if (event) {
-      stream.put(event.job_id, { ms: Date.now(), event }, event.type === "progress");
+      stream.put(event.job_id, { ms: Date.now(), event }, comesAgain);
     }
   }
 
@@ -170,7 +176,7 @@ export class ProjectFeed {
     }
     // A job that came and went since, and could tell nobody.
     const made = {
-      completedAfter: toTimestamp(since ?? this.#openedAt),
+      toldAfter: toTimestamp(since ?? this.#openedAt),
       afterId: firstIdAt(this.#lookedAt - clockSkewMs),
     };
     for await (const rows of walkEnded(this.#db, watched, made)) {
@@ -180,7 +186,9 @@ export class ProjectFeed {
 
   async #putRows(stream: SseStream<Told>, rows: readonly StreamRow[]): Promise<void> {
     for (const row of rows) {
-      this.#put(stream, await toRowEvent(row, this.#options.settings, Date.now()));
+      const event = await toRowEvent(row, this.#options.settings, Date.now());
+      // The next look finds an active job again.
+      this.#put(stream, event, event?.type === "status");
     }
   }
 
@@ -190,7 +198,7 @@ export class ProjectFeed {
     await this.#putRows(stream, rows);
     const found = new Set(rows.map(({ id }) => id));
     for (const { id, seq } of missing.filter((job) => !found.has(job.id))) {
-      this.#put(stream, { type: "deleted", job_id: id, seq: seq + 1, at: toTimestamp(Date.now()) });
+      this.#put(stream, { type: "deleted", job_id: id, seq: seq + 1, at: toTimestamp(Date.now()) }, false);
     }
   }
 }

@@ -92,6 +92,13 @@ export class SseStream<Item> {
     }
   }
 
+  /** Does something later, unless the stream ends before. */
+  later(ms: number, work: () => void): void {
+    if (this.isOpen) {
+      this.#timers.push(setTimeout(work, ms));
+    }
+  }
+
   /** From now on what is put is sent. */
   release(): void {
     this.#isHeld = false;

@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { Timestamp } from "../contract/common.ts";
+import { inText, Timestamp } from "../contract/common.ts";
 import { WebhookDelivery, WebhookDeliveryList } from "../contract/webhook.ts";
 import { rpcVersion } from "../object/rpc.ts";
 import type { Whose } from "../object/webhook-log.ts";
@@ -11,7 +11,7 @@ import { validationHook } from "./validation.ts";
 import { base, found, listVisible, request, requireEndpoint, senderOf, tags } from "./webhook-endpoints.ts";
 
 const query = z.strictObject({
-  limit: z.coerce.number().pipe(z.int().min(1).max(100)).default(20),
+  limit: inText(z.int().min(1).max(100)).default(20),
   cursor: z
     .string()
     .regex(/^\d{1,15}$/)

@@ -41,7 +41,7 @@ export function newCloudflarePorts(world: World): Ports {
   };
 }
 
-function newSockets({ watchers, handlers, relay, webhooks }: Listeners): JobSockets {
+function newSockets({ watchers, handlers, webhooks }: Listeners): JobSockets {
   return {
     isWatched: () => watchers.count > 0,
     broadcast: (event) => {
@@ -52,7 +52,6 @@ function newSockets({ watchers, handlers, relay, webhooks }: Listeners): JobSock
       }
     },
     keep: (job) => handlers.keep(job),
-    tellDeleted: (job) => relay.tellDeleted(toDeletedEvent(job, Date.now())),
     tellProgress: (job) => webhooks.tellProgress(job),
   };
 }
@@ -75,7 +74,7 @@ function newProvider({ env, settings }: World): Provider {
   };
 }
 
-function newStores({ env, settings, listeners: { watchers, webhooks } }: World): Stores {
+function newStores({ env, settings, listeners: { watchers, webhooks, relay } }: World): Stores {
   const db = openDatabase(env.DB);
   const { statusTimeoutMs } = settings.timers;
   return {
@@ -92,6 +91,7 @@ function newStores({ env, settings, listeners: { watchers, webhooks } }: World):
     deleteRow: (spec) => inTime(deleteJobRow(db, spec), statusTimeoutMs),
     notify: (job, version) => inTime(webhooks.notify(job, version), statusTimeoutMs),
     dropMessages: ({ tenantId, id }) => inTime(webhooks.dropMessages(tenantId, id), statusTimeoutMs),
+    tellDeleted: (job, userId) => inTime(relay.tellDeleted(toDeletedEvent(job, Date.now()), userId), statusTimeoutMs),
   };
 }
 

@@ -123,6 +123,9 @@ async function carryOut(job: JobState, key: Errand, ports: Ports): Promise<DutyO
       case "drop_messages":
         await stores.dropMessages(job.spec);
         return "done";
+      case "tell_deleted":
+        await stores.tellDeleted(job, of === "" ? null : of);
+        return "done";
     }
   } catch {
     return "failed";

@@ -44,7 +44,6 @@ export class Engine {
   /** Takes in facts that came at once, with one save. @returns whether they changed anything */
   apply(...signals: Signal[]): boolean {
     const context = this.#newContext();
-    const wasThere = !this.job?.removal?.rowGone;
     let change: Change | null = null;
     for (const signal of signals) {
       const job = change?.job ?? this.job;
@@ -58,9 +57,6 @@ export class Engine {
       signals.some(({ kind }) => kind === "progress"),
     );
     change.events.forEach(this.#ports.sockets.broadcast);
-    if (wasThere && change.job.removal?.rowGone) {
-      this.#ports.sockets.tellDeleted(change.job);
-    }
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { inText } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
 import type { ProgressAnswer, ProgressUpdate } from "../contract/handler.ts";
 import { newId } from "../core/ids.ts";
@@ -19,7 +20,7 @@ const tooBig = 1009;
 /** Of the range for applications (RFC 6455, 7.4.2): a newer connection of the same attempt took over. */
 const replaced = 4000;
 
-const AttemptKey = z.object({ attempt: z.coerce.number(), nonce: z.string() });
+const AttemptKey = z.object({ attempt: inText(z.int()), nonce: z.string() });
 /** Whom a socket speaks for, within its job. */
 export type AttemptKey = z.infer<typeof AttemptKey>;
 

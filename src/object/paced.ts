@@ -10,6 +10,7 @@ export class Paced<Value> {
   readonly #whenFree: WhenFree;
   #freeAt = 0;
   #pauseMs = 0;
+  #isPlaced = false;
   #heldBack: { value: Value; timer: number } | null = null;
 
   constructor(release: (value: Value) => void, whenFree: WhenFree = (freeAt) => freeAt) {
@@ -21,6 +22,7 @@ export class Paced<Value> {
   pause(ms: number): void {
     this.#pauseMs = ms;
     this.#freeAt = Date.now() + ms;
+    this.#isPlaced = false;
   }
 
   offer(value: Value): void {
@@ -29,7 +31,10 @@ export class Paced<Value> {
       return;
     }
     const now = Date.now();
-    this.#freeAt = this.#whenFree(this.#freeAt, this.#pauseMs, now);
+    if (!this.#isPlaced) {
+      this.#freeAt = this.#whenFree(this.#freeAt, this.#pauseMs, now);
+      this.#isPlaced = true;
+    }
     const waitMs = this.#freeAt - now;
     if (waitMs <= 0) {
       this.#release(value);

@@ -31,8 +31,6 @@ export type JobSockets = Readonly<{
   broadcast(event: JobEvent): void;
   /** Keeps progress where a sleep of the object does not reach it. @returns false where there is no such place */
   keep(job: JobState): boolean;
-  /** The job's row has gone: those who watch its project are told. */
-  tellDeleted(job: JobState): void;
   /** Progress for those who asked for webhooks of it; one that gets lost is followed by the next. */
   tellProgress(job: JobState): void;
 }>;
@@ -47,7 +45,7 @@ export type Provider = Readonly<{
   noteOutcome(endpointId: string, call: ProviderCall, kind: ProviderAnswerKind, afterMs: number | null): Promise<void>;
 }>;
 
-/** D1 and R2; each throws when there is no answer in time. */
+/** D1, R2 and the objects of tenants and projects; each throws when there is no answer in time. */
 export type Stores = Readonly<{
   findOutput(key: string): Promise<StoredOutput | null>;
   deleteOutput(key: string): Promise<void>;
@@ -63,6 +61,8 @@ export type Stores = Readonly<{
   notify(job: JobState, version: number): Promise<void>;
   /** Of a job that is removed nothing is told any more, and nothing of it stays where messages are kept. */
   dropMessages(spec: JobSpec): Promise<void>;
+  /** Tells those who watch the project that a user's job has gone; again changes nothing. */
+  tellDeleted(job: JobState, userId: string | null): Promise<void>;
 }>;
 
 /** All that a job touches of the world: the object gives it Cloudflare and RunPod, a simulator its own. */

@@ -1,5 +1,5 @@
 import type { JobDeleted, JobEvent } from "../contract/event.ts";
-import type { JobSpec } from "../core/job-state.ts";
+import { isFinal, type JobSpec } from "../core/job-state.ts";
 import { spreadLate } from "../core/stream-pace.ts";
 import { logFailure } from "../log.ts";
 import { Paced } from "./paced.ts";
@@ -21,6 +21,8 @@ export class ProjectRelay {
   readonly #progress = new Paced<JobEvent>((event) => this.#send(event), spreadLate);
   #isUnheard = false;
   #silentUntil = 0;
+  /** Of a job that was over D1 shows no watcher that it goes on, until its row is written. */
+  #wasOver = false;
   /** How often the job was told that someone watches: an older answer does not undo it. */
   #announced = 0;
   #stream: ReturnType<typeof projectStreamOf> | null = null;
@@ -47,17 +49,21 @@ export class ProjectRelay {
       return;
     }
     this.#progress.drop();
-    if (Date.now() >= this.#silentUntil) {
+    if (this.#wasOver || Date.now() >= this.#silentUntil) {
       this.#send(event);
+    }
+    this.#wasOver ||= isFinal(event.status);
+  }
+
+  /** Whether or not anybody watches: who comes back later asks what was deleted meanwhile. @throws when it did not get there */
+  async tellDeleted(event: JobDeleted, userId: string | null): Promise<void> {
+    const spec = this.#specOf();
+    if (spec) {
+      await this.#call(spec.tenantId, spec.projectId, { user_id: userId, event });
     }
   }
 
-  /** Whether or not anybody watches: who comes back later asks what was deleted meanwhile. */
-  tellDeleted(event: JobDeleted): void {
-    this.#send(event);
-  }
-
-  #send(event: JobEvent | JobDeleted): void {
+  #send(event: JobEvent): void {
     const spec = this.#specOf();
     if (!spec) {
       return;
@@ -66,23 +72,24 @@ export class ProjectRelay {
     const announced = this.#announced;
     this.#progress.pause(firstPauseMs);
     const telling = this.#call(tenantId, projectId, { user_id: userId, event })
-      .catch(() => {
-        // A stub dies with its object. Progress is followed by more of it.
-        this.#stream = null;
-        return event.type === "progress" ? null : this.#call(tenantId, projectId, { user_id: userId, event });
-      })
+      .catch(() =>
+        // Progress is followed by more of it.
+        event.type === "progress" ? null : this.#call(tenantId, projectId, { user_id: userId, event }),
+      )
       .then((answer) => answer && this.#learn(answer, announced))
-      .catch((error: unknown) => {
-        this.#stream = null;
-        logFailure("telling a project", error);
-      });
+      .catch((error: unknown) => logFailure("telling a project", error));
     this.#context.waitUntil(telling);
   }
 
   async #call(tenantId: string, projectId: number, envelope: ProjectEnvelope) {
-    // One stub keeps its calls in order.
+    // One stub keeps its calls in order, and dies with its object.
     this.#stream ??= projectStreamOf(this.#env, tenantId, projectId);
-    return this.#stream.tell(rpcVersion, envelope);
+    try {
+      return await this.#stream.tell(rpcVersion, envelope);
+    } catch (error) {
+      this.#stream = null;
+      throw error;
+    }
   }
 
   #learn({ isWatched, forMs, pauseMs }: StreamAnswer, announced: number): void {

@@ -14,6 +14,12 @@ export type StreamAnswer = Readonly<{ isWatched: boolean; forMs: number; pauseMs
 /** So long a job may take it that nobody watches. */
 const unwatchedForMs = 10_000;
 
+/** In the answer to a watcher: nobody was there before who sees as much, so jobs may believe that nobody watches. */
+export const unheardHeader = "x-unheard";
+
+/** One user leaves room for the others. */
+const maxWatchersOfUser = 100;
+
 /** The object of a tenant's project. A tenant's name holds no slash. */
 export function projectStreamOf(env: Env, tenantId: string, projectId: number) {
   return env.PROJECT_STREAM.get(env.PROJECT_STREAM.idFromName(`${tenantId}/${projectId}`));
@@ -41,22 +47,27 @@ export class ProjectStream extends DurableObject<Env> {
     }
     const { event } = envelope;
     const isOver = event.type === "deleted" || isFinal(event.status);
-    const pauseMs = this.#tellers.note(event.job_id, isOver, now);
+    const pauseMs = this.#tellers.note(event.job_id, isOver, sockets.length, now);
     return { isWatched: sockets.length > 0, forMs: unwatchedForMs, pauseMs };
   }
 
-  /** A watcher; with `?since=` it is told first of the jobs that were deleted since that instant. */
+  /** A watcher, of all or of one `?user=`; with `?since=` it is told first of the jobs that were deleted since that instant. */
   override fetch(request: Request): Response {
-    if (this.ctx.getWebSockets().length >= maxWatchers) {
+    const { searchParams } = new URL(request.url);
+    const [since, user] = [searchParams.get("since"), searchParams.get("user")];
+    const users = this.ctx.getWebSockets().map((socket): unknown => socket.deserializeAttachment());
+    const alike = users.filter((one) => one === user).length;
+    if (users.length >= maxWatchers || (user !== null && alike >= maxWatchersOfUser)) {
       return new Response(null, { status: 429 });
     }
-    const since = new URL(request.url).searchParams.get("since");
+    const isUnheard = alike === 0 && !users.includes(null);
     const { 0: client, 1: server } = new WebSocketPair();
+    server.serializeAttachment(user);
     this.ctx.acceptWebSocket(server);
     for (const frame of since === null ? [] : this.#deleted.list(Number(since))) {
       send(server, frame);
     }
-    return new Response(null, { status: 101, webSocket: client });
+    return new Response(null, { status: 101, webSocket: client, headers: isUnheard ? { [unheardHeader]: "1" } : {} });
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNull, lt, type SQL } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { isCommon, isRare } from "./likelihood.ts";
 import { exportJobs } from "./schema.ts";
@@ -17,6 +17,7 @@ const columns = {
   errorMessage: exportJobs.errorMessage,
   updatedAt: exportJobs.updatedAt,
   completedAt: exportJobs.completedAt,
+  settledAt: exportJobs.settledAt,
 };
 
 export type StreamRow = Awaited<ReturnType<typeof listActivePage>>[number];
@@ -71,13 +72,14 @@ export async function* walkActive(db: Database, watched: Watched, pageSize = str
 }
 
 /**
- * The jobs that ended after a timestamp, of those made after an id, newest first. A page is what was found among the
+ * The jobs whose end D1 was told of after a timestamp, of those made after an id, newest first. D1 may hear of an end
+ * long after it: then, or later, the job is settled. A page is what was found among the
  * next rows that were looked at, so that no read is a long one.
  */
 export async function* walkEnded(
   db: Database,
   watched: Watched,
-  { completedAfter, afterId }: Readonly<{ completedAfter: string; afterId: string }>,
+  { toldAfter, afterId }: Readonly<{ toldAfter: string; afterId: string }>,
   pageSize = 4 * streamPageSize,
 ): AsyncGenerator<StreamRow[]> {
   let before: string | null = null;
@@ -86,7 +88,12 @@ export async function* walkEnded(
     const inOrder = db.select(columns).from(exportJobs).where(made).orderBy(desc(exportJobs.id));
     // SQLite runs a subquery with a LIMIT as it stands, in its own order.
     const looked = inOrder.limit(pageSize).as("export_jobs");
-    const find = db.select().from(looked).where(gt(looked.completedAt, completedAfter));
+    const { completedAt, settledAt } = looked;
+    const isLate = or(gt(completedAt, toldAfter), isNull(settledAt), gt(settledAt, toldAfter));
+    const find = db
+      .select()
+      .from(looked)
+      .where(and(isNotNull(completedAt), isLate));
     const last = db.select({ id: exportJobs.id }).from(exportJobs).where(made).orderBy(desc(exportJobs.id)).limit(1);
     const [rows, [end]] = await onceMore(() => db.batch([find, last.offset(pageSize - 1)]));
     yield rows;

@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { Outbox } from "../../src/core/outbox.ts";
-import { readEventId, toEventId } from "../../src/core/resume.ts";
+import { readEventId, replayFrom, toEventId } from "../../src/core/resume.ts";
 import { spreadLate, Tellers } from "../../src/core/stream-pace.ts";
 import { ToldJobs } from "../../src/core/told-jobs.ts";
+import { Paced } from "../../src/object/paced.ts";
 
 const at = "2026-11-20T17:30:00.000Z";
 
@@ -88,7 +89,7 @@ function measure(jobs: number, startsAt: (job: number) => number): { most: numbe
   for (let now = 0; now < 1000 * perSecond.length; now += 50) {
     for (const state of states) {
       if (state.freeAt <= now) {
-        state.pauseMs = tellers.note(`job ${state.job}`, false, now);
+        state.pauseMs = tellers.note(`job ${state.job}`, false, 1, now);
         state.freeAt = now + state.pauseMs;
         const second = Math.floor(now / 1000);
         perSecond[second] = (perSecond[second] ?? 0) + 1;
@@ -112,14 +113,23 @@ describe("the pace of a project's jobs", () => {
   it("counts no job that is over or silent", () => {
     const tellers = new Tellers();
     for (let job = 0; job < 1_000; job++) {
-      tellers.note(`job ${job}`, false, 0);
+      tellers.note(`job ${job}`, false, 1, 0);
     }
-    expect(tellers.note("one more", false, 30_000)).toBe(12_513);
+    expect(tellers.note("one more", false, 1, 30_000)).toBe(12_513);
     for (let job = 0; job < 900; job++) {
-      tellers.note(`job ${job}`, true, 40_000);
+      tellers.note(`job ${job}`, true, 1, 40_000);
     }
-    expect(tellers.note("one more", false, 59_000)).toBe(1_263);
-    expect(tellers.note("one more", false, 61_000)).toBe(250);
+    expect(tellers.note("one more", false, 1, 59_000)).toBe(1_263);
+    expect(tellers.note("one more", false, 1, 61_000)).toBe(250);
+  });
+
+  it("is slower for many watchers: each of them is sent a frame", () => {
+    const tellers = new Tellers();
+    const pauses = [1, 50, 1_000].map((watchers) => {
+      Array.from({ length: 100 }, (_, job) => tellers.note(`job ${job}`, false, watchers, 0));
+      return tellers.note("job 0", false, watchers, 0);
+    });
+    expect(pauses).toEqual([1_250, 1_250, 25_000]);
   });
 
   it("is kept by those who come late, too", () => {
@@ -128,10 +138,39 @@ describe("the pace of a project's jobs", () => {
   });
 });
 
+describe("a job that reports less often than it may", () => {
+  it("waits for a part of the pause once, and is heard then", () => {
+    vi.useFakeTimers({ now: 0 });
+    const heard: number[] = [];
+    const paced = new Paced<number>(
+      (value) => heard.push(value),
+      (freeAt, pauseMs, now) => spreadLate(freeAt, pauseMs, now, 0.9),
+    );
+    paced.pause(25_000);
+    for (let report = 1; report <= 3; report++) {
+      vi.advanceTimersByTime(60_000);
+      paced.offer(report);
+    }
+    vi.useRealTimers();
+    expect(heard).toEqual([2, 3]);
+  });
+});
+
 describe("an event's id", () => {
   it("says until when a watcher knows all, and what it saw last", () => {
-    const id = toEventId(1_795_798_327_721, { job_id: "0199-a", seq: 7 });
+    const event = { job_id: "0199-a", seq: 7 };
+    const id = toEventId(1_795_798_327_721, event, null);
     expect(readEventId(id)).toEqual({ ms: 1_795_798_327_721, jobId: "0199-a", seq: 7 });
+    const greeted = toEventId(1_795_798_327_721, event, 1_795_798_400_000);
+    expect([greeted === id, readEventId(greeted)]).toEqual([false, readEventId(id)]);
     expect(["", "7", `${id}x`, `1${id}`].map(readEventId)).toEqual([null, null, null, null]);
+  });
+
+  it("leads back a day at most", () => {
+    const day = 24 * 3_600_000;
+    expect([replayFrom(10 * day, 10 * day + 5), replayFrom(10 * day, 12 * day)]).toEqual([
+      10 * day - 120_000,
+      11 * day - 120_000,
+    ]);
   });
 });

@@ -37,9 +37,11 @@ describe("a job that is removed", () => {
     play.tell({ kind: "remove_requested" });
     play.tried("delete_row");
     expect(play.job).toMatchObject({ removal: { rowGone: true }, metadata: null, spec: { params: null } });
-    expect(dutiesOf(play)).toEqual(["delete_output", "forget"]);
+    expect(dutiesOf(play)).toEqual(["delete_output", "forget", "tell_deleted"]);
     expect(play.duty("delete_output")).toMatchObject({ dueAt: play.now });
+    expect(play.duty("tell_deleted")).toMatchObject({ dueAt: play.now });
     play.tried("delete_output");
+    play.tried("tell_deleted");
     // Should D1 be set back to before the removal, the sweep must not overlook the row for a month.
     expect(quietUntil(play.job, timers, play.now)).toBeLessThan(30 * dayMs);
     expect(play.duty("delete_output")?.dueAt).toBeGreaterThan(timers.executionTimeoutMs);

@@ -1,5 +1,6 @@
 import { sentAtOf } from "../../src/core/attempt.ts";
 import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
+import type { JobFacts } from "./ledger.ts";
 import type { World } from "./world.ts";
 import type { WorldJob } from "./world-job.ts";
 
@@ -44,9 +45,17 @@ function auditRemoved({ d1, runpod, ledger }: World, { spec, object, facts }: Wo
   if (facts.notices.length > 0 && object.job?.removal?.rowGone && !facts.areMessagesDropped) {
     ledger.violate("removal", `${name} was removed, and the webhook sender keeps what it was told of it`);
   }
+  if (removed && object.job?.removal?.rowGone && !isDeletionTold(spec.userId, facts)) {
+    ledger.violate("removal", `${name} was removed, and those who watch its project were not told, or not all`);
+  }
   if (removed && object.job && !isFinal(object.job.status)) {
     ledger.violate("removal", `${name} was removed, and is ${object.job.status}`);
   }
+}
+
+/** Each time to the same: those who might see the job. */
+function isDeletionTold(user: string | null, { deletions }: JobFacts): boolean {
+  return deletions.length > 0 && deletions.every((told) => told.userId === user);
 }
 
 function auditKept(world: World, job: WorldJob, state: JobState, name: string): void {

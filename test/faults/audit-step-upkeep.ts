@@ -86,6 +86,7 @@ function rulesOfGoneRow({ before, after, context }: StepOf<"duty_tried">): Rule[
     ["nothing of what its owner gave is left", has(after, bare) && isEqual(after.spec, spec)],
     ["nobody is told of it", !dutyIn(after, "write_row") && !dutyIn(after, "notify") && !dutyIn(after, "delete_row")],
     ["what was told of it goes, if anybody was", isTold === (dutyIn(after, "drop_messages")?.dueAt === now)],
+    ["those who see it are told", dutyIn(after, "tell_deleted", before.spec.userId ?? "")?.dueAt === now],
     ["every output goes at once", left.every(isDue)],
     ["it is forgotten when D1 cannot be set back to it any more", has(forget, { dueAt: now + monthMs, until: null })],
   ];

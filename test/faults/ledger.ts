@@ -26,6 +26,8 @@ export class JobFacts {
   /** The versions that the job had when those who asked for webhooks were told of it. */
   readonly notices: number[] = [];
   areMessagesDropped = false;
+  /** How the project's watchers were told of its removal. */
+  readonly deletions: { userId: string | null }[] = [];
   /** Notices that got through without our knowing, and whatever else may repeat one. */
   mishaps = 0;
   savesFailed = 0;

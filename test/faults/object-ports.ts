@@ -181,7 +181,6 @@ function newSockets(platforms: Platforms, object: ObjectModel, isAlive: () => bo
       }
       return socket !== undefined;
     },
-    tellDeleted: () => {},
     tellProgress: () => {
       object.facts.progressTold++;
     },
@@ -347,6 +346,14 @@ function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boo
           throw new Error("the webhook sender is out of reach");
         }
         facts.areMessagesDropped = true;
+      }),
+    tellDeleted: (_job, userId) =>
+      within("tellDeleted", async () => {
+        await clock.sleep(random.between(1, 50));
+        if (faults.strikes("notify_fails")) {
+          throw new Error("the project's object is out of reach");
+        }
+        facts.deletions.push({ userId });
       }),
     notify: (job) =>
       within("notify", async () => {

@@ -193,13 +193,21 @@ describe("GET /api/jobs", () => {
     await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
   });
 
-  it.each(["limit=0", "limit=x", "status=done", "created_after=yesterday", "colour=red"])(
-    "refuses ?%s",
-    async (query) => {
-      const problem = await expectProblem(await api(`/api/jobs?${query}`), 422, "validation_failed");
-      expect(problem.errors?.[0]?.pointer).toMatch(/^\/query\//);
-    },
-  );
+  it.each([
+    "limit=0",
+    "limit=x",
+    "limit=0x5",
+    "limit=%205",
+    "limit=5e0",
+    "limit=",
+    "project_id=true",
+    "status=done",
+    "created_after=yesterday",
+    "colour=red",
+  ])("refuses ?%s", async (query) => {
+    const problem = await expectProblem(await api(`/api/jobs?${query}`), 422, "validation_failed");
+    expect(problem.errors?.[0]?.pointer).toMatch(/^\/query\//);
+  });
 
   it("refuses cursors that it did not make", async () => {
     for (const cursor of ["x", unknownId, `${unknownId}.k1.AAAA`]) {

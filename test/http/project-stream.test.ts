@@ -1,16 +1,17 @@
 import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Hono } from "hono";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import type { AppEnv } from "../../src/http/app-env.ts";
 import { authenticate } from "../../src/http/auth.ts";
 import { requestContext } from "../../src/http/request-context.ts";
 import { streamLifeOf } from "../../src/http/stream-life.ts";
-import { projectStreamOf } from "../../src/object/project-stream.ts";
+import { ProjectStream, projectStreamOf } from "../../src/object/project-stream.ts";
 import { withStrike } from "../setup/broken-objects.ts";
 import { bearer, newJwt, newKey } from "../setup/callers.ts";
 import { api, createJob, expectProblem, takeRun, tenantId } from "../setup/job.ts";
+import { insertRow } from "../setup/rows.ts";
 import { until, watchProject } from "../setup/streams.ts";
 
 const cancel = (id: string) => api(`/api/jobs/${id}/cancel`, { method: "POST" });
@@ -72,6 +73,16 @@ describe("between a list and its stream", () => {
     await Promise.all([stream.close(), other.close()]);
   });
 
+  it("no end is lost that D1 hears of only then, long after it", async () => {
+    const since = new Date().toISOString();
+    const [completedAt, settledAt] = ["2026-11-20T17:30:00.000Z", null];
+    const { id } = await insertRow({ tenantId, projectId: 614, status: "cancelled", completedAt, settledAt });
+    const stream = await watchProject(614, { query: `?since=${since}` });
+    await until(() => stream.told.length > 0);
+    expect(stream.told).toMatchObject([{ type: "cancelled", event: { job_id: id } }]);
+    await stream.close();
+  });
+
   it("what is no instant is refused", async () => {
     await expectProblem(await api("/api/projects/603/events?since=yesterday"), 422, "validation_failed");
   });
@@ -88,6 +99,115 @@ describe("a project's stream", () => {
     expect(deleted[0]?.job_id).toBe(job.id);
     expect(deleted[0]?.seq).toBeGreaterThan(Math.max(...told.map(({ event }) => event.seq)));
     await close();
+  });
+
+  it("tells it to the job's user, and to no other", async () => {
+    const job = await createJob({ project_id: 615, user_id: "mia" });
+    await cancel(job.id);
+    const watching = ["mia", "noah"].map(async (sub) => watchProject(615, { headers: bearer(await newJwt({ sub })) }));
+    const [mia, noah] = await Promise.all(watching);
+    await remove(job.id);
+    await until(() => mia?.deleted.length === 1);
+    await scheduler.wait(100);
+    expect([mia?.deleted[0]?.job_id, noah?.deleted]).toEqual([job.id, []]);
+    await Promise.all([mia?.close(), noah?.close()]);
+  });
+
+  it("tells it in the end, though the project's object fails at first", async () => {
+    const job = await createJob({ project_id: 616 });
+    await cancel(job.id);
+    const { deleted, close } = await watchProject(616);
+    const fail = () => {
+      throw new Error("the object is away");
+    };
+    const spy = vi.spyOn(ProjectStream.prototype, "tell");
+    spy.mockImplementationOnce(fail).mockImplementationOnce(fail).mockImplementationOnce(fail);
+    await remove(job.id);
+    await until(() => deleted.length > 0);
+    expect(spy.mock.calls.length).toBeGreaterThanOrEqual(4);
+    spy.mockRestore();
+    await close();
+  });
+
+  it("is told of all that becomes of a job that is tried again, though the job had just learned that nobody watches", async () => {
+    const job = await createJob({ project_id: 617 });
+    await cancel(job.id);
+    await scheduler.wait(100);
+    const { told, close } = await watchProject(617);
+    await api(`/api/jobs/${job.id}/retry`, { method: "POST" });
+    await cancel(job.id);
+    await until(() => told.some(({ type }) => type === "cancelled"));
+    expect(told[0]).toMatchObject({ type: "status", event: { status: "pending" } });
+    await close();
+  });
+
+  it("repeats no id in what a resumed stream begins with", async () => {
+    const jobs = await Promise.all([1, 2, 3].map(() => createJob({ project_id: 618 })));
+    const first = await watchProject(618);
+    await until(() => first.told.length >= 3);
+    await first.close();
+    const again = await watchProject(618, { headers: { "last-event-id": first.told[0]?.id ?? "" } });
+    await until(() => again.told.length >= 2);
+    const ids = new Set(first.told.map(({ id }) => id));
+    expect(again.told.filter(({ id }) => ids.has(id))).toEqual([]);
+    await again.close();
+    await Promise.all(jobs.map(({ id }) => cancel(id)));
+  });
+
+  it("asks the jobs once, however many come to watch", async () => {
+    const job = await createJob({ project_id: 619 });
+    let asked = 0;
+    const bindings = withStrike("announce", () => asked++);
+    const first = await watchProject(619, { bindings });
+    await until(() => asked === 1);
+    const user = await watchProject(619, { bindings, headers: bearer(await newJwt({ sub: "mia" })) });
+    const more = await Promise.all([1, 2, 3].map(() => watchProject(619, { bindings })));
+    await until(() => more.every(({ told }) => told.length > 0));
+    await scheduler.wait(50);
+    expect(asked).toBe(1);
+    await Promise.all([first, user, ...more].map(({ close }) => close()));
+    await cancel(job.id);
+  });
+
+  it("leaves room for other users: one may watch a hundred times", async () => {
+    const headers = bearer(await newJwt({ sub: "mia" }));
+    const open = await Promise.all(Array.from({ length: 100 }, () => watchProject(620, { headers })));
+    const url = "/api/projects/620/events";
+    await expectProblem(await api(url, { headers }), 429, "rate_limited");
+    open.push(await watchProject(620, { headers: bearer(await newJwt({ sub: "noah" })) }));
+    await Promise.all(open.map(({ close }) => close()));
+  });
+
+  it("is not opened by HEAD", async () => {
+    const job = await createJob({ project_id: 621 });
+    for (const path of ["/api/projects/621/events", `/api/jobs/${job.id}/events`]) {
+      const response = await api(path, { method: "HEAD", headers: { accept: "text/event-stream" } });
+      expect([response.status, response.headers.get("content-type")]).toEqual([
+        200,
+        "text/event-stream; charset=utf-8",
+      ]);
+    }
+    expect(await watchersOf(621)).toBe(0);
+    await cancel(job.id);
+  });
+
+  it("cuts off no reader that pauses while thousands of jobs move", async () => {
+    const { id, ...rest } = await insertRow({ tenantId, projectId: 622 });
+    const copies = `INSERT INTO export_jobs (id, tenant_id, project_id, type, params, input_video_key, max_retries, created_at, updated_at)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4500)
+      SELECT 'copy' || i, tenant_id, project_id, type, params, input_video_key, max_retries, created_at, updated_at
+      FROM export_jobs, n WHERE id = ?`;
+    await env.DB.prepare(copies).bind(id).run();
+    const { state, told, close } = await watchProject(rest.projectId);
+    await until(() => told.length >= 4_501);
+    state.isPaused = true;
+    await env.DB.prepare("UPDATE export_jobs SET version = version + 1, progress = 50 WHERE project_id = 622").run();
+    await scheduler.wait(4_000);
+    state.isPaused = false;
+    await until(() => told.length >= 8_000 || state.isOver);
+    expect(state.isOver).toBe(false);
+    await close();
+    await env.DB.prepare("DELETE FROM export_jobs WHERE project_id = 622").run();
   });
 
   it("repeats nothing to one who comes back", async () => {

@@ -30,7 +30,6 @@ function newWorld(storage: Partial<JobStorage> = {}) {
       isWatched: () => false,
       broadcast: ({ type }) => note(`tell ${type}`),
       keep: () => false,
-      tellDeleted: () => {},
       tellProgress: () => {},
     },
     provider: {
@@ -57,6 +56,7 @@ function newWorld(storage: Partial<JobStorage> = {}) {
       deleteRow: async () => "deleted",
       notify: async () => note("notify"),
       dropMessages: async () => {},
+      tellDeleted: async () => {},
     },
     background: () => {},
     later: () => {},

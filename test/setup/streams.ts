@@ -13,12 +13,12 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   }
 }
 
-/** Reads a stream of server-sent events as it comes. */
+/** Reads a stream of server-sent events as it comes, but for its pauses. */
 export function readStream(response: Response) {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const told: Told[] = [];
   const deleted: JobDeleted[] = [];
-  const state = { text: "", isOver: false };
+  const state = { text: "", isOver: false, isPaused: false };
   let buffer = "";
   const take = (frame: string) => {
     const [, id = "", type = "", data] = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(frame) ?? [];
@@ -32,6 +32,7 @@ export function readStream(response: Response) {
   const reading = (async () => {
     for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) {
       state.text += chunk.value;
+      await until(() => !state.isPaused);
       const frames = (buffer + chunk.value).split("\n\n");
       buffer = frames.pop() ?? "";
       frames.forEach(take);

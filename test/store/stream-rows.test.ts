@@ -7,7 +7,13 @@ import { insertRow } from "../setup/rows.ts";
 const db = openDatabase(env.DB);
 const tenantId = "streams";
 const watched = { tenantId, projectId: 7, userId: null };
-const ended = { tenantId, projectId: 7, status: "error", completedAt: "2026-11-20T17:30:00.000Z" } as const;
+const ended = {
+  tenantId,
+  projectId: 7,
+  status: "error",
+  completedAt: "2026-11-20T17:30:00.000Z",
+  settledAt: "2026-11-20T17:30:00.000Z",
+} as const;
 
 async function collect(pages: AsyncIterable<StreamRow[]>): Promise<string[][]> {
   const ids: string[][] = [];
@@ -29,12 +35,24 @@ it("a stream's rows are walked to the end, a page at a time, newest first", asyn
 });
 
 it("the ends since an instant are found behind any number of other jobs", async () => {
-  const [first, old] = [await insertRow(ended), await insertRow({ ...ended, completedAt: "2026-11-20T17:00:00.000Z" })];
+  const early = "2026-11-20T17:00:00.000Z";
+  const [first, old] = [await insertRow(ended), await insertRow({ ...ended, completedAt: early, settledAt: early })];
   for (let count = 0; count < 5; count++) {
     await insertRow({ tenantId, projectId: 7 });
   }
   const last = await insertRow(ended);
-  const since = { completedAfter: "2026-11-20T17:29:00.000Z", afterId: "0" };
+  const since = { toldAfter: "2026-11-20T17:29:00.000Z", afterId: "0" };
   expect((await collect(walkEnded(db, watched, since, 2))).flat()).toEqual([last.id, first.id]);
   expect((await collect(walkEnded(db, watched, { ...since, afterId: old.id }, 2))).flat()).toEqual([last.id]);
+});
+
+it("an end that D1 heard of late is one of then, or of a job that is not settled yet", async () => {
+  const completedAt = "2026-11-20T17:00:00.000Z";
+  const late = { ...ended, projectId: 9, completedAt };
+  const [settled, open] = [await insertRow(late), await insertRow({ ...late, settledAt: null })];
+  await insertRow({ ...late, settledAt: completedAt });
+  await insertRow({ tenantId, projectId: 9 });
+  const since = { toldAfter: "2026-11-20T17:29:00.000Z", afterId: "0" };
+  const found = await collect(walkEnded(db, { ...watched, projectId: 9 }, since));
+  expect(found).toEqual([[open.id, settled.id]]);
 });
