@@ -8,28 +8,33 @@ import { quantile, sum } from "./statistics.ts";
 
 /** A tenant has twenty endpoints at most. */
 const perTenant = 20;
+/** Endpoints are told of every job; where each job names an address of its own it is that one alone. */
 const setups = [
-  { endpoints: 1, dead: 0 },
-  { endpoints: 10, dead: 0 },
-  { endpoints: 10, dead: 5 },
-  { endpoints: 100, dead: 0 },
-  { endpoints: 100, dead: 1 },
-  { endpoints: 100, dead: 50 },
+  { to: "endpoints", count: 1, dead: 0 },
+  { to: "endpoints", count: 10, dead: 0 },
+  { to: "endpoints", count: 10, dead: 5 },
+  { to: "endpoints", count: 100, dead: 0 },
+  { to: "endpoints", count: 100, dead: 1 },
+  { to: "endpoints", count: 100, dead: 50 },
+  { to: "jobs' own addresses", count: 100, dead: 0 },
+  { to: "jobs' own addresses", count: 100, dead: 1 },
+  { to: "jobs' own addresses", count: 100, dead: 50 },
 ] as const;
-const rounds = 2;
+const rounds = 3;
 const burst = 400;
 const pacedPerSecond = 100;
-const pacedSeconds = 6;
+const pacedSeconds = 10;
 const patienceMs = 60_000;
 const goal = 1.5;
 
-/** Receivers that answer at once, and such as never do; it notes when each message of a job came. */
+/** Receivers that answer at once, and such as never do; they note when each message of a job came. */
 class Receivers {
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
   readonly arrivals = new Map<string, number[]>();
 
-  constructor() {
-    this.#server = createServer((request, response) => {
+  /** One at an address of its own. @returns the address */
+  async add(): Promise<string> {
+    const server = createServer((request, response) => {
       request.resume();
       request.on("end", () => {
         const [, job = ""] = /^msg_([^_]+)_/.exec(String(request.headers["webhook-id"])) ?? [];
@@ -39,63 +44,74 @@ class Receivers {
         }
       });
     });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    const address: AddressInfo | string | null = this.#server.address();
+    this.#servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address: AddressInfo | string | null = server.address();
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
   }
 
   close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      server.close();
+    }
   }
 }
 
 type Setup = (typeof setups)[number];
+/** A tenant: its notices go to its endpoints, or in turn to these addresses; and how many it has of those that answer. */
+type Tenant = { name: string; urls: string[]; healthy: number };
 type Measured = { perSecond: number; times: number[]; missing: number };
 
 class Senders {
   readonly #url: string;
   readonly #receivers: Receivers;
-  readonly #receiverUrl: string;
+  readonly #addresses: readonly string[];
   #count = 0;
 
-  constructor(url: string, receivers: Receivers, receiverUrl: string) {
+  constructor(url: string, receivers: Receivers, addresses: readonly string[]) {
     this.#url = url;
     this.#receivers = receivers;
-    this.#receiverUrl = receiverUrl;
+    this.#addresses = addresses;
   }
 
-  async measure({ endpoints, dead }: Setup): Promise<Measured> {
-    const tenants = await this.#newTenants(endpoints, dead);
+  async measure(setup: Setup): Promise<Measured> {
+    const tenants = setup.to === "endpoints" ? await this.#newTenants(setup) : [this.#newTenant(setup)];
+    const [{ urls } = { urls: [] }] = tenants;
     // The dead are found out by their first messages; from then on they cost a probe now and then.
-    await this.#tell(tenants, 1, 0);
+    await this.#tell(tenants, Math.max(1, urls.length), 0);
     await sleep(1_000);
-    const healthy = endpoints - dead;
+    const perNotice = urls.length > 0 ? 1 : setup.count;
     const started = performance.now();
-    const first = await this.#tell(tenants, Math.ceil(burst / endpoints), 0);
+    const first = await this.#tell(tenants, Math.ceil(burst / perNotice), 0);
     await this.#settle(first);
     const ends = first.flatMap(({ job }) => this.#receivers.arrivals.get(job) ?? []);
     const perSecond = (1000 * ends.length) / (Math.max(...ends) - started);
-    const notices = Math.max(1, Math.round((pacedPerSecond * pacedSeconds) / endpoints));
+    const notices = Math.max(1, Math.round((pacedPerSecond * pacedSeconds) / perNotice));
     const paced = await this.#tell(tenants, notices, (1000 * pacedSeconds) / notices);
     await this.#settle(paced);
     const times = paced.flatMap(({ job, at }) => (this.#receivers.arrivals.get(job) ?? []).map((end) => end - at));
-    return { perSecond, times, missing: notices * healthy - times.length };
+    return { perSecond, times, missing: sum(paced.map(({ expected }) => expected)) - times.length };
   }
 
-  /** @returns the tenants, each with how many of its endpoints answer */
-  async #newTenants(endpoints: number, dead: number): Promise<{ name: string; healthy: number }[]> {
-    const tenants: { name: string; healthy: number }[] = [];
-    for (let index = 0; index < endpoints; index++) {
+  #newUrl(index: number, { count, dead }: Setup): { url: string; isDead: boolean } {
+    const isDead = Math.floor(((index + 1) * dead) / count) > Math.floor((index * dead) / count);
+    return { url: `${this.#addresses[index]}/${isDead ? "dead" : "fine"}/${this.#count}-${index}`, isDead };
+  }
+
+  #newTenant(setup: Setup): Tenant {
+    const urls = Array.from({ length: setup.count }, (_, index) => this.#newUrl(index, setup).url);
+    return { name: `tenant-${this.#count++}`, urls, healthy: 0 };
+  }
+
+  async #newTenants(setup: Setup): Promise<Tenant[]> {
+    const tenants: Tenant[] = [];
+    for (let index = 0; index < setup.count; index++) {
       if (index % perTenant === 0) {
-        tenants.push({ name: `tenant-${this.#count++}`, healthy: 0 });
+        tenants.push({ name: `tenant-${this.#count++}`, urls: [], healthy: 0 });
       }
       const tenant = tenants.at(-1);
-      const isDead = Math.floor(((index + 1) * dead) / endpoints) > Math.floor((index * dead) / endpoints);
-      const url = `${this.#receiverUrl}/${isDead ? "dead" : "fine"}/${this.#count}-${index}`;
+      const { url, isDead } = this.#newUrl(index, setup);
       if (tenant) {
         tenant.healthy += isDead ? 0 : 1;
         await this.#post(`/senders/${tenant.name}/endpoints`, { url });
@@ -104,14 +120,16 @@ class Senders {
     return tenants;
   }
 
-  async #tell(tenants: readonly { name: string; healthy: number }[], notices: number, pauseMs: number) {
+  async #tell(tenants: readonly Tenant[], notices: number, pauseMs: number) {
     const told: { job: string; at: number; expected: number }[] = [];
     for (let notice = 0; notice < notices; notice++) {
       const due = sleep(pauseMs);
-      for (const { name, healthy } of tenants) {
+      for (const { name, urls, healthy } of tenants) {
         const job = `job${this.#count++}`;
-        told.push({ job, at: performance.now(), expected: healthy });
-        await this.#post(`/senders/${name}/notices/${job}`, {});
+        const url = urls[notice % urls.length];
+        const expected = url === undefined ? healthy : Number(url.includes("/fine/"));
+        told.push({ job, at: performance.now(), expected });
+        await this.#post(`/senders/${name}/notices/${job}`, { url });
       }
       await due;
     }
@@ -138,7 +156,9 @@ export const webhooksOut: Bench = async (progress): Promise<Result> => {
   const receivers = new Receivers();
   const runtime = await startRuntime({ more: { ALLOW_PRIVATE_TARGETS: "on" } });
   try {
-    const senders = new Senders(runtime.url, receivers, await receivers.listen());
+    const most = Math.max(...setups.map(({ count }) => count));
+    const addresses = await Promise.all(Array.from({ length: most }, () => receivers.add()));
+    const senders = new Senders(runtime.url, receivers, addresses);
     await senders.measure(setups[0]);
     const results = new Map(setups.map((setup): [Setup, Measured[]] => [setup, []]));
     for (let round = 0; round < rounds; round++) {
@@ -160,23 +180,32 @@ function toResult(results: ReadonlyMap<Setup, Measured[]>): Result {
       (results.get(setup) ?? []).flatMap(({ times }) => times),
       0.99,
     );
-  const wholeOf = ({ endpoints }: Setup) => setups.find((setup) => setup.endpoints === endpoints && setup.dead === 0);
+  const wholeOf = ({ to, count }: Setup) =>
+    setups.find((setup) => setup.to === to && setup.count === count && setup.dead === 0);
   const rows = setups.map((setup) => {
     const measured = results.get(setup) ?? [];
     const whole = wholeOf(setup) ?? setup;
     const times = measured.flatMap((one) => one.times);
     const perSecond = sum(measured.map((one) => one.perSecond)) / measured.length;
     const figures = [perSecond, quantile(times, 0.5), p99Of(setup), p99Of(setup) / p99Of(whole)].map(toFigure);
-    return [String(setup.endpoints), String(setup.dead), ...figures];
+    return [setup.to, String(setup.count), String(setup.dead), ...figures];
   });
-  const columns = ["endpoints", "of them dead", "messages per second", "median ms", "p99 ms", "p99, × none dead"];
+  const columns = [
+    "messages to",
+    "how many",
+    "of them dead",
+    "messages per second",
+    "median ms",
+    "p99 ms",
+    "p99, × none dead",
+  ];
   const worst = setups.filter(({ dead }) => dead > 0);
   const title = `Bursts of ${burst}, then ${pacedPerSecond} messages per second; times are of the endpoints that answer`;
   return {
     tables: [{ title, columns, rows }],
     goals: worst.map((setup) =>
       atMost(
-        `p99 of ${setup.endpoints} endpoints with ${setup.dead} dead, × none dead`,
+        `p99 of ${setup.count} ${setup.to} with ${setup.dead} dead, × none dead`,
         p99Of(setup) / p99Of(wholeOf(setup) ?? setup),
         goal,
       ),

@@ -14,7 +14,9 @@ export const senders = new Hono<{ Bindings: BenchEnv }>()
   })
   .post("/senders/:tenant/notices/:job", async (c) => {
     const { tenant: tenantId, job: jobId } = c.req.param();
+    const { url } = await c.req.json<{ url?: string }>();
+    const webhook = url === undefined ? null : { url, events: ["job.complete" as const] };
     const message = { tenantId, jobId, version: 9, type: "job.complete" as const, body, createdAt: Date.now() };
-    await webhookSenderOf(c.env, tenantId).publishNotice(rpcVersion, { message, projectId: 1, webhook: null });
+    await webhookSenderOf(c.env, tenantId).publishNotice(rpcVersion, { message, projectId: 1, webhook });
     return c.json({});
   });

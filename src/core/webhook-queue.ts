@@ -54,12 +54,15 @@ export type Next = Readonly<{ lane: string; waiting: Waiting }>;
 /** POSTs under way at once to an address that answers, and to one that did not answer well, or never yet. */
 const maxInFlight = 3;
 /** For the whole tenant: what the object's memory bears. One message goes always, however long. */
-const maxInFlightOfAll = 96;
+const maxInFlightOfAll = 256;
 const maxBytesInFlight = 24 * 2 ** 20;
-/** Of these for addresses that have not proven to answer: so that those that have always find room. */
-const maxUnproven = 48;
-/** And of these for addresses that jobs named themselves: there may be a thousand, each with a path of its own. */
-const maxUnprovenOwn = 16;
+/**
+ * Of these for addresses that have not proven to answer, each of which may cost a time-out: so that those that have
+ * always find room, three at a time to each of twenty endpoints.
+ */
+const maxUnproven = 160;
+/** And of these for addresses that jobs named themselves, however many: the twenty endpoints always find room. */
+const maxUnprovenOwn = maxUnproven - 20;
 
 export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address">): Address {
   return addresses.get(address) ?? newAddress;

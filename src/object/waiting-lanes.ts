@@ -3,6 +3,11 @@ import type { Lane, Next, Queue, Waiting } from "../core/webhook-queue.ts";
 import type { Endpoint } from "./webhook-endpoints.ts";
 import type { Delivery } from "./webhook-rows.ts";
 
+type Queued = Pick<Delivery, "dueAt" | "endpointId" | "url"> & Omit<Waiting, "dueAt">;
+
+/** Of so many addresses it is known how they answered. */
+const maxKnown = 1_000;
+
 type OpenLane = { -readonly [Key in keyof Lane]: Lane[Key] } & { waiting: Waiting[] };
 
 /** What waits in the log, in memory: by lane, in the order in which it is to be sent. */
@@ -42,10 +47,24 @@ export class WaitingLanes {
   }
 
   setAddress(name: string, address: Address): void {
+    this.#addresses.delete(name);
     this.#addresses.set(name, address);
+    if (this.#addresses.size > maxKnown) {
+      this.#forgetOldest();
+    }
   }
 
-  add({ seq, rank, dueAt, expiresAt, bytes, endpointId, url }: Delivery): void {
+  /** Jobs may name any number of addresses. Of one that answers no more is lost than that it does. */
+  #forgetOldest(): void {
+    for (const [name, { failures }] of this.#addresses) {
+      if (failures === 0) {
+        this.#addresses.delete(name);
+        return;
+      }
+    }
+  }
+
+  add({ seq, rank, dueAt, expiresAt, bytes, endpointId, url }: Queued): void {
     if (dueAt === null) {
       return;
     }
@@ -85,13 +104,9 @@ export class WaitingLanes {
     }
   }
 
-  /** What jobs name themselves may be a thousand addresses: of those that answer nothing need be known. */
-  #closeIfEmpty(id: string, { waiting, inFlight, address }: OpenLane): void {
+  #closeIfEmpty(id: string, { waiting, inFlight }: OpenLane): void {
     if (waiting.length === 0 && inFlight === 0) {
       this.#lanes.delete(id);
-      if (!this.#endpoints.has(id) && this.addressOf(address).failures === 0) {
-        this.#addresses.delete(address);
-      }
     }
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Address, afterTry, newAddress, toAddress, toOwnAddress } from "../../src/core/webhook-circuit.ts";
 import { type Lane, listExpired, nextDelivery, type Waiting, wakeAtOf } from "../../src/core/webhook-queue.ts";
+import { WaitingLanes } from "../../src/object/waiting-lanes.ts";
 
 const now = 1_000_000;
 const proven: Address = { failures: 0, shutUntil: 0, isProven: true };
@@ -48,10 +49,28 @@ describe("the next delivery", () => {
     const busy = (count: number, isOwn: boolean) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`${isOwn}-${index}`, { inFlight: 1, isOwn }]));
     const one = { waiting: [waiting(1)] };
-    expect(nextDelivery(newQueue({ ...busy(16, true), own: { ...one, isOwn: true } }), now)).toBeNull();
-    expect(nextDelivery(newQueue({ ...busy(16, true), endpoint: one }), now)).not.toBeNull();
-    expect(nextDelivery(newQueue({ ...busy(48, false), endpoint: one }), now)).toBeNull();
-    expect(nextDelivery(newQueue({ ...busy(48, false), endpoint: one }, { endpoint: proven }), now)).not.toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(140, true), own: { ...one, isOwn: true } }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(140, true), endpoint: one }), now)).not.toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(160, false), endpoint: one }), now)).toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(160, false), endpoint: one }, { endpoint: proven }), now)).not.toBeNull();
+  });
+
+  it("goes to an address that answered as to one that does, though nothing waited for it since", () => {
+    const lanes = new WaitingLanes([], [], new Map());
+    const url = "https://a.test/jobs/1";
+    lanes.add({ ...waiting(1), url, endpointId: null });
+    const next = nextDelivery(lanes.queue, now);
+    expect(next).toMatchObject({ lane: "https://a.test" });
+    if (next) {
+      lanes.begin(next, now);
+      lanes.setAddress(next.lane, proven);
+      lanes.finish(next);
+    }
+    expect(lanes.addressOf("https://a.test")).toEqual(proven);
+    for (let other = 0; other < 1_000; other++) {
+      lanes.setAddress(`https://${other}.test`, proven);
+    }
+    expect([lanes.addressOf("https://a.test"), lanes.addressOf("https://0.test")]).toEqual([newAddress, proven]);
   });
 
   it("goes whatever its length, but not beside others that are as long", () => {
