@@ -78,7 +78,10 @@ const deleteJobRoute = createRoute({
   responses: { 204: { description: "Gone." }, ...guardedAnswers("not_found", "conflict") },
 });
 
-const refusals: Readonly<Record<AmendmentRefusal, () => AppError>> = {
+const unavailable = () => new AppError("unavailable", { detail: "The job cannot be changed right now." });
+
+const refusals: Readonly<Record<AmendmentRefusal | "unavailable", () => AppError>> = {
+  unavailable,
   gone: () => new AppError("not_found"),
   changed_meanwhile: () => new AppError("precondition_failed", { detail: "The job has another version by now." }),
   too_many_labels: () => {
@@ -111,6 +114,9 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   .openapi(cancelJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
     const ended = await jobObject(c.env, row.id).cancel(rpcVersion, toJobSpec(row), mayBegin(row));
+    if (ended === "unavailable") {
+      throw unavailable();
+    }
     const job = await toJobNow(c, { ...row, ...ended });
     if (job.status !== "cancelled") {
       throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });
@@ -122,6 +128,9 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
     const reopened = await jobObject(c.env, row.id).retry(rpcVersion, row.tenantId);
     if (reopened === "over_quota") {
       throw quotaExceeded(c);
+    }
+    if (reopened === "unavailable") {
+      throw unavailable();
     }
     if (reopened === "refused") {
       throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Metadata } from "../contract/common.ts";
 import type { JobEvent } from "../contract/event.ts";
-import type { Amendment, AmendmentRefusal } from "../core/amendment.ts";
+import type { Amendment } from "../core/amendment.ts";
 import type { JobSpec } from "../core/job-state.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import { getSettings } from "../env.ts";
@@ -67,7 +67,7 @@ export class ExportJob extends DurableObject<Env> {
     return this.#shell.takesOutput(key);
   }
 
-  cancel(_v: number, spec: JobSpec, isNew: boolean): JobProjection | null {
+  cancel(_v: number, spec: JobSpec, isNew: boolean): ReturnType<JobShell["cancel"]> {
     return this.#shell.cancel(spec, isNew);
   }
 
@@ -76,11 +76,11 @@ export class ExportJob extends DurableObject<Env> {
     spec: JobSpec,
     change: Amendment,
     row: { isNew: boolean; metadata: Metadata },
-  ): Promise<JobProjection | AmendmentRefusal> {
+  ): ReturnType<JobShell["amend"]> {
     return this.#shell.amend(spec, change, row);
   }
 
-  retry(_v: number, tenantId: string): Promise<JobProjection | "refused" | "over_quota"> {
+  retry(_v: number, tenantId: string): ReturnType<JobShell["retry"]> {
     return this.#shell.retry(tenantId);
   }
 

@@ -112,14 +112,14 @@ export class JobShell {
 
   /**
    * Ends the job for its user; one that never started is begun first.
-   * @returns the job as it is then, whether or not it was this call that ended it
+   * @returns the job as it is then, whether or not it was this call that ended it; `unavailable` where it cannot be read
    */
-  cancel(spec: JobSpec, isNew: boolean): JobProjection | null {
+  cancel(spec: JobSpec, isNew: boolean): JobProjection | "unavailable" {
     if (this.#begin(spec, isNew)) {
       this.#engine.apply({ kind: "cancel_requested" });
       this.#advance();
     }
-    return this.read(spec.tenantId);
+    return this.read(spec.tenantId) ?? "unavailable";
   }
 
   /**
@@ -130,7 +130,10 @@ export class JobShell {
     spec: JobSpec,
     change: Amendment,
     row: { isNew: boolean; metadata: Metadata },
-  ): Promise<JobProjection | AmendmentRefusal> {
+  ): Promise<JobProjection | AmendmentRefusal | "unavailable"> {
+    if (this.#engine.memory.isUnreadable) {
+      return "unavailable";
+    }
     const signal = toAmended(this.#begin(spec, row.isNew), change, row.metadata);
     if (typeof signal === "string") {
       return signal;
@@ -143,8 +146,11 @@ export class JobShell {
   }
 
   /** Starts another try of a job that failed or was cancelled. */
-  async retry(tenantId: string): Promise<JobProjection | "refused" | "over_quota"> {
+  async retry(tenantId: string): Promise<JobProjection | "refused" | "over_quota" | "unavailable"> {
     this.#alarm.enter();
+    if (this.#engine.memory.isUnreadable) {
+      return "unavailable";
+    }
     const job = this.#jobOf(tenantId);
     if (!job || !canReopen(job)) {
       return "refused";

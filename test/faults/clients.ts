@@ -81,13 +81,16 @@ export class Clients {
     facts.cancelsAsked.push(this.#world.clock.now);
     this.#world.ledger.note(`the owner cancels ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.cancel(spec, mayBegin(row)));
-    if (answer && !isFinal(answer.status)) {
+    if (answer === "unavailable") {
+      return;
+    }
+    if (!isFinal(answer.status)) {
       this.#world.ledger.violate(
         "cancel",
         `${spec.id.slice(-2)} was cancelled, so the answer said, and is ${answer.status}`,
       );
     }
-    if (answer?.status === "cancelled") {
+    if (answer.status === "cancelled") {
       const { version, attempt } = answer;
       facts.answered.push({ what: "cancel", at: this.#world.clock.now, version, attempt });
     }
@@ -104,7 +107,7 @@ export class Clients {
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.retry(spec.tenantId));
-    if (answer !== "refused" && facts.isReopened !== (answer !== "over_quota")) {
+    if (!["refused", "unavailable"].includes(String(answer)) && facts.isReopened !== (answer !== "over_quota")) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} was to be tried again, and the quota was not kept`);
     }
     if (answer === "refused" && couldBegin && object.job && canReopen(object.job) && !object.isRolledBack) {

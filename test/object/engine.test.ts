@@ -110,8 +110,14 @@ describe("an object that holds the state of a later release", () => {
     await shell.findAlarm();
     shell.start(play.job.spec);
     shell.ring({ attempt: 1, nonce: "nonce-1" }, null);
-    expect([shell.read("t"), shell.cancel(play.job.spec, true), order]).toEqual([null, null, []]);
-    expect(await shell.remove(play.job.spec, { isNew: true, attempts: 1 })).toBe("unavailable");
+    expect([shell.read("t"), shell.cancel(play.job.spec, true), order]).toEqual([null, "unavailable", []]);
+    const labels = { labels: { a: 1 }, acknowledged: null, knownVersions: null };
+    const answers = await Promise.all([
+      shell.amend(play.job.spec, labels, { isNew: true, metadata: {} }),
+      shell.retry("t"),
+      shell.remove(play.job.spec, { isNew: true, attempts: 1 }),
+    ]);
+    expect(answers).toEqual(["unavailable", "unavailable", "unavailable"]);
     await shell.alarm();
     expect(order).toEqual(["The job was saved by a later release."]);
     expect(wakes.at(-1)).toEqual({ at: play.now + timers.pollMaxMs });
