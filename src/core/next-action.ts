@@ -1,6 +1,6 @@
 import type { Attempt } from "./attempt.ts";
 import type { Duty, DutyName, Errand } from "./duty.ts";
-import { isFinal, isSettleable, type JobState } from "./job-state.ts";
+import { isFinal, type JobState } from "./job-state.ts";
 import { deadlineOf } from "./pace.ts";
 import type { Timers } from "./timers.ts";
 
@@ -8,7 +8,7 @@ export type Action = Readonly<
   | { do: "submit" }
   | { do: "ask"; attempt: number }
   | { do: "look"; attempt: number }
-  | { do: "write_row"; settled: boolean }
+  | { do: "write_row" }
   | { do: "carry_out"; key: Errand }
   | { do: "forget" }
   | { do: "clock" }
@@ -68,7 +68,7 @@ function toWork(job: JobState, { duty, of, dueAt }: Duty): Work {
   switch (duty) {
     case "write_row":
     case "count_usage":
-      return { at: dueAt, action: { do: "write_row", settled: isSettleable(job) } };
+      return { at: dueAt, action: { do: "write_row" } };
     case "forget":
       // The last of all: it takes the list of what is owed with it.
       return { at: job.duties.length === 1 ? dueAt : Infinity, action: { do: "forget" } };

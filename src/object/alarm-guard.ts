@@ -20,9 +20,7 @@ export class AlarmGuard {
 
   /** After a restart, before anything else. While an alarm runs the storage shows none, so it is set only by others. */
   async find(): Promise<void> {
-    const alarm = await this.#ports.storage.getAlarm();
-    this.#isLacking = alarm === null;
-    this.#engine.memory.alarmIsAt(alarm);
+    this.#isLacking = (await this.#engine.memory.findAlarm()) === null;
   }
 
   /** An event that is no alarm has come in. */
@@ -36,7 +34,7 @@ export class AlarmGuard {
   /** The alarm has come. Must not throw: the runtime gives up on an alarm after six failures. */
   async run(): Promise<void> {
     this.#isLacking = false;
-    this.#engine.memory.alarmIsAt(null);
+    this.#engine.memory.alarmCame();
     if (this.#engine.memory.isUnreadable) {
       this.#ports.warn("The job was saved by a later release.");
       this.#setAgain();

@@ -1,7 +1,7 @@
 import { type Attempt, type AttemptIn, runOf } from "../core/attempt.ts";
-import { type Errand, findDuty } from "../core/duty.ts";
+import { type Duty, type Errand, findDuty } from "../core/duty.ts";
 import { outputMsOf } from "../core/eta.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "../core/job-state.ts";
+import { currentAttempt, findAttempt, isFinal, isSettleable, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
 import { looksWhileAsking } from "../core/output-signals.ts";
 import { quietUntil } from "../core/pace.ts";
@@ -16,8 +16,12 @@ import { callProvider, takeTurn } from "./provider-calls.ts";
 /** The actions that reach outside; each ends in at least one signal, whatever happens. */
 export type Effect = Exclude<Action, { do: "clock" | "forget" | "wait" | "rest" }>;
 
-/** Carries out one action for the job as it is now. Never throws: failures are signals too. */
-export async function perform(effect: Effect, job: JobState, ports: Ports): Promise<Signal[]> {
+/**
+ * Carries out one action for the job as it is now. Never throws: failures are signals too.
+ * @param jobNow what waits before it acts asks again: other calls come in meanwhile
+ */
+export async function perform(effect: Effect, jobNow: () => JobState, ports: Ports): Promise<Signal[]> {
+  const job = jobNow();
   switch (effect.do) {
     case "submit":
       return submit(job, ports);
@@ -26,7 +30,7 @@ export async function perform(effect: Effect, job: JobState, ports: Ports): Prom
     case "look":
       return [await look(job, effect.attempt, ports)];
     case "write_row":
-      return [await writeRow(job, effect.settled, ports)];
+      return [await writeRow(await listFigures(job, ports), jobNow(), ports)];
     case "carry_out":
       return [{ kind: "duty_tried", key: effect.key, outcome: await carryOut(job, effect.key, ports) }];
   }
@@ -142,14 +146,27 @@ async function cancel(job: JobState, runId: string, isTroubled: boolean, ports: 
   return kind === "ok" || kind === "job_fault" ? "done" : "failed";
 }
 
+/** What is asked for of an attempt before its usage is counted. */
+type Figures = Readonly<{ number: number; report: RunReport | null; bytesIn: number }>;
+
+/** Of each attempt whose usage is to be counted. */
+function listFigures(job: JobState, ports: Ports): Promise<Figures[]> {
+  const isOwed = ({ number }: Attempt) => findDuty(job, { duty: "count_usage", of: number }) !== undefined;
+  return Promise.all(job.attempts.filter(isOwed).map((attempt) => findFigures(job, attempt, ports)));
+}
+
 /** RunPod's figures, asked for once more where its last word came without them. */
-async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promise<UsageRow> {
-  const { spec, status, output } = job;
+async function findFigures({ spec }: JobState, attempt: Attempt, ports: Ports): Promise<Figures> {
   const run = runOf(attempt);
   const isAsked = run !== null && run.executionMs === null;
   const asked = isAsked ? await ports.provider.askStatus(attempt.endpointId, run.id).catch(() => null) : null;
-  const report = asked?.kind === "ok" ? asked.value : null;
   const bytesIn = spec.inputSize ?? (await ports.stores.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
+  return { number: attempt.number, report: asked?.kind === "ok" ? asked.value : null, bytesIn };
+}
+
+function toUsageRow(job: JobState, attempt: Attempt, { report, bytesIn }: Figures): UsageRow {
+  const { spec, status, output } = job;
+  const run = runOf(attempt);
   const closed: AttemptIn<"closed"> | null = attempt.phase === "closed" ? attempt : null;
   return {
     tenantId: spec.tenantId,
@@ -169,11 +186,15 @@ async function toUsageRow(job: JobState, attempt: Attempt, ports: Ports): Promis
 }
 
 /** One write tells D1 the job, what its attempts used, and that it is settled, unless somebody is still to be told. */
-async function writeRow(job: JobState, settled: boolean, ports: Ports): Promise<Signal> {
-  const counted = job.duties.flatMap(({ duty, of }) => (duty === "count_usage" ? [Number(of)] : []));
+async function writeRow(figures: Figures[], job: JobState, ports: Ports): Promise<Signal> {
+  const usage = job.attempts.flatMap((attempt) => {
+    const found = figures.find(({ number }) => number === attempt.number);
+    return found ? [toUsageRow(job, attempt, found)] : [];
+  });
+  const counted = usage.map(({ attempt }) => attempt);
+  const isCounted = ({ duty, of }: Duty) => duty !== "count_usage" || counted.includes(Number(of));
+  const settled = isSettleable(job) && job.duties.every(isCounted);
   const written: WrittenRow = { version: job.version, progress: job.progress, settled, counted };
-  const attempts = job.attempts.filter(({ number }) => counted.includes(number));
-  const usage = await Promise.all(attempts.map((attempt) => toUsageRow(job, attempt, ports)));
   const quiet = quietUntil(job, ports.timers, ports.now());
   const row = {
     ...toProjection(job),

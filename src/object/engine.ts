@@ -1,4 +1,4 @@
-import { currentAttempt, isSettleable, type JobState } from "../core/job-state.ts";
+import { currentAttempt, type JobState } from "../core/job-state.ts";
 import { type Change, transition } from "../core/machine.ts";
 import { type Action, nextAction } from "../core/next-action.ts";
 import { outputKey } from "../core/object-keys.ts";
@@ -68,7 +68,7 @@ export class Engine {
     const change = this.job && this.#rules.transition(this.job, signal, this.#newContext());
     const action = change && this.#next(change.job);
     if (change && action?.do === "ask" && this.#running === null) {
-      this.#asked = perform(action, change.job, this.#ports);
+      this.#asked = perform(action, () => change.job, this.#ports);
     }
     try {
       this.apply(signal);
@@ -93,14 +93,14 @@ export class Engine {
   /** Does one thing right now, whether or not it is due; if it fails, it is tried again like anything owed. */
   async doNow(effect: Effect): Promise<void> {
     if (this.job) {
-      this.apply(...(await perform(effect, this.job, this.#ports)));
+      this.apply(...(await this.#perform(effect, this.job)));
     }
   }
 
   /** Brings D1 up to date right now. */
   async writeRow(): Promise<void> {
     if (this.job) {
-      await this.doNow({ do: "write_row", settled: isSettleable(this.job) });
+      await this.doNow({ do: "write_row" });
     }
   }
 
@@ -154,10 +154,14 @@ export class Engine {
     } else if (action.do === "forget") {
       await this.memory.forget();
     } else if (action.do !== "submit") {
-      this.apply(...(await perform(action, job, this.#ports)));
+      this.apply(...(await this.#perform(action, job)));
     } else if (await this.#mayOpen(job)) {
       await this.#openAttempt();
     }
+  }
+
+  #perform(effect: Effect, job: JobState): Promise<Signal[]> {
+    return perform(effect, () => this.job ?? job, this.#ports);
   }
 
   /** An attempt that was held back asks first whether RunPod is itself again. */

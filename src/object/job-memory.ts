@@ -24,6 +24,8 @@ export class JobMemory {
   /** When progress last came that nothing but memory holds. */
   #heardAt = 0;
   #wakesAt: number | null = null;
+  /** How often that has changed. */
+  #alarmTurns = 0;
 
   /** @param toNext what the job needs next: it decides the alarm that a save sets */
   constructor(ports: Ports, toNext: (job: JobState) => Action) {
@@ -149,9 +151,19 @@ export class JobMemory {
     this.load();
   }
 
-  /** The alarm that the storage holds, as found after a restart. */
-  alarmIsAt(wakesAt: number | null): void {
-    this.#wakesAt = wakesAt;
+  /** The alarm that the storage holds; one that is set while it is looked for is known better. */
+  async findAlarm(): Promise<number | null> {
+    const turns = this.#alarmTurns;
+    const at = await this.#ports.storage.getAlarm();
+    if (turns === this.#alarmTurns) {
+      this.#wakesAt = at;
+    }
+    return at;
+  }
+
+  /** The alarm has come, and is no more. */
+  alarmCame(): void {
+    this.#noteWake("never");
   }
 
   wakeFor(action: Action): void {
@@ -162,6 +174,7 @@ export class JobMemory {
 
   #noteWake(wake: Wake): void {
     if (wake !== "as-is") {
+      this.#alarmTurns++;
       this.#wakesAt = wake === "never" ? null : wake.at;
     }
   }

@@ -184,7 +184,7 @@ export class JobShell {
   async remove(spec: JobSpec, row: RowFacts): Promise<Removed> {
     this.#begin(spec, row.isNew);
     // The sweep sees no job whose row is gone: only the alarm is left, so it must not be taken for granted.
-    this.#engine.memory.alarmIsAt(await this.#ports.storage.getAlarm());
+    await this.#engine.memory.findAlarm();
     if (this.#engine.memory.isUnreadable) {
       return "unavailable";
     }

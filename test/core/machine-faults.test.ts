@@ -253,7 +253,7 @@ describe("a D1 that lost what it had taken", () => {
     expect(play.job.row.version).toBe(version);
     expect(play.tell({ kind: "d1_seen", version: 1 })).toBe(true);
     expect(play.job.row.version).toBe(1);
-    expect(play.action).toEqual({ do: "write_row", settled: false });
+    expect(play.action).toEqual({ do: "write_row" });
   });
 });
 

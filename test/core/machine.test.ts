@@ -67,7 +67,7 @@ describe("the happy path", () => {
     expect(play.job).toMatchObject({ status: "pending", stage: "dispatching" });
     play.accept();
     expect(play.job).toMatchObject({ status: "processing", stage: "waiting_for_gpu", version: 3 });
-    expect(play.action).toEqual({ do: "write_row", settled: false });
+    expect(play.action).toEqual({ do: "write_row" });
     play.upkeep().wait();
     expect(play.action).toEqual({ do: "ask", attempt: 1 });
     play.hear(1, { ...report, word: "completed" });
@@ -75,7 +75,7 @@ describe("the happy path", () => {
     expect(play.action).toEqual({ do: "look", attempt: 1 });
     play.find(1);
     expect(play.job).toMatchObject({ status: "complete", progress: 100, output });
-    expect(play.action).toEqual({ do: "write_row", settled: true });
+    expect(play.action).toEqual({ do: "write_row" });
     play.write("failed");
     expect([play.job.settledAt, play.duty("count_usage")]).toMatchObject([null, { of: 1 }]);
     play.waitForWork();

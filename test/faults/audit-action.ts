@@ -1,5 +1,5 @@
 import type { Attempt } from "../../src/core/attempt.ts";
-import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
+import { isFinal, type JobState } from "../../src/core/job-state.ts";
 import type { Action } from "../../src/core/next-action.ts";
 import { deadlineOf } from "../../src/core/pace.ts";
 import type { Timers } from "../../src/core/timers.ts";
@@ -36,7 +36,7 @@ function listDue(job: JobState, timers: Timers): Due[] {
     switch (duty) {
       case "write_row":
       case "count_usage":
-        return { at: dueAt, rank: 2, action: { do: "write_row", settled: isSettleable(job) } };
+        return { at: dueAt, rank: 2, action: { do: "write_row" } };
       case "forget":
         return { at: job.duties.length === 1 ? dueAt : Infinity, rank: 0, action: { do: "forget" } };
       case "notify":

@@ -1,4 +1,5 @@
 import { type Attempt, runOf } from "../../src/core/attempt.ts";
+import type { Duty } from "../../src/core/duty.ts";
 import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
 import { deadlineOf } from "../../src/core/pace.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
@@ -139,19 +140,17 @@ export function auditRow(
   if (!job || job.removal || job.version !== row.version) {
     return [];
   }
-  const isSettled = isSettleable(job);
+  const counted = extra.usage.map(({ attempt }) => attempt);
+  const isCounted = ({ duty, of }: Duty) => duty !== "count_usage" || counted.includes(Number(of));
+  const isSettled = isSettleable(job) && job.duties.every(isCounted);
   const wrong = [
-    ...((row.settledAt === null) === !isSettled || extra.usage.length > 0
-      ? []
-      : ["D1 is told that a job rests when it does, and not before"]),
+    ...((row.settledAt === null) === !isSettled ? [] : ["D1 is told that a job rests when it does, and not before"]),
     ...(row.status === job.status ? [] : ["D1 is told the job as it is"]),
     ...(extra.settlesUnlessHeard === (job.audience.untold !== null) ? [] : ["D1 is asked who is still to be told"]),
   ];
   const quiet = quietOf(job, now, timers);
   const told = row.quietUntil === null ? Infinity : Date.parse(row.quietUntil);
-  // While usage was asked for, more may have come to be due.
-  const isAsked = extra.usage.length > 0 && quiet < now;
-  return told === quiet || isAsked
+  return told === quiet
     ? wrong
     : [...wrong, `D1 is told how long the job may be silent: ${told - now} for ${quiet - now}`];
 }

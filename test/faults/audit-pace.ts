@@ -1,3 +1,4 @@
+import { isSettleable } from "../../src/core/job-state.ts";
 import { nextAction } from "../../src/core/next-action.ts";
 import { isAlarmRight } from "./audit-saving.ts";
 import type { World } from "./world.ts";
@@ -25,7 +26,7 @@ export function auditPace({ options, clock, timers, d1, ledger }: World, { spec,
   }
   const action = nextAction(current, object.now - idleMs, timers);
   // Progress that was kept for the next save reaches D1 with the alarm that guards that save.
-  const isProgress = action.do === "write_row" && !action.settled;
+  const isProgress = action.do === "write_row" && !isSettleable(current);
   const isIdle = object.now > object.savedAt + idleMs && !isProgress;
   if (action.do !== "wait" && action.do !== "rest" && isIdle) {
     ledger.violate("idle", `${name} has had to ${JSON.stringify(action)} for ${idleMs} ms`);

@@ -39,12 +39,18 @@ function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
   const others = before.duties.filter((other) => other !== owed);
   const isKept: Rule = [
     "what else is owed stays",
-    others.every((other) => isEqual(dutyIn(after, other.duty, other.of), other)),
+    others.every((other) => isEqual(dutyIn(after, other.duty, other.of), other) || isNewerRow(after, other)),
   ];
   if (signal.outcome === "lent" && !before.removal?.rowGone) {
     return [isKept, ["what others show is not removed", after.removal === null && !dutyIn(after, duty, of)]];
   }
   return [isKept, ...(signal.outcome === "done" ? rulesOfDone(step, owed) : rulesOfPostponed(step, owed))];
+}
+
+/** With the last thing done the job may rest, which D1 is told with its newest version. */
+function isNewerRow(after: JobState, { duty, of }: Duty): boolean {
+  const owed = dutyIn(after, "write_row");
+  return duty === "write_row" && owed !== undefined && Number(owed.of) > Number(of);
 }
 
 function rulesOfDone({ after, context }: StepOf<"duty_tried">, owed: Duty): Rule[] {

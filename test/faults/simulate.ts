@@ -119,6 +119,9 @@ function create(world: World, index: number): void {
 
 /** For a while an older release runs, which cannot read what this one saved, and leaves it alone. */
 function rollBack({ clock, random, ledger }: World, { object, spec }: WorldJob): void {
+  if (!object.disk) {
+    return;
+  }
   ledger.note(`${spec.id.slice(-2)}: an older release is back`);
   object.crash("for another release");
   object.isRolledBack = true;
