@@ -13,6 +13,8 @@ export class D1Model {
   isHeard = false;
   /** How often each attempt was counted. */
   readonly usage = new Map<string, number>();
+  /** Writes under way that say of a job that it is settled. */
+  readonly #settling = new Map<string, number>();
   readonly #world: Surroundings;
 
   constructor(world: Surroundings) {
@@ -33,8 +35,23 @@ export class D1Model {
     return this.rows.get(id) ?? null;
   }
 
+  /** Whether the sweep sees a job's row, and will: what settles it meanwhile is lost with an alarm alone. */
+  isSwept(id: string): boolean {
+    return this.rows.get(id)?.settledAt === null && (this.#settling.get(id) ?? 0) === 0;
+  }
+
   /** src/store/jobs.ts, projectJob */
-  project(projection: Projection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
+  async project(projection: Projection, extra: ProjectionExtra): Promise<boolean> {
+    const { id, settledAt } = projection;
+    this.#settling.set(id, (this.#settling.get(id) ?? 0) + (settledAt === null ? 0 : 1));
+    try {
+      return await this.#project(projection, extra);
+    } finally {
+      this.#settling.set(id, (this.#settling.get(id) ?? 0) - (settledAt === null ? 0 : 1));
+    }
+  }
+
+  #project(projection: Projection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
     return this.#write(() => {
       this.#count(usage);
       const { isHeard } = this;

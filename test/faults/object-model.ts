@@ -1,4 +1,5 @@
 import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import { toKeptProgress } from "../../src/core/kept-progress.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
@@ -57,6 +58,10 @@ export class ObjectModel {
   /** Its alarm came twice: it cannot know of the one that it set in between. */
   #isDoubled = false;
   #bornAt = 0;
+  /** Timers that it waits for: they keep it in memory. */
+  #timers = 0;
+  /** What it had in memory when it left it in good order. */
+  #left: JobState | null = null;
   readonly #callers = new Set<(error: Error) => void>();
   readonly #newPorts: NewPorts;
   readonly #rules: Rules;
@@ -166,8 +171,31 @@ export class ObjectModel {
       this.#bornAt = this.world.clock.now;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
       this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
+      this.#auditReturn(this.#shell.job);
     }
     return this.#shell;
+  }
+
+  /** Who leaves memory in good order comes back as readers knew it: nothing that they saw was there alone. */
+  #auditReturn(job: JobState | null): void {
+    const left = this.#left;
+    this.#left = null;
+    const [was, is] = [left, job].map((state) => state && JSON.stringify(toKeptProgress(state)));
+    if (left && !this.isRolledBack && was !== is) {
+      this.world.ledger.violate("evict", `${this.id.slice(-2)} left memory as ${was}, and came back as ${is}`);
+    }
+  }
+
+  /** Calls later, unless the object leaves memory before. */
+  later(ms: number, run: () => void): void {
+    const { life } = this;
+    this.#timers++;
+    this.world.clock.after(ms, () => {
+      if (this.life === life) {
+        this.#timers--;
+        run();
+      }
+    });
   }
 
   #leave(life: number): void {
@@ -292,9 +320,11 @@ export class ObjectModel {
   }
 
   #evictIfSilent(): void {
-    const isSilent = this.#inFlight === 0 && this.world.clock.now >= this.#activeAt + silentMs && !this.isCommitting;
+    const isBusy = this.#inFlight > 0 || this.#timers > 0 || this.isCommitting;
+    const isSilent = !isBusy && this.world.clock.now >= this.#activeAt + silentMs;
     if (this.#shell && isSilent && this.world.faults.strikes("evict")) {
       this.world.ledger.note(`${this.id.slice(-2)}: was evicted`);
+      this.#left = this.#shell.job;
       this.#shell = null;
       this.life++;
     }
@@ -306,6 +336,7 @@ export class ObjectModel {
     }
     this.world.ledger.note(`${this.id.slice(-2)}: crashes ${where}`);
     this.#shell = null;
+    this.#timers = 0;
     this.life++;
     this.crashes++;
     this.facts.mishaps++;

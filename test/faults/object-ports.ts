@@ -46,7 +46,7 @@ export function newModelPorts(platforms: Platforms, object: ObjectModel, life: n
     provider: newProvider(platforms, object, isAlive),
     stores: newStores(platforms, object, isAlive),
     background: (work) => object.keepFor(work.catch((error: unknown) => fail("background", error))),
-    later: (ms, run) => world.clock.after(ms, () => isAlive() && runTimer(run, fail)),
+    later: (ms, run) => object.later(ms, () => runTimer(run, fail)),
     warn: (message) => world.ledger.note(`warning: ${message}`),
     fail,
   };

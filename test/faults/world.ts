@@ -94,7 +94,7 @@ export class World implements Surroundings {
     const facts = new JobFacts();
     const newPorts = (object: ObjectModel, life: number) => newModelPorts(this.#platforms, object, life);
     const object = new ObjectModel(spec.id, this, facts, newPorts, this.#rules);
-    object.isShown = () => this.d1.rows.get(spec.id)?.settledAt === null;
+    object.isShown = () => this.d1.isSwept(spec.id);
     const job: WorldJob = { spec, object, facts };
     object.onRace = () => this.#race(job);
     this.jobs.set(spec.id, job);
