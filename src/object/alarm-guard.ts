@@ -40,10 +40,15 @@ export class AlarmGuard {
       this.#setAgain();
       return;
     }
+    await this.advance();
+  }
+
+  /** Does what the job needs. Where storage fails meanwhile nobody knows of an alarm any more: the job tries again soon. */
+  async advance(): Promise<void> {
     try {
       await this.#engine.advance();
     } catch (error) {
-      this.#ports.fail("alarm", error);
+      this.#ports.fail("advance", error);
       this.#setAgain();
     }
   }

@@ -251,7 +251,7 @@ export class JobShell {
   /** Works on behind the answer. If the object dies meanwhile, the alarm saved with the last state takes over. */
   #advance(): void {
     if (this.#engine.isDue()) {
-      this.#ports.background(this.#engine.advance().catch((error: unknown) => this.#ports.fail("advance", error)));
+      this.#ports.background(this.#alarm.advance().catch((error: unknown) => this.#ports.fail("alarm", error)));
     }
   }
 }
