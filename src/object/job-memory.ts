@@ -62,8 +62,15 @@ export class JobMemory {
       const reserved = isProgress || !change.durable ? version + reservedVersions : Math.max(this.#reserved, version);
       this.save(change.job, change.events, isFinal(status) ? version : reserved);
     }
-    this.#job = change.durable ? this.#job : change.job;
-    this.#flushLater(isKept || (isProgress && change.durable && this.#ports.sockets.keep(change.job)));
+    if (!change.durable) {
+      this.#job = change.job;
+    }
+    // After a save whose answer got lost the version is above the change's.
+    this.#flushLater(isKept || (isProgress && change.durable && this.#keep()));
+  }
+
+  #keep(): boolean {
+    return this.#job !== null && this.#ports.sockets.keep(this.#job);
   }
 
   /** Whether progress may go unsaved: its version is reserved, and it is kept elsewhere or saved soon. */
@@ -140,7 +147,7 @@ export class JobMemory {
     if (this.#job && this.#job.version < shown) {
       this.#job = { ...this.#job, version: this.#reserved, lastSeq: this.#reserved };
       // What a handler's socket keeps would bring a lower one back when the object leaves memory.
-      this.#ports.sockets.keep(this.#job);
+      this.#keep();
     }
     return this.#savedVersion === version && version > savedBefore;
   }

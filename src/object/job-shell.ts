@@ -131,10 +131,11 @@ export class JobShell {
     change: Amendment,
     row: { isNew: boolean; metadata: Metadata },
   ): Promise<JobProjection | AmendmentRefusal | "unavailable"> {
+    const job = this.#begin(spec, row.isNew);
     if (this.#engine.memory.isUnreadable) {
       return "unavailable";
     }
-    const signal = toAmended(this.#begin(spec, row.isNew), change, row.metadata);
+    const signal = toAmended(job, change, row.metadata);
     if (typeof signal === "string") {
       return signal;
     }

@@ -13,8 +13,11 @@ export function auditProgress(
   shell: JobShell,
   ref: Ref,
   report: () => boolean,
+  told: number,
 ): void {
   const name = `${object.id.slice(-2)}/${ref.attempt}`;
+  const before = shell.job;
+  const { savesFailed } = object.facts;
   const wanted = isWanted(shell.job, ref);
   const { progressTold } = object.facts;
   const isStopped = report();
@@ -23,6 +26,10 @@ export function auditProgress(
       ledger.violate("handler", `${name} was told to stop by a release that cannot read its job`);
     }
     return;
+  }
+  const isHeard = ["submitting", "running", "unconfirmed"].includes(before?.attempts.at(-1)?.phase ?? "");
+  if (wanted && isHeard && savesFailed === object.facts.savesFailed && (shell.job?.progress ?? 0) < told) {
+    ledger.violate("handler", `${name} told ${told} %, and its job is at ${shell.job?.progress} %`);
   }
   if (isStopped === wanted) {
     ledger.violate("handler", `${name} was ${isStopped ? "" : "not "}told to stop`);

@@ -17,10 +17,13 @@ export function mayBegin({ status, reusedFrom }: Row): boolean {
 export class Clients {
   readonly #world: Surroundings;
   readonly #d1: D1Model;
+  readonly #isPrompt: boolean;
 
-  constructor(world: Surroundings, d1: D1Model) {
+  /** @param isPrompt a day on which everything answers in time */
+  constructor(world: Surroundings, d1: D1Model, isPrompt: boolean) {
     this.#world = world;
     this.#d1 = d1;
+    this.#isPrompt = isPrompt;
   }
 
   /** What this job's owner will do in the next time, as the seed has it. */
@@ -117,6 +120,7 @@ export class Clients {
       facts.retriesAsked.splice(facts.retriesAsked.indexOf(askedAt), 1);
     } else {
       facts.answered.push({ what: "retry", at: this.#world.clock.now, version: answer.version, attempt });
+      this.#auditTold(spec.id, answer.version);
     }
   }
 
@@ -165,6 +169,16 @@ export class Clients {
     const answer = await object.call((shell) => shell.amend(spec, change, state));
     if (typeof answer !== "string") {
       facts.label = isSilent ? facts.label : label;
+      this.#auditTold(spec.id, answer.version);
+    }
+  }
+
+  /** A read of a final job asks D1 alone, so D1 knows before the owner does. */
+  #auditTold(id: string, version: number): void {
+    const row = this.#d1.rows.get(id);
+    if (this.#isPrompt && row && isFinal(row.status) && row.version < version) {
+      const name = id.slice(-2);
+      this.#world.ledger.violate("I12", `the owner of ${name} was told v${version}, and D1 has v${row.version}`);
     }
   }
 

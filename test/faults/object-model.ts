@@ -58,6 +58,8 @@ export class ObjectModel {
   /** Its alarm came twice: it cannot know of the one that it set in between. */
   #isDoubled = false;
   #bornAt = 0;
+  /** An alarm of this life was lost. */
+  #lostAlarm = false;
   /** Timers that it waits for: they keep it in memory. */
   #timers = 0;
   /** What it had in memory when it left it in good order. */
@@ -115,6 +117,7 @@ export class ObjectModel {
     try {
       await this.#ready;
       const value = await use(shell);
+      this.#auditAlarm(shell);
       await this.committed();
       return value;
     } catch (error) {
@@ -122,6 +125,13 @@ export class ObjectModel {
       throw error;
     } finally {
       this.#leave(life);
+    }
+  }
+
+  /** Whoever calls an object that came back without its alarm sets it again (I11); one that is lost later it cannot know. */
+  #auditAlarm(shell: JobShell): void {
+    if (shell.needsAlarm && !this.willWake && !this.#lostAlarm && this.#shell === shell) {
+      this.world.ledger.violate("I11", `${this.id.slice(-2)} has something to do, was called, and has no alarm`);
     }
   }
 
@@ -169,6 +179,7 @@ export class ObjectModel {
       this.savedSpec = null;
       this.#saving = this.#newSaving();
       this.#bornAt = this.world.clock.now;
+      this.#lostAlarm = false;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
       this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
       this.#auditReturn(this.#shell.job);
@@ -267,6 +278,7 @@ export class ObjectModel {
       this.world.ledger.note(`${this.id.slice(-2)}: an alarm gets lost`);
       this.alarmAt = null;
       this.alarmLostAt = this.now;
+      this.#lostAlarm = true;
     } else {
       this.alarmAt = wake === "never" ? null : Math.round(wake.at);
       this.#arm();

@@ -76,7 +76,7 @@ export class World implements Surroundings {
       closeSocket: (run) => void this.#closeSocket(run),
     });
     this.runpod = new RunpodModel(this, runpod, this.handlers);
-    this.clients = new Clients(this, this.d1);
+    this.clients = new Clients(this, this.d1, isPrompt);
     const onEvent = (object: ObjectModel, event: JobEvent) => auditEvent(this, object, event);
     const gate = new GateModel(this);
     this.#rules = watchedRules(this.coverage, (wrong) => this.ledger.violate("decision", wrong));
@@ -184,7 +184,7 @@ export class World implements Surroundings {
     }
     const { ledger } = this;
     await job?.object
-      .call((shell) => auditProgress(ledger, job.object, shell, ref, () => shell.progress(ref, report)))
+      .call((shell) => auditProgress(ledger, job.object, shell, ref, () => shell.progress(ref, report), progress))
       .catch(() => {});
   }
 
