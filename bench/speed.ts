@@ -13,23 +13,26 @@ import { median, sum } from "./statistics.ts";
 const rounds = 30;
 const connections = 16;
 const manyJobs = 100;
+const socketJobs = 50;
 /** The service's answer to a message that is no JSON comes after all that came before it. */
 const barrier = { ask: "{", isAnswer: (text: string) => text.includes("malformed_request") };
 
-type Stage = { runtime: Runtime; jobs: BenchJobs; live: Run[]; hot: Run; final: Run };
+/** A job's handler reports by POST or by WebSocket: a socket that closes is a save, which the next POST would wait for. */
+type Stage = { runtime: Runtime; jobs: BenchJobs; live: Run[]; bySocket: Run[]; hot: Run; final: Run };
 
 async function prepare(): Promise<Stage> {
   const runtime = await startRuntime();
   const jobs = await BenchJobs.open(runtime);
   await jobs.call("POST", "/bare/begin/hot", "a new object");
   const live = await jobs.beginMany(manyJobs);
+  const bySocket = await jobs.beginMany(socketJobs);
   const [hot, final] = [await jobs.begin(), await jobs.begin()];
   await jobs.complete(final);
-  return { runtime, jobs, live, hot, final };
+  return { runtime, jobs, live, bySocket, hot, final };
 }
 
 /** Subjects under the load of many connections; the figure after the name is how many requests a batch has. */
-function loadedSubjects({ runtime, live, hot, final }: Stage): Subject[] {
+function loadedSubjects({ runtime, live, bySocket, hot, final }: Stage): Subject[] {
   let frame = 1;
   const update = () => updateOf(frame++);
   const one = (name: string, count: number, request: (index: number) => Buffer): Subject => ({
@@ -51,8 +54,8 @@ function loadedSubjects({ runtime, live, hot, final }: Stage): Subject[] {
     one("progress, many jobs", 300, (index) =>
       toRequest("POST", pathOf(liveAt(index).input.progress_url), {}, update()),
     ),
-    sockets("progress by WebSocket, one hot job", [socketOf(hot)]),
-    sockets("progress by WebSocket, many jobs", live.slice(0, 50).map(socketOf)),
+    sockets("progress by WebSocket, one hot job", bySocket.slice(0, 1).map(socketOf)),
+    sockets("progress by WebSocket, many jobs", bySocket.map(socketOf)),
     one("bare point SELECT", 150, () => toRequest("GET", `/bare/select/default/${final.input.job_id}`)),
     one("read a final job", 150, () => toRequest("GET", `/api/jobs/${final.input.job_id}`, authorization)),
     one("read an active job", 150, (index) =>
