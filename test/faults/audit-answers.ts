@@ -92,13 +92,14 @@ export function auditRing(
 
 /** Of a job that is not theirs nobody learns anything, and nobody changes it (I13). */
 export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: JobShell): Promise<void> {
+  const read = shell.read("stranger");
   const { job } = shell;
   if (!job) {
     return;
   }
   const spec = { ...job.spec, tenantId: "stranger" };
   const answers = [
-    shell.read("stranger"),
+    read,
     shell.attach("stranger", { after: null, moreOnly: false }),
     shell.cancel(spec, false),
     shell.history(spec, false),
@@ -115,13 +116,13 @@ export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: 
 
 /** Its own tenant reads the job as it is, until it is removed; its history tells all that watchers were told. */
 export function auditOwner(ledger: Ledger, { id, facts, isRolledBack }: ObjectModel, shell: JobShell): void {
+  const shown = shell.read(shell.job?.spec.tenantId ?? "");
   const { job } = shell;
   if (!job || isRolledBack) {
     return;
   }
   const name = id.slice(-2);
   const { spec, version, removal } = job;
-  const shown = shell.read(spec.tenantId);
   const isThere = !removal?.rowGone;
   if ((shown?.version ?? null) !== (isThere ? version : null)) {
     ledger.violate("read", `${name} is v${version}${isThere ? "" : ", removed"}, and is read as v${shown?.version}`);
