@@ -83,9 +83,19 @@ export function auditRing(
   if (isHeard && after?.phase === "running" && !after.rung) {
     ledger.violate("I12", `a ring of ${object.id.slice(-2)}/${attempt} was answered, and is not saved`);
   }
-  // In trouble it waits for its turn first, and after another ring a second at most.
-  const isLater = after?.phase === "running" && (after.silences > 0 || after.pollAt > object.now);
-  if (!isLater && facts.savesFailed === 0 && object.job !== was && facts.polls > polls && facts.pollsAtSave === polls) {
+  // In trouble it waits for its turn first, and after another ring a second at most; others may be asked about meanwhile.
+  const isOther = object.job?.attempts.some(({ phase, number }) => number !== attempt && phase !== "closed") === true;
+  const isCounted = object.job?.duties.some(({ duty }) => duty === "count_usage") === true;
+  const isLater = after?.phase !== "running" || after.silences > 0 || after.pollAt > object.now;
+  if (
+    !isLater &&
+    !isOther &&
+    !isCounted &&
+    facts.savesFailed === 0 &&
+    object.job !== was &&
+    facts.polls > polls &&
+    facts.pollsAtSave === polls
+  ) {
     ledger.violate("speed", `${object.id.slice(-2)} was asked about after the save of its ring, not before`);
   }
 }

@@ -58,6 +58,8 @@ export class ObjectModel {
   /** Its alarm came twice: it cannot know of the one that it set in between. */
   #isDoubled = false;
   #bornAt = 0;
+  /** How many saves had failed before this life. */
+  #savesFailed = 0;
   /** An alarm of this life was lost. */
   #lostAlarm = false;
   /** Timers that it waits for: they keep it in memory. */
@@ -180,6 +182,7 @@ export class ObjectModel {
       this.#saving = this.#newSaving();
       this.#bornAt = this.world.clock.now;
       this.#lostAlarm = false;
+      this.#savesFailed = this.facts.savesFailed;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
       this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
       this.#auditReturn(this.#shell.job);
@@ -336,7 +339,8 @@ export class ObjectModel {
     const isSilent = !isBusy && this.world.clock.now >= this.#activeAt + silentMs;
     if (this.#shell && isSilent && this.world.faults.strikes("evict")) {
       this.world.ledger.note(`${this.id.slice(-2)}: was evicted`);
-      this.#left = this.#shell.job;
+      // What could not be saved may have been there alone.
+      this.#left = this.facts.savesFailed === this.#savesFailed ? this.#shell.job : null;
       this.#shell = null;
       this.life++;
     }

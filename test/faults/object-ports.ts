@@ -198,7 +198,8 @@ function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobStat
   const missedAt = r2.missedAt.get(spec.inputVideoKey) ?? 0;
   const isAsked = (r2.askedAt.get(spec.inputVideoKey) ?? 0) >= sentAt;
   const isFresh = attempt.number === 1 && sentAt + object.skewMs < spec.createdAt + seenMs;
-  if (missedAt >= sentAt) {
+  // Where its own look got no answer, it need not know what another one saw.
+  if (missedAt >= sentAt && (r2.silentAt.get(spec.inputVideoKey) ?? 0) < sentAt) {
     object.world.ledger.violate("input", `${object.id.slice(-2)}: a run was bought for an input that is gone`);
   }
   if (isAsked === isFresh) {

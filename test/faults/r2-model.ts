@@ -11,6 +11,8 @@ export class R2Model {
   /** When each key was last asked for, and last answered as missing. */
   readonly askedAt = new Map<string, number>();
   readonly missedAt = new Map<string, number>();
+  /** When a look for it last got no answer. */
+  readonly silentAt = new Map<string, number>();
   /** Told of each look for an input that has gone. */
   onMissingInput: (key: string) => void = () => {};
   readonly #world: Surroundings;
@@ -40,6 +42,7 @@ export class R2Model {
         return this.#look(key);
       }
       await this.#world.clock.sleep(this.#world.timers.statusTimeoutMs);
+      this.silentAt.set(key, this.#world.clock.now);
       throw new Error("R2 is silent");
     }
     return this.#look(key);
