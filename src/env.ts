@@ -13,8 +13,11 @@ export class SettingsError extends Error {
 
 const required = { error: (issue: { input: unknown }) => (issue.input === undefined ? "is missing" : undefined) };
 
+/** A setting may write its number in any way that is not empty. */
+const anyText = /\S/;
+
 function ms(fallback: number, min = 1) {
-  return inText(z.int({ error: "must be a number of milliseconds" }).min(min)).default(fallback);
+  return inText(z.int({ error: "must be a number of milliseconds" }).min(min), anyText).default(fallback);
 }
 
 const baseUrl = z.url({ protocol: /^https?$/, error: required.error }).transform((url) => url.replace(/\/+$/, ""));
@@ -26,7 +29,7 @@ const signingKeys = z.string(required).transform((list, context): SigningKeys =>
     return kid !== undefined && secret !== undefined ? [{ kid, secret }] : [];
   });
   if (!first || others.length + 1 < keys.length) {
-    context.addIssue("must be kid:secret[,kid:secret] with secrets of 16 characters or more");
+    context.addIssue("must be kid:secret[,kid:secret], secrets of 16 characters or more");
     return z.NEVER;
   }
   return [first, ...others];
@@ -67,9 +70,9 @@ const SettingsSchema = z.object({
   JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
-  MAX_ACTIVE_JOBS: inText(z.int().min(1)).default(1000),
-  MAX_STORED_BYTES: inText(z.int().min(1)).default(1e12),
-  RETENTION_DAYS: inText(z.int().min(1)).optional(),
+  MAX_ACTIVE_JOBS: inText(z.int().min(1), anyText).default(1000),
+  MAX_STORED_BYTES: inText(z.int().min(1), anyText).default(1e12),
+  RETENTION_DAYS: inText(z.int().min(1), anyText).optional(),
   LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
   DOH_URL: z.url({ protocol: /^https?$/ }).default("https://cloudflare-dns.com/dns-query"),
@@ -78,7 +81,7 @@ const SettingsSchema = z.object({
   R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),
   R2_ACCESS_KEY_ID: text,
   R2_SECRET_ACCESS_KEY: text,
-  MAX_RETRIES: inText(z.int().min(0).max(10)).default(3),
+  MAX_RETRIES: inText(z.int().min(0).max(10), anyText).default(3),
   RUN_TIMEOUT_MS: ms(15_000),
   RUN_GRACE_MS: ms(60_000),
   STATUS_TIMEOUT_MS: ms(5_000),
@@ -91,7 +94,7 @@ const SettingsSchema = z.object({
   RETRY_BACKOFF_MS: ms(5_000),
   PROGRESS_FLUSH_MS: ms(5_000),
   SWEEP_AFTER_MS: ms(180_000),
-  GPU_PRICE_PER_SECOND: inText(z.number().min(0)).optional(),
+  GPU_PRICE_PER_SECOND: inText(z.number().min(0), anyText).optional(),
 });
 
 type Values = z.infer<typeof SettingsSchema>;

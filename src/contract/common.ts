@@ -6,9 +6,9 @@ export const Timestamp = z.iso
   .meta({ id: "Timestamp", examples: ["2026-11-20T17:30:00.000Z"] });
 export type Timestamp = z.infer<typeof Timestamp>;
 
-/** A number as a query or a setting writes it: digits, and nothing else that JavaScript would take for one, like `0x5`. */
-export function inText<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((text) => (/^\d{1,16}(\.\d{1,9})?$/.test(String(text)) ? Number(text) : text), schema);
+/** A number in text. @param pattern in a query: digits, and nothing else that JavaScript would take for a number, like `0x5` */
+export function inText<Schema extends z.ZodType>(schema: Schema, pattern = /^\d{1,16}$/) {
+  return z.preprocess((text) => (pattern.test(String(text)) ? Number(text) : text), schema);
 }
 
 /** The app's own number for a project; this service only groups and filters by it. */

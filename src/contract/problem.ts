@@ -47,7 +47,7 @@ export const problems = {
   method_not_allowed: {
     status: 405,
     title: "Method not allowed",
-    meaning: "This address does not take that method; the Allow header names those it takes.",
+    meaning: "The Allow header names the methods of this address.",
   },
   conflict: {
     status: 409,
@@ -112,7 +112,7 @@ export const problems = {
   unavailable: {
     status: 503,
     title: "Unavailable",
-    meaning: "The service cannot answer right now. Try again after Retry-After seconds.",
+    meaning: "Try again after Retry-After seconds.",
   },
 } as const satisfies Record<string, ProblemEntry>;
 

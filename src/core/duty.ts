@@ -29,7 +29,7 @@ export type Duty = Readonly<{
   of: string | number;
   tries: number;
   dueAt: number;
-  /** When it ends: a cancel is given up then, an output is deleted once more. Null: it goes on until it is done. */
+  /** When it ends: a cancel and news are given up then, an output is deleted once more. Null: it goes on until it is done. */
   until: number | null;
 }>;
 
@@ -67,7 +67,8 @@ export function settleDuty(job: JobState, key: DutyKey): JobState {
 export function postponeDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
   const tries = owed.tries + 1;
   const dueAt = now + backoffMs(timers.retryBackoffMs, tries, `${job.spec.id}/${owed.of}`);
-  if (owed.duty === "cancel" && dueAt >= (owed.until ?? Infinity)) {
+  const mayEnd = owed.duty === "cancel" || owed.duty === "tell_deleted";
+  if (mayEnd && dueAt >= (owed.until ?? Infinity)) {
     return settleDuty(job, owed);
   }
   return { ...job, duties: job.duties.map((duty) => (duty === owed ? { ...owed, tries, dueAt } : duty)) };

@@ -3,7 +3,8 @@ const maxKept = 4_000;
 
 /**
  * What waits for a slow reader, in the order of its coming. Of each job only the newest progress waits, and none once
- * something that lasts has come of that job; nothing else is ever dropped.
+ * something that lasts has come of that job; nothing else is ever dropped, and takes
+ * the place of progress where there is no other.
  */
 export class Outbox<Item> {
   readonly #items = new Map<string | number, Item>();
@@ -21,12 +22,21 @@ export class Outbox<Item> {
   /** @returns false when there is no room for something that must not be lost */
   put(jobId: string, item: Item, isProgress: boolean): boolean {
     this.#items.delete(jobId);
-    if (this.#items.size >= this.#limit) {
+    if (this.#items.size >= this.#limit && (isProgress || !this.#dropProgress())) {
       return isProgress;
     }
     this.#count++;
     this.#items.set(isProgress ? jobId : this.#count, item);
     return true;
+  }
+
+  #dropProgress(): boolean {
+    for (const key of this.#items.keys()) {
+      if (typeof key === "string") {
+        return this.#items.delete(key);
+      }
+    }
+    return false;
   }
 
   take(): Item | null {

@@ -22,13 +22,13 @@ export class Tellers {
     if (!isOver) {
       this.#toldAt.set(jobId, now);
     }
-    this.#forgetSilent(now);
     const perJobMs = Math.max(stepMs, (1000 * watchers) / framesPerSecond);
+    this.#forgetSilent(perJobMs, now);
     return Math.ceil(Math.max(leastPauseMs, this.#toldAt.size * perJobMs));
   }
 
-  #forgetSilent(now: number): void {
-    const limitMs = Math.max(windowMs, 2 * this.#toldAt.size * stepMs);
+  #forgetSilent(perJobMs: number, now: number): void {
+    const limitMs = Math.max(windowMs, 2 * this.#toldAt.size * perJobMs);
     for (const [jobId, at] of this.#toldAt) {
       if (at >= now - limitMs) {
         return;

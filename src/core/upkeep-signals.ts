@@ -12,6 +12,9 @@ import { verify } from "./status-signals.ts";
 /** D1 can be set back to any moment of the last 30 days (Time Travel): so long a removed job must be known as such. */
 const restoreWindowMs = 30 * 24 * 3_600_000;
 
+/** So long the project's watchers are told of a removal; who comes back later reads the list. */
+const newsMs = 24 * 3_600_000;
+
 /** What one write to D1 does. */
 function isOfTheRow({ duty }: Duty): boolean {
   return duty === "write_row" || duty === "count_usage";
@@ -96,7 +99,7 @@ function forgetLater(job: JobState, now: number): JobState {
     duty.duty === "delete_output" && duty.until ? { ...duty, dueAt: now } : duty,
   );
   const { id, webhook, userId } = job.spec;
-  const telling = owe({ ...deleting, duties: urgent }, { duty: "tell_deleted", of: userId ?? "" }, now);
+  const telling = owe({ ...deleting, duties: urgent }, { duty: "tell_deleted", of: userId ?? "" }, now, now + newsMs);
   const forgetting = owe(telling, { duty: "forget", of: id }, now + restoreWindowMs);
   const isTold = job.audience.isThere || webhook !== null;
   return isTold ? owe(forgetting, { duty: "drop_messages", of: id }, now) : forgetting;

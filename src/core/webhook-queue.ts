@@ -61,7 +61,8 @@ const maxBytesInFlight = 24 * 2 ** 20;
  * always find room, three at a time to each of twenty endpoints.
  */
 const maxUnproven = 160;
-/** And of these for addresses that jobs named themselves, however many: the twenty endpoints always find room. */
+/** Addresses that jobs named themselves, however many, leave room for the twenty endpoints, proven or not. */
+const maxOwn = maxInFlightOfAll - 20 * maxInFlight;
 const maxUnprovenOwn = maxUnproven - 20;
 
 export function addressOf({ addresses }: Queue, { address }: Pick<Lane, "address">): Address {
@@ -92,13 +93,15 @@ function mayServe(queue: Queue, lane: Lane, open: Open, now: number): boolean {
   const address = addressOf(queue, lane);
   const most = address.isProven ? maxInFlight : 1;
   const isCrowded = open.unproven >= maxUnproven || (lane.isOwn && open.unprovenOwn >= maxUnprovenOwn);
-  const isFull = (open.byAddress.get(lane.address) ?? 0) >= most || (!address.isProven && isCrowded);
-  return !lane.isHeld && !isFull && !isShut(address, now);
+  const hasNoRoom = (lane.isOwn && open.own >= maxOwn) || (!address.isProven && isCrowded);
+  const isFull = (open.byAddress.get(lane.address) ?? 0) >= most;
+  return !lane.isHeld && !isFull && !hasNoRoom && !isShut(address, now);
 }
 
 type Open = Readonly<{
   all: number;
   bytes: number;
+  own: number;
   unproven: number;
   unprovenOwn: number;
   byAddress: ReadonlyMap<string, number>;
@@ -107,18 +110,19 @@ type Open = Readonly<{
 /** The POSTs under way: several lanes may lead to one address. */
 function countOpen(queue: Queue): Open {
   const byAddress = new Map<string, number>();
-  let [all, bytes, unproven, unprovenOwn] = [0, 0, 0, 0];
+  let [all, bytes, own, unproven, unprovenOwn] = [0, 0, 0, 0, 0];
   for (const lane of queue.lanes.values()) {
     if (lane.inFlight > 0) {
       all += lane.inFlight;
       bytes += lane.bytesInFlight;
       const doubtful = addressOf(queue, lane).isProven ? 0 : lane.inFlight;
+      own += lane.isOwn ? lane.inFlight : 0;
       unproven += doubtful;
       unprovenOwn += lane.isOwn ? doubtful : 0;
       byAddress.set(lane.address, (byAddress.get(lane.address) ?? 0) + lane.inFlight);
     }
   }
-  return { all, bytes, unproven, unprovenOwn, byAddress };
+  return { all, bytes, own, unproven, unprovenOwn, byAddress };
 }
 
 /**

@@ -15,7 +15,7 @@ function registerSignedUrls({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
     ...common,
     method: "get",
     operationId: "readFile",
-    summary: "Download by a signed URL; Range, If-Range, If-None-Match and HEAD are served",
+    summary: "Download by a signed URL; ranges and conditions are served",
     responses: {
       200: { description: "The object." },
       206: { description: "A range of it." },

@@ -3,6 +3,7 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { AmendJob } from "../contract/amend-job.ts";
 import { Job } from "../contract/job.ts";
 import type { AmendmentRefusal } from "../core/amendment.ts";
+import { isFinal } from "../core/job-state.ts";
 import type { Removed } from "../object/job-shell.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { rpcVersion } from "../object/rpc.ts";
@@ -78,7 +79,7 @@ const deleteJobRoute = createRoute({
   responses: { 204: { description: "Gone." }, ...guardedAnswers("not_found", "conflict") },
 });
 
-const unavailable = () => new AppError("unavailable", { detail: "The job cannot be changed right now." });
+const unavailable = () => new AppError("unavailable");
 
 const refusals: Readonly<Record<AmendmentRefusal | "unavailable", () => AppError>> = {
   unavailable,
@@ -114,7 +115,7 @@ export const jobActionRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validation
   .openapi(cancelJobRoute, async (c) => {
     const row = await requireRow(c, c.req.valid("param").id);
     const ended = await jobObject(c.env, row.id).cancel(rpcVersion, toJobSpec(row), mayBegin(row));
-    if (ended === "unavailable") {
+    if (ended === "unavailable" || (ended === null && !isFinal(row.status))) {
       throw unavailable();
     }
     const job = await toJobNow(c, { ...row, ...ended });

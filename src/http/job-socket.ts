@@ -40,7 +40,7 @@ export function openHandlerSocket(c: AppContext, { jobId, attempt, nonce }: Atte
 
 function requireAnswer(response: Response): Response {
   if (response.status === 429) {
-    throw new AppError("rate_limited", { detail: "As many watch this job as may." });
+    throw new AppError("rate_limited", { detail: "As many watch as may." });
   }
   if (!response.webSocket && response.status !== 204) {
     throw new AppError("unavailable", { detail: "The job cannot be watched right now." });

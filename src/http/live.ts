@@ -104,7 +104,7 @@ liveRoutes.openapi(eventsRoute, async (c) => {
 
 liveRoutes.openapi(wsRoute, async (c) => {
   const row = await requireRow(c, c.req.valid("param").id);
-  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+  if (c.req.method !== "GET" || c.req.header("upgrade")?.toLowerCase() !== "websocket") {
     throw new AppError("malformed_request", { detail: "Connect with a WebSocket client." });
   }
   return openSocket(c, row, { after: c.req.valid("query").after ?? null, moreOnly: false });

@@ -5,7 +5,7 @@ import { ProjectEvent } from "../contract/event.ts";
 import { type Caller, callerUser, mayUseProject } from "../core/access.ts";
 import { readEventId, replayFrom } from "../core/resume.ts";
 import { ToldJobs } from "../core/told-jobs.ts";
-import { projectStreamOf, unheardHeader } from "../object/project-stream.ts";
+import { firstHeader, projectStreamOf } from "../object/project-stream.ts";
 import type { Watched } from "../store/stream-rows.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
@@ -22,12 +22,11 @@ const projectEventsRoute = createRoute({
   tags: ["live"],
   summary: "The live events of all jobs of a project",
   description:
-    "A stream of server-sent events: first each active job as a `status` event, then every change, new jobs included. " +
-    "`job_id` and `seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
+    "Server-sent events: first each active job as a `status` event, then every change, new jobs included. `job_id` and " +
+    "`seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
     "and the X-As-Of of a list, jobs that ended or were deleted since are told of too, as far as that was in the last " +
-    "day: ends of jobs made in the eight days before, and the newest 1,000 deletions. A slow reader misses progress " +
-    "alone. The stream ends after 15 minutes, or when its credential does: connect again. A user's token is shown the " +
-    "user's own jobs.",
+    "day: ends of jobs of eight days, and 1,000 deletions. A slow reader misses progress " +
+    "alone. The stream ends after 15 minutes, or when its credential does: connect again. Users see their own jobs.",
   ...guard({ scope: "jobs:read" }),
   parameters: headerParameters("last-event-id"),
   request: {
@@ -36,7 +35,7 @@ const projectEventsRoute = createRoute({
       since: z.iso
         .datetime({ offset: true })
         .optional()
-        .meta({ description: "What ended after this instant (RFC 3339) is told too; Last-Event-ID goes before it." }),
+        .meta({ description: "RFC 3339; Last-Event-ID goes before it." }),
     }),
   },
   responses: {
@@ -71,9 +70,9 @@ async function openSocket(c: AppContext, { tenantId, projectId, userId }: Watche
     { headers: { upgrade: "websocket" } },
   );
   if (!webSocket) {
-    throw new AppError("rate_limited", { detail: "As many watch this project as may." });
+    throw new AppError("rate_limited", { detail: "As many watch as may." });
   }
-  return { webSocket, isUnheard: headers.get(unheardHeader) !== null };
+  return { webSocket, isFirst: headers.get(firstHeader) !== null };
 }
 
 export const projectEventRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
@@ -91,14 +90,14 @@ projectEventRoutes.openapi(projectEventsRoute, async (c) => {
   const since = known === null ? null : Math.min(known, Date.now());
   const watched = { tenantId, projectId, userId: callerUser(caller) };
   // Before the rows are read: what changes meanwhile is told after them, and nothing is lost between the two.
-  const { webSocket, isUnheard } = await openSocket(c, watched, since);
+  const { webSocket, isFirst } = await openSocket(c, watched, since);
   const feed = new ProjectFeed({
     env: c.env,
     settings: c.get("settings"),
     watched,
     told: new ToldJobs(lastSeen),
     since,
-    isUnheard,
+    isFirst,
   });
   const { until, isLet } = streamLifeOf(c);
   const stream = new SseStream<Told>(webSocket, true, {

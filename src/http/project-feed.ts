@@ -23,6 +23,8 @@ const firstLooksMs = [3_000, 12_000];
 const maxAnnounced = 200;
 const announcedAtOnce = 10;
 const announcePauseMs = 200;
+/** When those who are not the first do so, in case it did not get that far; after a deployment all come back at once. */
+const laterAnnounceMs = [2_000, 10_000] as const;
 /** D1 binds 100 values to a statement. */
 const maxIds = 90;
 
@@ -36,8 +38,8 @@ export type FeedOptions = Readonly<{
   told: ToldJobs;
   /** What the watcher knows, as an instant; null when it begins anew. */
   since: number | null;
-  /** Whether jobs may believe that nobody watches them. */
-  isUnheard: boolean;
+  /** Whether jobs may believe that nobody watches them: where others watch, they tell them so. */
+  isFirst: boolean;
 }>;
 
 /**
@@ -78,7 +80,7 @@ export class ProjectFeed {
       for (const ms of firstLooksMs) {
         stream.later(ms, () => void this.look(stream));
       }
-      await this.#announce(stream, this.#options.isUnheard ? activeIds.slice(0, maxAnnounced) : []);
+      await this.#announce(stream, activeIds.slice(0, maxAnnounced));
     } catch (error) {
       logFailure("greeting a watcher", error);
       stream.end(1011, "no greeting");
@@ -124,6 +126,10 @@ export class ProjectFeed {
   async #announce(stream: SseStream<Told>, ids: readonly string[]): Promise<void> {
     const { env, watched } = this.#options;
     let failures = 0;
+    if (!this.#options.isFirst) {
+      const [least, most] = laterAnnounceMs;
+      await scheduler.wait(least + Math.random() * (most - least));
+    }
     for (let at = 0; at < ids.length && stream.isOpen; at += announcedAtOnce) {
       const asked = ids
         .slice(at, at + announcedAtOnce)

@@ -38,7 +38,7 @@ const createUploadRoute = createRoute({
   summary: "Get signed URLs to upload a video",
   description:
     `Up to ${maxSinglePutBytes} bytes: PUT the file to \`url\` with \`headers\`. Beyond: PUT each of \`parts\` (\`part_size\` ` +
-    "bytes each, the last one the rest), in any order, then POST to `complete_url`. Then create jobs with `input_video_key`.",
+    "bytes each, the last one the rest), in any order, then POST to `complete_url`.",
   ...guard({ scope: "uploads:write" }, boundedJson),
   request: { body: jsonBody(CreateUpload) },
   responses: {

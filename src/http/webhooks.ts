@@ -54,10 +54,10 @@ const progressSocketRoute = createRoute({
   tags: ["runpod"],
   summary: "A handler's progress by WebSocket",
   description:
-    "One connection per attempt instead of a request per update. Each text message is a ProgressUpdate; one that is taken " +
+    "One connection per attempt. Each text message is a ProgressUpdate; one that is taken " +
     "has no answer, one that is not is answered with a Problem. `ping` is answered with `pong`. When the work is not " +
-    'wanted any more comes `{"cancel": true}`, and the close with 1000. A newer connection of the same attempt closes ' +
-    "the older one with 4000.",
+    'wanted any more comes `{"cancel": true}`, and 1000 closes. A newer connection of the attempt closes the older ' +
+    "with 4000.",
   security: [],
   request: { params: TokenPath },
   responses: { 101: { description: "The WebSocket." }, ...problemAnswers("malformed_request", "not_found") },

@@ -17,6 +17,7 @@ export class DeletedJobs {
 
   /** Notes one, and lets go of what is too old or too much. */
   note({ event: { job_id: id } }: ProjectEnvelope, frame: string, now: number): void {
+    this.#sql.exec("DELETE FROM deleted_jobs WHERE id = ?", id);
     this.#sql.exec("INSERT OR IGNORE INTO deleted_jobs (at, id, envelope) VALUES (?, ?, ?)", now, id, frame);
     this.#sql.exec("DELETE FROM deleted_jobs WHERE at < ?", now - keptMs);
     this.#sql.exec(

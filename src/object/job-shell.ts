@@ -112,14 +112,14 @@ export class JobShell {
 
   /**
    * Ends the job for its user; one that never started is begun first.
-   * @returns the job as it is then, whether or not it was this call that ended it; `unavailable` where it cannot be read
+   * @returns the job as it is then, whether or not it was this call that ended it; null where there is none
    */
-  cancel(spec: JobSpec, isNew: boolean): JobProjection | "unavailable" {
+  cancel(spec: JobSpec, isNew: boolean): JobProjection | "unavailable" | null {
     if (this.#begin(spec, isNew)) {
       this.#engine.apply({ kind: "cancel_requested" });
       this.#advance();
     }
-    return this.read(spec.tenantId) ?? "unavailable";
+    return this.#engine.memory.isUnreadable ? "unavailable" : this.read(spec.tenantId);
   }
 
   /**

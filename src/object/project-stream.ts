@@ -14,8 +14,8 @@ export type StreamAnswer = Readonly<{ isWatched: boolean; forMs: number; pauseMs
 /** So long a job may take it that nobody watches. */
 const unwatchedForMs = 10_000;
 
-/** In the answer to a watcher: nobody was there before who sees as much, so jobs may believe that nobody watches. */
-export const unheardHeader = "x-unheard";
+/** In the answer to a watcher: no other sees the same, so its jobs may believe that nobody watches. */
+export const firstHeader = "x-first-watcher";
 
 /** One user leaves room for the others. */
 const maxWatchersOfUser = 100;
@@ -60,14 +60,13 @@ export class ProjectStream extends DurableObject<Env> {
     if (users.length >= maxWatchers || (user !== null && alike >= maxWatchersOfUser)) {
       return new Response(null, { status: 429 });
     }
-    const isUnheard = alike === 0 && !users.includes(null);
     const { 0: client, 1: server } = new WebSocketPair();
     server.serializeAttachment(user);
     this.ctx.acceptWebSocket(server);
     for (const frame of since === null ? [] : this.#deleted.list(Number(since))) {
       send(server, frame);
     }
-    return new Response(null, { status: 101, webSocket: client, headers: isUnheard ? { [unheardHeader]: "1" } : {} });
+    return new Response(null, { status: 101, webSocket: client, headers: alike === 0 ? { [firstHeader]: "1" } : {} });
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {

@@ -50,14 +50,14 @@ export class WaitingLanes {
     this.#addresses.delete(name);
     this.#addresses.set(name, address);
     if (this.#addresses.size > maxKnown) {
-      this.#forgetOldest();
+      this.#forgetOldest(name);
     }
   }
 
   /** Jobs may name any number of addresses. Of one that answers no more is lost than that it does. */
-  #forgetOldest(): void {
+  #forgetOldest(newest: string): void {
     for (const [name, { failures }] of this.#addresses) {
-      if (failures === 0) {
+      if (failures === 0 && name !== newest) {
         this.#addresses.delete(name);
         return;
       }

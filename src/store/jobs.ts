@@ -153,14 +153,17 @@ export async function projectJob(
 ): Promise<boolean> {
   const { id, tenantId, version, reopened, completedAt, settledAt, ...running } = projection;
   const isHeard = isWebhookTenant(tenantId);
-  const settled = settledAt && settlesUnlessHeard ? sql`CASE WHEN NOT ${isHeard} THEN ${settledAt} END` : settledAt;
+  // What the owner changes later is no new settling: a replay of ends would tell of it as of one.
+  const first = sql`coalesce(CASE WHEN ${exportJobs.completedAt} IS ${completedAt} THEN ${exportJobs.settledAt} END, ${settledAt})`;
+  const settling = settledAt && settlesUnlessHeard ? sql`CASE WHEN NOT ${isHeard} THEN ${first} END` : first;
+  const settled = settledAt && settling;
   const over = completedAt === null && !reopened ? {} : { completedAt, settledAt: settled };
   const newer = lt(exportJobs.version, version);
-  const settling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
+  const isSettling = and(eq(exportJobs.version, version), isNull(exportJobs.settledAt));
   const update = db
     .update(exportJobs)
     .set({ ...running, ...over, version })
-    .where(and(isJob(tenantId, id), or(newer, settling)))
+    .where(and(isJob(tenantId, id), or(newer, isSettling)))
     .returning({ isHeard });
   const [written] = await db.batch([update, ...usage.map((row) => countUsage(db, row))]);
   return (written[0]?.isHeard ?? (await wasHeard(db, projection))) === 1;

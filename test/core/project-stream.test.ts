@@ -34,6 +34,14 @@ describe("the outbox of a slow reader", () => {
     expect(outbox.isEmpty).toBe(true);
   });
 
+  it("has room for what must not be lost where progress is", () => {
+    const outbox = new Outbox<string>(2);
+    outbox.put("a", "a ends", false);
+    outbox.put("b", "b 1", true);
+    expect([outbox.put("c", "c ends", false), outbox.put("d", "d ends", false)]).toEqual([true, false]);
+    expect(takeAll(outbox)).toEqual(["a ends", "c ends"]);
+  });
+
   it("says when there is no room for what must not be lost; progress just gets lost", () => {
     const outbox = new Outbox<string>(2);
     expect(["a", "b"].map((job) => outbox.put(job, `${job} ends`, false))).toEqual([true, true]);
@@ -82,14 +90,14 @@ describe("what a watcher was told", () => {
 });
 
 /** The most calls in one second, and those of a usual one, of jobs that tell progress as soon as they may. */
-function measure(jobs: number, startsAt: (job: number) => number): { most: number; usual: number } {
+function measure(jobs: number, startsAt: (job: number) => number, watchers = 1): { most: number; usual: number } {
   const tellers = new Tellers();
   const states = Array.from({ length: jobs }, (_, job) => ({ job, freeAt: startsAt(job), pauseMs: 0 }));
   const perSecond = Array.from({ length: 180 }, () => 0);
   for (let now = 0; now < 1000 * perSecond.length; now += 50) {
     for (const state of states) {
       if (state.freeAt <= now) {
-        state.pauseMs = tellers.note(`job ${state.job}`, false, 1, now);
+        state.pauseMs = tellers.note(`job ${state.job}`, false, watchers, now);
         state.freeAt = now + state.pauseMs;
         const second = Math.floor(now / 1000);
         perSecond[second] = (perSecond[second] ?? 0) + 1;
@@ -130,6 +138,8 @@ describe("the pace of a project's jobs", () => {
       return tellers.note("job 0", false, watchers, 0);
     });
     expect(pauses).toEqual([1_250, 1_250, 25_000]);
+    const { usual } = measure(1_000, (job) => 10 * job, 500);
+    expect(500 * usual).toBeLessThan(4_500);
   });
 
   it("is kept by those who come late, too", () => {

@@ -52,6 +52,10 @@ describe("the next delivery", () => {
     expect(nextDelivery(newQueue({ ...busy(140, true), own: { ...one, isOwn: true } }), now)).toBeNull();
     expect(nextDelivery(newQueue({ ...busy(140, true), endpoint: one }), now)).not.toBeNull();
     expect(nextDelivery(newQueue({ ...busy(160, false), endpoint: one }), now)).toBeNull();
+    const known = Object.fromEntries(Object.keys(busy(196, true)).map((name) => [name, proven]));
+    const all = { ...known, own: proven, endpoint: proven };
+    expect(nextDelivery(newQueue({ ...busy(196, true), own: { ...one, isOwn: true } }, all), now)).toBeNull();
+    expect(nextDelivery(newQueue({ ...busy(196, true), endpoint: one }, all), now)).not.toBeNull();
     expect(nextDelivery(newQueue({ ...busy(160, false), endpoint: one }, { endpoint: proven }), now)).not.toBeNull();
   });
 

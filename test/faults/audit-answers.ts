@@ -116,7 +116,7 @@ export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: 
     await shell.retry("stranger"),
     await shell.remove(spec, { isNew: false, attempts: 1 }),
   ];
-  if (JSON.stringify(answers) !== JSON.stringify([null, "unknown", "unavailable", [], "refused", "active"])) {
+  if (JSON.stringify(answers) !== JSON.stringify([null, "unknown", null, [], "refused", "active"])) {
     ledger.violate("I13", `a stranger was told of ${object.id.slice(-2)}: ${JSON.stringify(answers)}`);
   }
   if (shell.job?.spec.tenantId !== undefined && shell.job.spec.tenantId !== job.spec.tenantId) {

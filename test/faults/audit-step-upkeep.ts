@@ -70,10 +70,11 @@ function rulesOfPostponed({ after, context }: { after: JobState; context: Kept["
     dutyIn(after, owed.duty, owed.of) ?? (owed.duty === "write_row" ? dutyIn(after, "write_row") : undefined);
   const isLater = has(left, { tries, until: owed.until }) && isBackoff(left?.dueAt, now, timers.retryBackoffMs, tries);
   const longestMs = 1.25 * Math.min(300_000, timers.retryBackoffMs * 2 ** (tries - 1)) + 1;
-  const isOver = owed.duty === "cancel" && owed.until !== null && now + longestMs >= owed.until;
+  const mayEnd = owed.duty === "cancel" || owed.duty === "tell_deleted";
+  const isOver = mayEnd && owed.until !== null && now + longestMs >= owed.until;
   return [
     ["what failed is tried again, later and later", isLater || (left === undefined && isOver)],
-    ["a cancel ends with its run", owed.duty !== "cancel" || owed.until === null || !left || left.dueAt < owed.until],
+    ["what may end does so in its time", !mayEnd || owed.until === null || !left || left.dueAt < owed.until],
   ];
 }
 

@@ -84,7 +84,7 @@ export class Clients {
     facts.cancelsAsked.push(this.#world.clock.now);
     this.#world.ledger.note(`the owner cancels ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.cancel(spec, mayBegin(row)));
-    if (answer === "unavailable") {
+    if (answer === "unavailable" || answer === null) {
       return;
     }
     if (!isFinal(answer.status)) {

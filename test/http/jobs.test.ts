@@ -239,4 +239,14 @@ describe("a job whose object has not begun yet", () => {
     const response = await api(`/api/jobs/${id}/cancel`, { method: "POST" });
     expect([response.status, Job.parse(await response.json()).status]).toEqual([200, "cancelled"]);
   });
+
+  it.each([
+    ["cancelled", 1, 200],
+    ["error", 1, 409],
+    ["processing", 1, 503],
+  ] as const)("is %s by its row alone: a cancel answers by that", async (status, attempt, answer) => {
+    const completedAt = status === "processing" ? null : new Date().toISOString();
+    const { id } = await insertRow({ tenantId, status, attempt, version: 5, completedAt });
+    expect((await api(`/api/jobs/${id}/cancel`, { method: "POST" })).status).toBe(answer);
+  });
 });

@@ -83,6 +83,19 @@ describe("between a list and its stream", () => {
     await stream.close();
   });
 
+  it("what its owner changes of an old job is no end", async () => {
+    const job = await createJob({ project_id: 623 });
+    await cancel(job.id);
+    const readSettled = async () =>
+      await env.DB.prepare("SELECT settled_at FROM export_jobs WHERE id = ?").bind(job.id).first<string>("settled_at");
+    await until(async () => (await readSettled()) !== null);
+    const settled = await readSettled();
+    await scheduler.wait(5);
+    const headers = { "content-type": "application/json" };
+    await api(`/api/jobs/${job.id}`, { method: "PATCH", headers, body: JSON.stringify({ acknowledged: true }) });
+    expect(await readSettled()).toBe(settled);
+  });
+
   it("what is no instant is refused", async () => {
     await expectProblem(await api("/api/projects/603/events?since=yesterday"), 422, "validation_failed");
   });
@@ -154,19 +167,22 @@ describe("a project's stream", () => {
     await Promise.all(jobs.map(({ id }) => cancel(id)));
   });
 
-  it("asks the jobs once, however many come to watch", async () => {
+  it("asks the jobs at once for the first alone, however many come to watch", async () => {
     const job = await createJob({ project_id: 619 });
     let asked = 0;
     const bindings = withStrike("announce", () => asked++);
     const first = await watchProject(619, { bindings });
     await until(() => asked === 1);
+    const own = await createJob({ project_id: 619, user_id: "mia" });
     const user = await watchProject(619, { bindings, headers: bearer(await newJwt({ sub: "mia" })) });
+    // The first of all may not have got as far as this user's job.
+    await until(() => asked === 2);
     const more = await Promise.all([1, 2, 3].map(() => watchProject(619, { bindings })));
     await until(() => more.every(({ told }) => told.length > 0));
     await scheduler.wait(50);
-    expect(asked).toBe(1);
+    expect(asked).toBe(2);
     await Promise.all([first, user, ...more].map(({ close }) => close()));
-    await cancel(job.id);
+    await Promise.all([job, own].map(({ id }) => cancel(id)));
   });
 
   it("leaves room for other users: one may watch a hundred times", async () => {
