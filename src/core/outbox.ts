@@ -3,8 +3,8 @@ const maxKept = 4_000;
 
 /**
  * What waits for a slow reader, in the order of its coming. Of each job only the newest progress waits, and none once
- * something that lasts has come of that job; nothing else is ever dropped, and takes
- * the place of progress where there is no other.
+ * something that lasts has come of that job; nothing else is ever dropped: where there is
+ * no other place it takes that of progress.
  */
 export class Outbox<Item> {
   readonly #items = new Map<string | number, Item>();

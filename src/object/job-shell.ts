@@ -73,7 +73,6 @@ export class JobShell {
 
   /** The job as it is now, ahead of D1's copy; null where there is none of this tenant (I13). */
   read(tenantId: string): JobProjection | null {
-    this.#alarm.enter();
     const job = this.#jobOf(tenantId);
     return job && toProjection(job);
   }
@@ -148,11 +147,10 @@ export class JobShell {
 
   /** Starts another try of a job that failed or was cancelled. */
   async retry(tenantId: string): Promise<JobProjection | "refused" | "over_quota" | "unavailable"> {
-    this.#alarm.enter();
+    const job = this.#jobOf(tenantId);
     if (this.#engine.memory.isUnreadable) {
       return "unavailable";
     }
-    const job = this.#jobOf(tenantId);
     if (!job || !canReopen(job)) {
       return "refused";
     }
@@ -209,7 +207,6 @@ export class JobShell {
 
   /** The job as it is now, as an event. */
   toEvent(tenantId: string): JobEvent | null {
-    this.#alarm.enter();
     const job = this.#jobOf(tenantId);
     return job && toEvent(job, eventTypeOf(job, "status"));
   }
@@ -222,7 +219,6 @@ export class JobShell {
 
   /** Someone wants to watch the job. */
   attach(tenantId: string, resume: Resume): Greeting {
-    this.#alarm.enter();
     return greet(this.#jobOf(tenantId), this.#ports.storage, resume);
   }
 
@@ -236,7 +232,6 @@ export class JobShell {
   }
 
   #begin(spec: JobSpec, isNew: boolean): JobState | null {
-    this.#alarm.enter();
     if (isNew) {
       this.start(spec);
     }
@@ -245,6 +240,7 @@ export class JobShell {
 
   /** What readers and owners may know of: a removed job is none. */
   #jobOf(tenantId: string): JobState | null {
+    this.#alarm.enter();
     const { job } = this;
     return job && job.spec.tenantId === tenantId && !job.removal?.rowGone ? job : null;
   }
