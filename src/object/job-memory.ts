@@ -19,10 +19,7 @@ export class JobMemory {
   #isUnreadable = false;
   #savedVersion = 0;
   #reserved = 0;
-  #savedAt = 0;
   #isFlushing = false;
-  /** When progress last came that nothing but memory holds. */
-  #heardAt = 0;
   #wakesAt: number | null = null;
   /** How often that has changed. */
   #alarmTurns = 0;
@@ -54,51 +51,42 @@ export class JobMemory {
   }
 
   /** Takes in a change: saved at once, or soon where it may wait. @param isProgress a handler reported it */
-  take(change: Change, isProgress: boolean): void {
-    const { version, status } = change.job;
-    // A version beyond the reserved ones is saved before anybody sees it: where it is kept may be lost.
-    const isKept = !change.durable && version <= this.#reserved && this.#ports.sockets.keep(change.job);
-    if (change.durable || !this.#canWait(change, isKept)) {
-      const reserved = isProgress || !change.durable ? version + reservedVersions : Math.max(this.#reserved, version);
-      this.save(change.job, change.events, isFinal(status) ? version : reserved);
+  take({ job, events, durable }: Change, isProgress: boolean): void {
+    // A version that is not reserved is saved before anybody sees it: memory may be lost.
+    if (durable || (events.length > 0 && job.version > this.#reserved)) {
+      const reserved = isProgress || !durable ? job.version + reservedVersions : Math.max(this.#reserved, job.version);
+      this.save(job, events, isFinal(job.status) ? job.version : reserved);
+    } else {
+      this.#job = job;
     }
-    if (!change.durable) {
-      this.#job = change.job;
+    if (this.#isAtRisk() && !this.#keep()) {
+      this.#flushLater();
     }
-    // After a save whose answer got lost the version is above the change's.
-    this.#flushLater(isKept || (isProgress && change.durable && this.#keep()));
   }
 
   #keep(): boolean {
     return this.#job !== null && this.#ports.sockets.keep(this.#job);
   }
 
-  /** Whether progress may go unsaved: its version is reserved, and it is kept elsewhere or saved soon. */
-  #canWait({ job, events }: Change, isKept: boolean): boolean {
-    const isSoon = isKept || this.#ports.now() - this.#savedAt < this.#ports.timers.progressFlushMs;
-    return events.length === 0 || (job.version <= this.#reserved && isSoon);
-  }
-
-  /** An object that falls silent leaves memory some seconds later: what only memory holds is saved before. */
-  #flushLater(isKept: boolean): void {
-    if (!this.#isAtRisk() || isKept) {
-      return;
-    }
-    this.#heardAt = this.#ports.now();
+  #flushLater(): void {
     if (!this.#isFlushing) {
       this.#isFlushing = true;
       this.#ports.later(this.#ports.timers.progressFlushMs, () => this.#flush());
     }
   }
 
+  /**
+   * Saves what only memory held: while progress comes, once in a while and with room for more; when none came, to give
+   * back the versions that were reserved. An object that falls silent leaves memory some seconds later.
+   */
   #flush(): void {
-    const leftMs = this.#heardAt + this.#ports.timers.progressFlushMs - this.#ports.now();
-    if (leftMs > 0 && this.#isAtRisk()) {
-      this.#ports.later(leftMs, () => this.#flush());
-      return;
-    }
     this.#isFlushing = false;
-    this.checkpoint();
+    if (this.#job && this.#job.version > this.#savedVersion) {
+      this.save(this.#job, [], this.#job.version + reservedVersions);
+      this.#flushLater();
+    } else {
+      this.checkpoint();
+    }
   }
 
   #isAtRisk(): boolean {
@@ -134,7 +122,6 @@ export class JobMemory {
     this.#job = job;
     this.#savedVersion = job.version;
     this.#reserved = reserved;
-    this.#savedAt = this.#ports.now();
   }
 
   /**

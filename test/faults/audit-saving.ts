@@ -10,7 +10,7 @@ type Saving = Readonly<{ before: JobState | null; after: JobState; reserved: num
 export class SaveAudit {
   readonly #timers: Timers;
   readonly #onWrong: (wrong: string) => void;
-  #savedAt = 0;
+  #progressSavedAt = 0;
   /** The alarm that this life has set, or looked for. */
   #known: number | null = null;
 
@@ -21,12 +21,14 @@ export class SaveAudit {
 
   /** Progress alone is saved seldom. */
   saves({ before, after, reserved }: Saving, now: number): void {
-    const isProgress = before !== null && after.version > before.version && isSameButFigures(before, after);
-    const isSoon = now - this.#savedAt < this.#timers.progressFlushMs;
-    if (isProgress && isSoon && after.version <= reserved) {
-      this.#onWrong(`progress alone was saved ${now - this.#savedAt} ms after a save`);
+    if (before === null || after.version <= before.version || !isSameButFigures(before, after)) {
+      return;
     }
-    this.#savedAt = now;
+    const pausedMs = now - this.#progressSavedAt;
+    if (after.version <= reserved && pausedMs < this.#timers.progressFlushMs) {
+      this.#onWrong(`progress alone was saved ${pausedMs} ms after progress`);
+    }
+    this.#progressSavedAt = now;
   }
 
   /** An alarm that comes soon enough is not set again. */
