@@ -20,7 +20,7 @@ export class AlarmGuard {
 
   /** After a restart, before anything else. While an alarm runs the storage shows none, so it is set only by others. */
   async find(): Promise<void> {
-    this.#isLacking = (await this.#engine.memory.findAlarm()) === null;
+    this.#isLacking = !(await this.#engine.memory.findAlarm());
   }
 
   /** An event that is no alarm has come in. */
@@ -34,7 +34,7 @@ export class AlarmGuard {
   /** The alarm has come. Must not throw: the runtime gives up on an alarm after six failures. */
   async run(): Promise<void> {
     this.#isLacking = false;
-    this.#engine.memory.alarmCame();
+    this.#engine.memory.doubtAlarm();
     if (this.#engine.memory.isUnreadable) {
       this.#ports.warn("The job was saved by a later release.");
       this.#setAgain();

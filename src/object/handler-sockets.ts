@@ -110,16 +110,9 @@ export class HandlerSockets {
     return attachment && { attempt: attachment.attempt, kept: attachment.kept ?? null };
   }
 
-  /**
-   * The newest progress that was kept of an attempt while the object slept. A socket that is closing has it still: its
-   * close may be what woke the object.
-   */
+  /** The progress that was kept of an attempt while the object slept. What a closing socket has comes with its end. */
   findKept(attempt: number): KeptProgress | null {
-    const kept = this.#sockets.list().flatMap((socket) => {
-      const attachment = attachmentOf(socket);
-      return attachment?.attempt === attempt && attachment.kept ? [attachment.kept] : [];
-    });
-    return kept.toSorted((a, b) => b.version - a.version)[0] ?? null;
+    return this.#find(attempt)?.attachment.kept ?? null;
   }
 
   #find(attempt: number): { socket: WebSocket; attachment: Attachment } | null {

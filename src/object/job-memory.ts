@@ -1,12 +1,14 @@
 import type { JobEvent } from "../contract/event.ts";
 import { isFinal, type JobState } from "../core/job-state.ts";
-import { type KeptProgress, withLateProgress } from "../core/kept-progress.ts";
 import type { Change } from "../core/machine.ts";
 import type { Action } from "../core/next-action.ts";
 import type { Ports, Wake } from "./ports.ts";
 
 /** So many versions of unsaved progress one save allows for: a crash may take them, and none is given twice. */
 const reservedVersions = 1_000;
+
+/** Before any time. */
+const never = Number.NEGATIVE_INFINITY;
 
 /** An alarm that is late by less is on its way; one that is set anew would be later still. */
 const lateAlarmMs = 1_000;
@@ -20,9 +22,7 @@ export class JobMemory {
   #savedVersion = 0;
   #reserved = 0;
   #isFlushing = false;
-  #wakesAt: number | null = null;
-  /** How often that has changed. */
-  #alarmTurns = 0;
+  #wakesAt = never;
 
   /** @param toNext what the job needs next: it decides the alarm that a save sets */
   constructor(ports: Ports, toNext: (job: JobState) => Action) {
@@ -47,29 +47,32 @@ export class JobMemory {
     this.#savedVersion = isJob ? held.savedVersion : 0;
     this.#reserved = isJob ? held.reserved : 0;
     this.#isUnreadable = held === "unreadable";
-    this.#wakesAt = null;
+    this.#wakesAt = never;
   }
 
   /** Takes in a change: saved at once, or soon where it may wait. @param isProgress a handler reported it */
   take({ job, events, durable }: Change, isProgress: boolean): void {
-    // A version that is not reserved is saved before anybody sees it: memory may be lost.
-    if (durable || (events.length > 0 && job.version > this.#reserved)) {
-      const reserved = isProgress || !durable ? job.version + reservedVersions : Math.max(this.#reserved, job.version);
-      this.save(job, events, isFinal(job.status) ? job.version : reserved);
+    // A version that is not reserved is saved before anybody sees it; the last one is what a lost memory goes on with.
+    if (durable || (events.length > 0 && job.version >= this.#reserved)) {
+      this.save(job, events, this.#toReserve(job, isProgress || !durable));
     } else {
       this.#job = job;
     }
-    if (this.#isAtRisk() && !this.#keep()) {
-      this.#flushLater();
+    this.#guard();
+  }
+
+  /** While progress comes, room for more; after the end there is none. */
+  #toReserve({ version, status }: JobState, isLive: boolean): number {
+    if (isFinal(status)) {
+      return version;
     }
+    return isLive ? version + reservedVersions : Math.max(this.#reserved, version);
   }
 
-  #keep(): boolean {
-    return this.#job !== null && this.#ports.sockets.keep(this.#job);
-  }
-
-  #flushLater(): void {
-    if (!this.#isFlushing) {
+  /** What memory alone holds is kept by a handler's socket, or saved soon. */
+  #guard(): void {
+    const isKept = !this.#job || !this.#isAtRisk(this.#job) || this.#ports.sockets.keep(this.#job);
+    if (!isKept && !this.#isFlushing) {
       this.#isFlushing = true;
       this.#ports.later(this.#ports.timers.progressFlushMs, () => this.#flush());
     }
@@ -82,27 +85,23 @@ export class JobMemory {
   #flush(): void {
     this.#isFlushing = false;
     if (this.#job && this.#job.version > this.#savedVersion) {
-      this.save(this.#job, [], this.#job.version + reservedVersions);
-      this.#flushLater();
+      this.save(this.#job, [], this.#toReserve(this.#job, true));
+      this.#guard();
     } else {
       this.checkpoint();
     }
   }
 
-  #isAtRisk(): boolean {
-    return this.#job !== null && (this.#job.version > this.#savedVersion || this.#reserved > this.#job.version);
+  /** Whether a lost memory would show: the job would come back with the last version that is reserved. */
+  #isAtRisk({ version }: JobState): boolean {
+    return version !== this.#reserved;
   }
 
-  /** Saves the progress that only memory held; from here on no version is at risk. */
-  checkpoint(): void {
-    if (this.#job && this.#isAtRisk()) {
-      this.save(this.#job, []);
+  /** Saves the progress that only memory held, or a closing socket; from here on no version is at risk. */
+  checkpoint(job = this.#job): void {
+    if (job && this.#isAtRisk(job)) {
+      this.save(job, []);
     }
-  }
-
-  /** Takes in progress that a socket kept, and lets go of now that it closes. */
-  recover(kept: KeptProgress): void {
-    this.#job = this.#job && withLateProgress(this.#job, kept);
   }
 
   /** @param reserved versions up to this may be shown before the next save */
@@ -129,13 +128,8 @@ export class JobMemory {
    * @returns whether it is the new version
    */
   #goBackToSaved({ version }: JobState): boolean {
-    const [shown, savedBefore] = [this.#job?.version ?? 0, this.#savedVersion];
+    const savedBefore = this.#savedVersion;
     this.load();
-    if (this.#job && this.#job.version < shown) {
-      this.#job = { ...this.#job, version: this.#reserved, lastSeq: this.#reserved };
-      // What a handler's socket keeps would bring a lower one back when the object leaves memory.
-      this.#keep();
-    }
     return this.#savedVersion === version && version > savedBefore;
   }
 
@@ -145,19 +139,16 @@ export class JobMemory {
     this.load();
   }
 
-  /** The alarm that the storage holds; one that is set while it is looked for is known better. */
-  async findAlarm(): Promise<number | null> {
-    const turns = this.#alarmTurns;
+  /** Finds the alarm that the storage holds. @returns whether there is one */
+  async findAlarm(): Promise<boolean> {
     const at = await this.#ports.storage.getAlarm();
-    if (turns === this.#alarmTurns) {
-      this.#wakesAt = at;
-    }
-    return at;
+    this.#wakesAt = at ?? never;
+    return at !== null;
   }
 
-  /** The alarm has come, and is no more. */
-  alarmCame(): void {
-    this.#noteWake("never");
+  /** The next save sets the alarm, whatever is known of one. */
+  doubtAlarm(): void {
+    this.#wakesAt = never;
   }
 
   wakeFor(action: Action): void {
@@ -168,8 +159,7 @@ export class JobMemory {
 
   #noteWake(wake: Wake): void {
     if (wake !== "as-is") {
-      this.#alarmTurns++;
-      this.#wakesAt = wake === "never" ? null : wake.at;
+      this.#wakesAt = wake === "never" ? never : wake.at;
     }
   }
 
@@ -183,7 +173,7 @@ export class JobMemory {
       return "never";
     }
     const at = action.do === "wait" ? action.until : now() + timers.runTimeoutMs + timers.statusTimeoutMs;
-    const isGuarded = this.#wakesAt !== null && this.#wakesAt > now() - lateAlarmMs && this.#wakesAt <= at;
+    const isGuarded = this.#wakesAt > now() - lateAlarmMs && this.#wakesAt <= at;
     return isGuarded ? "as-is" : { at };
   }
 }

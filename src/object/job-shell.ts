@@ -4,6 +4,7 @@ import { type Amendment, type AmendmentRefusal, toAmended } from "../core/amendm
 import { creationOf, eventTypeOf, toEvent } from "../core/events.ts";
 import {
   canReopen,
+  isFinal,
   isWanted,
   type JobSpec,
   type JobState,
@@ -11,7 +12,7 @@ import {
   newRemovedState,
   takesOutput,
 } from "../core/job-state.ts";
-import type { KeptProgress } from "../core/kept-progress.ts";
+import { type KeptProgress, withLateProgress } from "../core/kept-progress.ts";
 import type { ProgressReport } from "../core/signals.ts";
 import type { AttemptRef } from "../core/tokens.ts";
 import type { JobProjection } from "../store/jobs.ts";
@@ -182,16 +183,18 @@ export class JobShell {
    */
   async remove(spec: JobSpec, row: RowFacts): Promise<Removed> {
     this.#begin(spec, row.isNew);
-    // The sweep sees no job whose row is gone: only the alarm is left, so it must not be taken for granted.
-    await this.#engine.memory.findAlarm();
     if (this.#engine.memory.isUnreadable) {
       return "unavailable";
     }
     if (!this.job) {
       this.#engine.begin(newRemovedState(spec, row.attempts, this.#ports.now()));
     }
-    if (this.job?.spec.tenantId !== spec.tenantId) {
+    if (this.job?.spec.tenantId !== spec.tenantId || !isFinal(this.job.status)) {
       return "active";
+    }
+    if (!this.job.removal) {
+      // The sweep sees no job whose row is gone: only the alarm is left, so it must not be taken for granted.
+      this.#engine.memory.doubtAlarm();
     }
     this.#engine.apply({ kind: "remove_requested" });
     if (!this.job.removal) {
@@ -225,10 +228,9 @@ export class JobShell {
   /** A handler's socket has gone, and with it what it kept. */
   detach({ attempt, kept }: Left): void {
     this.#alarm.enter();
-    if (kept && attempt === this.job?.attempts.length) {
-      this.#engine.memory.recover(kept);
-    }
-    this.#engine.memory.checkpoint();
+    const { job } = this;
+    const isOfNow = kept !== null && job?.attempts.length === attempt;
+    this.#engine.memory.checkpoint(isOfNow ? withLateProgress(job, kept) : job);
   }
 
   #begin(spec: JobSpec, isNew: boolean): JobState | null {

@@ -32,7 +32,7 @@ type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;
 export function auditDetach(
   before: JobState,
   after: JobState | null,
-  saved: JobState | null,
+  saved: Saved | null,
   { attempt, kept }: Left,
 ): string[] {
   const isNews = kept !== null && attempt === before.attempts.length && kept.updatedAt > before.updatedAt;
@@ -45,7 +45,7 @@ export function auditDetach(
       after?.progress === shown.progress && after.version === version,
     ],
     ["what readers are told of it is its own", after?.lastSeq === (isTaken ? version : before.lastSeq)],
-    ["what memory alone held is saved", saved?.version === version && saved.progress === shown.progress],
+    ["what memory alone held is saved", saved?.reserved === version && saved.job.progress === shown.progress],
   ];
   return rules.filter(([, holds]) => !holds).map(([rule]) => rule);
 }

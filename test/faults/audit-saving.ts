@@ -1,16 +1,19 @@
 import { type Attempt, runOf } from "../../src/core/attempt.ts";
-import type { JobState } from "../../src/core/job-state.ts";
+import { isFinal, type JobState } from "../../src/core/job-state.ts";
 import { nextAction } from "../../src/core/next-action.ts";
 import type { Timers } from "../../src/core/timers.ts";
 import type { Wake } from "../../src/object/ports.ts";
 
-type Saving = Readonly<{ before: JobState | null; after: JobState; reserved: number }>;
+type Saving = Readonly<{ before: JobState | null; after: JobState; reservedBefore: number; reserved: number }>;
+
+/** An alarm may be late by so much. */
+const lateMs = 1_000;
 
 /** What one life of an object writes: each row and each alarm is billed. */
 export class SaveAudit {
   readonly #timers: Timers;
   readonly #onWrong: (wrong: string) => void;
-  #progressSavedAt = 0;
+  #progressSavedAt = Number.NEGATIVE_INFINITY;
   /** The alarm that this life has set, or looked for. */
   #known: number | null = null;
 
@@ -19,25 +22,62 @@ export class SaveAudit {
     this.#onWrong = onWrong;
   }
 
-  /** Progress alone is saved seldom. */
-  saves({ before, after, reserved }: Saving, now: number): void {
-    if (before === null || after.version <= before.version || !isSameButFigures(before, after)) {
+  /** Progress alone is saved seldom, and what a crash may take back is not saved for itself. */
+  saves({ before, after, reservedBefore, reserved }: Saving, now: number): void {
+    if (isFinal(after.status) && reserved !== after.version) {
+      this.#onWrong(`versions up to ${reserved} were reserved for a job that is over`);
+    }
+    if (before === null || !isSameButFigures(before, after)) {
       return;
     }
+    if (after.version > before.version) {
+      this.#savesProgress(now);
+      this.savesReport({ before, after, reservedBefore, reserved });
+    } else if (reserved >= reservedBefore && JSON.stringify(before) !== JSON.stringify(after)) {
+      this.#onWrong("figures that nobody sees were saved alone");
+    }
+  }
+
+  #savesProgress(now: number): void {
     const pausedMs = now - this.#progressSavedAt;
-    if (after.version <= reserved && pausedMs < this.#timers.progressFlushMs) {
+    if (pausedMs < this.#timers.progressFlushMs) {
       this.#onWrong(`progress alone was saved ${pausedMs} ms after progress`);
     }
     this.#progressSavedAt = now;
   }
 
-  /** An alarm that comes soon enough is not set again. */
+  /** Without a call, only what a lost memory would not come back with is saved. */
+  savesUncalled({ after, reservedBefore }: Saving): void {
+    if (after.version === reservedBefore) {
+      this.#onWrong("what was saved already was saved again");
+    }
+  }
+
+  /** More of a handler's progress will come: it finds versions that are reserved. */
+  savesReport({ before, after, reserved }: Saving): void {
+    const isNews = before?.message !== after.message || before.progress !== after.progress;
+    if (isNews && !isFinal(after.status) && reserved === after.version) {
+      this.#onWrong("a handler reported, and its next figure has to be saved at once");
+    }
+  }
+
+  /** A socket closes, and what it kept is saved at once. */
+  forgetsProgress(): void {
+    this.#progressSavedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** An alarm that comes soon enough is not set again, and one that should have come is not waited for. */
   wakes(alarmAt: number | null, wake: Wake, now: number): void {
     const isKnown = alarmAt !== null && alarmAt === this.#known;
     if (typeof wake === "object" && isKnown && alarmAt > now && wake.at >= alarmAt) {
       this.#onWrong(`an alarm was set at ${wake.at - now} ms, though one comes at ${alarmAt - now} ms`);
     }
-    this.#known = typeof wake === "object" ? Math.round(wake.at) : null;
+    if (wake === "as-is" && alarmAt === null && this.#known !== null && this.#known < now - lateMs) {
+      this.#onWrong(`an alarm that should have come ${now - this.#known} ms ago was waited for`);
+    }
+    if (wake !== "as-is") {
+      this.#known = wake === "never" ? null : Math.round(wake.at);
+    }
   }
 
   finds(alarmAt: number | null): void {

@@ -5,6 +5,7 @@ import { auditOwner, auditStranger } from "./audit-answers.ts";
 import { auditReading } from "./audit-readers.ts";
 import type { D1Model } from "./d1-model.ts";
 import type { Row } from "./fixtures.ts";
+import type { ObjectModel } from "./object-model.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { WorldJob } from "./world-job.ts";
 
@@ -173,10 +174,11 @@ export class Clients {
     }
   }
 
-  /** A read of a final job asks D1 alone, so D1 knows before the owner does. */
+  /** A read of a settled job asks D1 alone, so D1 knows before the owner does. */
   #auditTold(id: string, version: number): void {
     const row = this.#d1.rows.get(id);
-    if (this.#isPrompt && row && isFinal(row.status) && row.version < version) {
+    const isAskedAlone = row !== undefined && isFinal(row.status) && row.settledAt !== null;
+    if (this.#isPrompt && isAskedAlone && row.version < version) {
       const name = id.slice(-2);
       this.#world.ledger.violate("I12", `the owner of ${name} was told v${version}, and D1 has v${row.version}`);
     }
@@ -201,17 +203,31 @@ export class Clients {
     }
   }
 
+  /** Who watched without a break was told of the last change that was saved. */
+  #auditWatcher(object: ObjectModel, shown: string | null, isUnbroken: boolean): void {
+    const { job } = object;
+    const isSettled = job !== null && job.updatedAt < object.now - 1_000 && !object.isCommitting && !job.removal;
+    if (isUnbroken && isSettled && !object.isRolledBack && shown !== null && job.status !== shown) {
+      this.#world.ledger.violate(
+        "watch",
+        `${object.id.slice(-2)} is ${job.status}, and a watcher knows it as ${shown}`,
+      );
+    }
+  }
+
   /** A watcher that comes back whenever its stream breaks, and says what it saw last. */
   async #keepWatching({ spec, object }: WorldJob, until: number): Promise<void> {
     const { clock, random, ledger } = this.#world;
     let after: number | null = null;
+    let shown: JobEvent["status"] | null = null;
     let isOver = false;
     const take = (event: JobEvent) => {
       if (after !== null && event.seq <= after) {
         ledger.violate("I16", `a watcher of ${spec.id.slice(-2)} was told ${event.seq} after ${after}`);
       }
       after = event.seq;
-      isOver = isFinal(event.status);
+      shown = event.status;
+      isOver = isFinal(shown);
     };
     while (clock.now < until && !isOver) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -232,7 +248,7 @@ export class Clients {
       }
       clock.after(random.between(1_000, 300_000), resolve);
       await promise;
-      object.watchers.delete(socket);
+      this.#auditWatcher(object, shown, object.watchers.delete(socket));
       await clock.sleep(random.between(100, 30_000));
     }
   }

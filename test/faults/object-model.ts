@@ -14,6 +14,9 @@ const silentMs = 10_000;
 const commitMs = 20;
 const redeliveryMs = 2_000;
 
+/** A handler reports or its socket closes, the sweep wakes, or a timer has come. */
+type Reason = "report" | "close" | "sweep" | "timer";
+
 export type NewPorts = (object: ObjectModel, life: number) => Ports;
 
 /** The host of one Durable Object: its storage, its alarm, its sockets, and its lives. */
@@ -38,6 +41,8 @@ export class ObjectModel {
   isRolledBack = false;
   /** A handler's socket is being closed. */
   isClosing = false;
+  /** Why something is saved right now, where the audit asks. */
+  #reason: Reason | null = null;
   savedAt = 0;
   /** When an alarm of it was lost, which it cannot know. */
   alarmLostAt = 0;
@@ -64,6 +69,8 @@ export class ObjectModel {
   #lostAlarm = false;
   /** Timers that it waits for: they keep it in memory. */
   #timers = 0;
+  /** When progress came that neither storage nor a socket holds. */
+  #unsavedSince: number | null = null;
   /** What it had in memory when it left it in good order. */
   #left: JobState | null = null;
   readonly #callers = new Set<(error: Error) => void>();
@@ -120,6 +127,9 @@ export class ObjectModel {
       await this.#ready;
       const value = await use(shell);
       this.#auditAlarm(shell);
+      if (life === this.life) {
+        this.#auditMemory(shell);
+      }
       await this.committed();
       return value;
     } catch (error) {
@@ -153,11 +163,46 @@ export class ObjectModel {
     });
   }
 
-  auditSaving(after: JobState): void {
+  /** For the audit of what is saved meanwhile. */
+  during<Answer>(reason: Reason, run: () => Answer): Answer {
+    this.#reason = reason;
+    try {
+      return run();
+    } finally {
+      this.#reason = null;
+    }
+  }
+
+  auditSaving(after: JobState, reserved: number): void {
     this.savedAt = this.now;
-    const { job: before = null, reserved = 0 } = this.disk ?? {};
-    if (!this.isClosing) {
-      this.#saving.saves({ before, after, reserved }, this.now);
+    const { job: before = null, reserved: reservedBefore = 0 } = this.disk ?? {};
+    const saving = { before, after, reservedBefore, reserved };
+    if (this.#reason === "close") {
+      this.#saving.forgetsProgress();
+    } else if (this.#reason !== "sweep") {
+      this.#saving.saves(saving, this.now);
+    }
+    if (this.#reason === "close" || this.#reason === "timer") {
+      this.#saving.savesUncalled(saving);
+    }
+    if (this.#reason === "report") {
+      this.#saving.savesReport(saving);
+    }
+    this.#unsavedSince = null;
+  }
+
+  /** What memory alone holds is kept by a socket, or saved by a timer before long. */
+  #auditMemory({ job }: JobShell): void {
+    const { disk, world } = this;
+    const isKept = this.handlerSockets.some(({ isOpen, kept }) => isOpen && kept?.version === job?.version);
+    if (!job || !disk || job.version === disk.reserved || isKept || this.isClosing) {
+      this.#unsavedSince = null;
+      return;
+    }
+    this.#unsavedSince ??= world.clock.now;
+    const isLate = world.clock.now - this.#unsavedSince > 2 * world.timers.progressFlushMs;
+    if (this.facts.savesFailed === this.#savesFailed && (this.#timers === 0 || isLate)) {
+      world.ledger.violate("memory", `${this.id.slice(-2)}: version ${job.version} stays in memory alone`);
     }
   }
 
@@ -195,7 +240,7 @@ export class ObjectModel {
     const left = this.#left;
     this.#left = null;
     const [was, is] = [left, job].map((state) => state && JSON.stringify(toKeptProgress(state)));
-    if (left && !this.isRolledBack && was !== is) {
+    if (left && !this.isRolledBack && !this.isClosing && was !== is) {
       this.world.ledger.violate("evict", `${this.id.slice(-2)} left memory as ${was}, and came back as ${is}`);
     }
   }
@@ -203,11 +248,15 @@ export class ObjectModel {
   /** Calls later, unless the object leaves memory before. */
   later(ms: number, run: () => void): void {
     const { life } = this;
+    const attempts = this.#shell?.job?.attempts.length;
+    if (this.handlerSockets.some(({ isOpen, attempt }) => isOpen && attempt === attempts)) {
+      this.world.ledger.violate("memory", `${this.id.slice(-2)} waits to save what a socket can keep`);
+    }
     this.#timers++;
     this.world.clock.after(ms, () => {
       if (this.life === life) {
         this.#timers--;
-        run();
+        this.during("timer", run);
       }
     });
   }
@@ -245,6 +294,10 @@ export class ObjectModel {
       this.isChanged = true;
       auditSave(this.job, disk?.job ?? null, ledger);
     }
+    if (disk?.job.removal && !this.job?.removal) {
+      // The sweep sees no removed job: its alarm is not taken for granted.
+      this.#saving.finds(null);
+    }
     this.disk = disk;
     this.#setAlarm(wake);
     if (this.#pending === 0 && !faults.strikes("commit_slow")) {
@@ -270,11 +323,11 @@ export class ObjectModel {
   }
 
   #setAlarm(wake: Wake): void {
-    if (wake === "as-is") {
-      return;
-    }
     if (!this.#isDoubled) {
       this.#saving.wakes(this.alarmAt, wake, this.now);
+    }
+    if (wake === "as-is") {
+      return;
     }
     const isSwept = !this.facts.isAmended && (this.job?.removal ?? null) === null && this.isShown();
     if (wake !== "never" && isSwept && this.world.faults.strikes("alarm_lost")) {
@@ -305,6 +358,7 @@ export class ObjectModel {
     const isDoubled = this.world.faults.strikes("alarm_doubled");
     this.#isDoubled ||= isDoubled;
     this.alarmAt = null;
+    this.#saving.finds(null);
     this.#durable = { ...this.#durable, alarmAt: null };
     this.#runningAlarm = true;
     this.isChanged = true;

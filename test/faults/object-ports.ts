@@ -116,7 +116,7 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       const kept = job.removal?.rowGone ? [] : [...(before?.events ?? []), ...events];
       object.savedSpec = job.spec;
       facts.pollsAtSave = facts.polls;
-      object.auditSaving(job);
+      object.auditSaving(job, reserved);
       object.write({ spec, state, job, reserved, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
         object.facts.mishaps++;
@@ -145,12 +145,11 @@ function load(object: ObjectModel): Held {
   const spec: JobSpec = JSON.parse(disk.spec);
   object.savedSpec = spec;
   const attempt = saved.job.attempts.length;
-  const kept = object.handlerSockets
-    .flatMap((socket) => (socket.attempt === attempt && socket.kept ? [socket.kept] : []))
-    .toSorted((one, other) => other.version - one.version);
-  const job = fromSavedState(saved, spec, kept[0] ?? null);
+  const open = object.handlerSockets.find((socket) => socket.attempt === attempt && socket.isOpen);
+  const kept = open?.kept ?? null;
+  const job = fromSavedState(saved, spec, kept);
   const held: Held = job ? { job, savedVersion: saved.job.version, reserved: saved.reserved } : "unreadable";
-  for (const wrong of auditLoad({ job: disk.job, reserved: disk.reserved }, kept[0] ?? null, held)) {
+  for (const wrong of auditLoad({ job: disk.job, reserved: disk.reserved }, kept, held)) {
     object.world.ledger.violate("load", `${object.id.slice(-2)}: ${wrong}`);
   }
   return held;

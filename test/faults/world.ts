@@ -183,8 +183,10 @@ export class World implements Surroundings {
       this.#openSocket(run);
     }
     const { ledger } = this;
-    await job?.object
-      .call((shell) => auditProgress(ledger, job.object, shell, ref, () => shell.progress(ref, report), progress))
+    const { object } = job ?? {};
+    const take = (shell: JobShell) => object?.during("report", () => shell.progress(ref, report)) ?? false;
+    await object
+      ?.call((shell) => auditProgress(ledger, object, shell, ref, () => take(shell), progress))
       .catch(() => {});
   }
 
@@ -198,7 +200,7 @@ export class World implements Surroundings {
     }
   }
 
-  /** The close wakes a sleeping object, and what the socket kept is there until it was told. */
+  /** The close wakes a sleeping object, and what the socket kept comes with it. */
   async #closeSocket(run: ModelRun): Promise<void> {
     const object = this.#jobOf(run)?.object;
     const socket = object?.handlerSockets.find(({ attempt, isOpen }) => attempt === run.attempt && isOpen);
@@ -206,21 +208,18 @@ export class World implements Surroundings {
       return;
     }
     socket.isOpen = false;
+    object.handlerSockets.splice(object.handlerSockets.indexOf(socket), 1);
+    object.isClosing = true;
     const close = (shell: JobShell) => {
-      object.isClosing = true;
       const before = shell.job;
       const { kept } = socket;
-      shell.detach(socket);
-      for (const wrong of before ? auditDetach(before, shell.job, object.job, { attempt: run.attempt, kept }) : []) {
+      object.during("close", () => shell.detach(socket));
+      for (const wrong of before ? auditDetach(before, shell.job, object.disk, { attempt: run.attempt, kept }) : []) {
         this.ledger.violate("socket", `${run.id}: ${wrong}`);
       }
     };
     await object.call(close).catch(() => {});
     object.isClosing = false;
-    const index = object.handlerSockets.indexOf(socket);
-    if (index >= 0) {
-      object.handlerSockets.splice(index, 1);
-    }
   }
 
   /** While the object waits for an answer, somebody calls. */
@@ -258,9 +257,13 @@ export class World implements Surroundings {
       if (job) {
         this.ledger.note(`the sweep wakes ${row.id.slice(-2)}`);
         const seen = { isNew: mayBegin(row), version: row.version };
-        void job.object.call((shell) => shell.wake(job.spec, seen)).catch(() => {});
+        this.#wake(job, seen);
       }
     }
+  }
+
+  #wake({ object, spec }: WorldJob, seen: Readonly<{ isNew: boolean; version: number }>): void {
+    void object.call((shell) => object.during("sweep", () => shell.wake(spec, seen))).catch(() => {});
   }
 
   /** D1 is set back to before a removal: the row of a job that is gone is there again, as at its creation. */
