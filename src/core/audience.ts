@@ -18,14 +18,10 @@ export const noAudience: Audience = { isThere: false, untold: null };
 export function oweNotice(job: JobState, version: number, now: number): JobState {
   // Of two notices that wait at once only the newer is worth sending.
   const others = withoutDuty(job, "notify");
-  if (job.status === "pending") {
-    return { ...others, audience: { ...job.audience, untold: null } };
-  }
-  if (job.spec.webhook === null && !job.audience.isThere) {
-    return { ...others, audience: { ...job.audience, untold: version } };
-  }
-  const owing = owe(others, { duty: "notify", of: version }, now);
-  return { ...owing, audience: { ...job.audience, untold: null } };
+  const isNews = job.status !== "pending";
+  const isHeard = job.spec.webhook !== null || job.audience.isThere;
+  const known = { ...others, audience: { ...job.audience, untold: isNews && !isHeard ? version : null } };
+  return isNews && isHeard ? owe(known, { duty: "notify", of: version }, now) : known;
 }
 
 /** D1 has taken this version, and said whether the tenant asked for webhooks. */

@@ -67,8 +67,7 @@ export function settleDuty(job: JobState, key: DutyKey): JobState {
 export function postponeDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
   const tries = owed.tries + 1;
   const dueAt = now + backoffMs(timers.retryBackoffMs, tries, `${job.spec.id}/${owed.of}`);
-  const mayEnd = owed.duty === "cancel" || owed.duty === "tell_deleted";
-  if (mayEnd && dueAt >= (owed.until ?? Infinity)) {
+  if (owed.duty !== "delete_output" && dueAt >= (owed.until ?? Infinity)) {
     return settleDuty(job, owed);
   }
   return { ...job, duties: job.duties.map((duty) => (duty === owed ? { ...owed, tries, dueAt } : duty)) };

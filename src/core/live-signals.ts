@@ -2,7 +2,7 @@ import { type AttemptIn, newRun, openRunsOf, toPhase } from "./attempt.ts";
 import { endAttempts, putAttempt } from "./attempts.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
-import { nextAskAt, ringPauseMs } from "./pace.ts";
+import { nextAskAt } from "./pace.ts";
 import { toHinted } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -32,7 +32,8 @@ export function doorbell(job: JobState, signal: SignalOf<"doorbell">, context: D
     case "verifying":
       return isOtherHint(attempt, runId) ? toHinted(job, attempt, runId, context) : null;
     case "held":
-      return runId === null ? null : toHinted(job, asUnconfirmed(attempt, now), runId, context);
+      // Somebody speaks for a run that RunPod had refused: perhaps it had not.
+      return runId === null ? null : toHinted(job, attempt, runId, context);
     case "closed":
       return isFinal(job.status) ? rungAfterEnd(job, attempt, runId, now) : rungLate(job, attempt, runId, context);
   }
@@ -44,19 +45,14 @@ function remember(job: JobState, attempt: AttemptIn<"submitting" | "abandoned">,
   return isNews ? putAttempt(job, { ...attempt, rungAt: now, hint: runId ?? attempt.hint }) : null;
 }
 
-/** Somebody speaks for a run that RunPod had refused: perhaps it had not. */
-function asUnconfirmed(attempt: AttemptIn<"held">, now: number): AttemptIn<"unconfirmed"> {
-  const waiting = { sentAt: attempt.openedAt, lookAt: now, looks: 0, heardAt: null, verdict: null };
-  return toPhase(attempt, { phase: "unconfirmed", ...waiting });
-}
-
 function isOtherHint({ run }: AttemptIn<"running" | "verifying">, runId: string | null): runId is string {
   return run?.toldBy === "webhook" && runId !== null && runId !== run.id;
 }
 
 function lookNow(job: JobState, attempt: AttemptIn<"unconfirmed">, now: number): JobState | null {
-  const isEarly = attempt.rungAt !== null && now < attempt.rungAt + ringPauseMs;
-  return isEarly || attempt.lookAt <= now ? null : putAttempt(job, { ...attempt, rungAt: now, lookAt: now });
+  return nextAskAt(attempt, now) > now || attempt.lookAt <= now
+    ? null
+    : putAttempt(job, { ...attempt, rungAt: now, lookAt: now });
 }
 
 function rung(job: JobState, attempt: AttemptIn<"running">, now: number): JobState | null {
@@ -83,8 +79,7 @@ function rungAfterEnd(job: JobState, attempt: AttemptIn<"closed">, runId: string
  */
 function rungLate(job: JobState, attempt: AttemptIn<"closed">, runId: string | null, context: DecisionContext) {
   const { now } = context;
-  const isRecent = attempt.rungAt !== null && now < attempt.rungAt + ringPauseMs;
-  if (attempt.outcome !== "superseded" || attempt.sentAt === null || isRecent) {
+  if (attempt.outcome !== "superseded" || attempt.sentAt === null || nextAskAt(attempt, now) > now) {
     return null;
   }
   // A run that was cancelled does not come back: only what it may have left is looked for.

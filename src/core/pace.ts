@@ -35,7 +35,7 @@ export function restPauseMs({ progress }: JobState, { pollMinMs, pollMaxMs }: Ti
 }
 
 /** A webhook's token is public once its handler is: however often it rings, RunPod is asked once in so long. */
-export const ringPauseMs = 1_000;
+const ringPauseMs = 1_000;
 
 /** When a ring is followed by a question. */
 export function nextAskAt({ rungAt }: Pick<Attempt, "rungAt">, now: number): number {

@@ -1,6 +1,6 @@
-import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, toPhase } from "./attempt.ts";
+import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, sentAtOf, toPhase } from "./attempt.ts";
 import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
-import { currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, type JobState } from "./job-state.ts";
 import { executionTimeoutMs, nextAskAt, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -12,7 +12,7 @@ export function attemptOpened(job: JobState, signal: SignalOf<"attempt_opened">,
     const again = { phase: "submitting", sentAt: now, tries: held.tries, heardAt: null } as const;
     return held.resendAt > now ? null : putAttempt(job, toPhase({ ...held, policy }, again));
   }
-  if (job.nextAttemptAt === null || job.nextAttemptAt > now) {
+  if (job.nextAttemptAt === null) {
     return null;
   }
   const attempt: Attempt = {
@@ -74,15 +74,16 @@ function failUnsent(
 export function runAnswered(job: JobState, signal: SignalOf<"run_answered">, context: DecisionContext) {
   const attempt = findAttempt(job, signal.attempt);
   const { answer } = signal;
-  if (answer.kind === "ok") {
-    return attempt ? learnRun(job, attempt, answer.value.runId, context) : null;
+  // While the answer is waited for no time passes for the attempt: it is in one of two phases.
+  if (attempt?.phase !== "submitting" && attempt?.phase !== "abandoned") {
+    return null;
   }
-  if (attempt?.phase === "abandoned") {
+  if (answer.kind === "ok") {
+    return learnRun(job, attempt, answer.value.runId, context);
+  }
+  if (attempt.phase === "abandoned") {
     const closed = toClosed(attempt, attempt.outcome, context.now);
     return putAttempt(job, answer.kind === "maybe_bought" ? closed : { ...closed, sentAt: null });
-  }
-  if (attempt?.phase !== "submitting") {
-    return null;
   }
   switch (answer.kind) {
     case "maybe_bought":
@@ -124,37 +125,22 @@ export function toUnconfirmed(job: JobState, attempt: AttemptIn<"submitting">, c
 }
 
 /** RunPod says so itself: this attempt runs under that id. One that comes too late is cancelled. */
-function learnRun(job: JobState, attempt: Attempt, runId: string, context: DecisionContext): JobState | null {
-  const { now } = context;
-  const run = runOf(attempt);
-  if (run?.id === runId && run.toldBy === "answer") {
-    return null;
-  }
-  const strays = run && run.id !== runId ? [...attempt.strays, run.id] : attempt.strays;
-  const known = { ...attempt, strays: strays.filter((id) => id !== runId) };
-  const told = run?.id === runId ? { ...run, toldBy: "answer" as const } : newRun(runId, "answer", now);
-  switch (known.phase) {
-    case "abandoned":
-      return putAttempt(job, { ...toClosed(known, known.outcome, now), run: told });
-    case "closed":
-    case "verifying":
-      return putAttempt(job, { ...known, run: told });
-    case "held":
-      return null;
-    case "running": {
-      const isShown = currentAttempt(job)?.number === known.number && !isFinal(job.status);
-      return { ...putAttempt(job, { ...known, run: told }), runId: isShown ? told.id : job.runId };
-    }
-    case "submitting":
-    case "unconfirmed":
-      return enterRunning(job, known, { ...told, startedAt: known.heardAt }, context);
-  }
+function learnRun(
+  job: JobState,
+  attempt: AttemptIn<"submitting" | "abandoned">,
+  runId: string,
+  context: DecisionContext,
+): JobState {
+  const run = newRun(runId, "answer", context.now);
+  return attempt.phase === "abandoned"
+    ? putAttempt(job, { ...toClosed(attempt, attempt.outcome, context.now), run })
+    : enterRunning(job, attempt, { ...run, startedAt: attempt.heardAt }, context);
 }
 
 /** A webhook named the run of an attempt whose answer was lost: RunPod is asked about it at once. */
 export function toHinted(
   job: JobState,
-  attempt: AttemptIn<"unconfirmed" | "running" | "verifying" | "closed">,
+  attempt: AttemptIn<"held" | "unconfirmed" | "running" | "verifying" | "closed">,
   runId: string,
   context: DecisionContext,
 ): JobState {
@@ -167,12 +153,12 @@ export function toHinted(
   return enterRunning(job, rung, { ...run, startedAt: heardAt }, context);
 }
 
-type Starting = AttemptIn<"submitting" | "unconfirmed" | "running" | "verifying" | "closed">;
+type Starting = AttemptIn<"submitting" | "held" | "unconfirmed" | "running" | "verifying" | "closed">;
 
 function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running">["run"], context: DecisionContext) {
   const { now } = context;
   const rung = attempt.rungAt !== null;
-  const sentAt = attempt.sentAt ?? now;
+  const sentAt = sentAtOf(attempt) ?? attempt.openedAt;
   const fresh = { phase: "running", sentAt, run, polls: 0, silences: 0, gone: null, rung } as const;
   const pollAt = rung
     ? Math.max(now, attempt.rungAt ?? now)
@@ -220,7 +206,8 @@ export function decideUnconfirmed(
   if (now < sentAt + timers.runGraceMs) {
     return putAttempt(job, { ...attempt, lookAt: sentAt + timers.runGraceMs });
   }
-  if (heardAt !== null && verdict === null && now < heardAt + policy.executionTimeoutMs + timers.pollMaxMs) {
+  const speaksUntil = (heardAt ?? Number.NEGATIVE_INFINITY) + policy.executionTimeoutMs + timers.pollMaxMs;
+  if (verdict === null && now < speaksUntil) {
     // Its handler reports progress, so there is a run, though nobody knows its id: a second one would be a waste.
     return putAttempt(job, { ...attempt, lookAt: now + timers.pollMaxMs });
   }

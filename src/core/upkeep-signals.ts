@@ -95,9 +95,7 @@ function forgetLater(job: JobState, now: number): JobState {
     spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null, metadata: {} },
   };
   const deleting = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
-  const urgent = deleting.duties.map((duty) =>
-    duty.duty === "delete_output" && duty.until ? { ...duty, dueAt: now } : duty,
-  );
+  const urgent = deleting.duties.map((duty) => (duty.duty === "delete_output" ? { ...duty, dueAt: now } : duty));
   const { id, webhook, userId } = job.spec;
   const telling = owe({ ...deleting, duties: urgent }, { duty: "tell_deleted", of: userId ?? "" }, now, now + newsMs);
   const forgetting = owe(telling, { duty: "forget", of: id }, now + restoreWindowMs);

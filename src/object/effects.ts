@@ -58,8 +58,7 @@ async function submit(job: JobState, ports: Ports): Promise<Signal[]> {
 
 /**
  * After a webhook the output is most likely there: RunPod is asked and R2 looked into at once. Where RunPod has lost its
- * run, or says nothing, R2 is looked into as well. What was not there a moment before RunPod's last word is looked for
- * again after it.
+ * run, or says nothing, R2 is looked into as well.
  */
 async function ask(job: JobState, number: number, ports: Ports): Promise<Signal[]> {
   const attempt = findAttempt(job, number);
@@ -79,8 +78,7 @@ async function ask(job: JobState, number: number, ports: Ports): Promise<Signal[
   const seen = early ?? (isLost(answer) ? await look(job, number, ports) : null);
   warnOfLongWait(attempt, answer, ports);
   const word: Signal = { kind: "status_answered", attempt: number, runId: run.id, answer };
-  const isOver = answer.kind === "ok" && (answer.value.word === "completed" || answer.value.word === "failed");
-  return seen === null || (isOver && seen.kind !== "output_found") ? [word] : [word, seen];
+  return seen === null ? [word] : [word, seen];
 }
 
 /** A queue that does not move may have no workers; told once or twice, not at every poll. */

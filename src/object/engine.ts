@@ -52,11 +52,10 @@ export class Engine {
     if (!change) {
       return false;
     }
-    this.memory.take(
+    this.#take(
       change,
       signals.some(({ kind }) => kind === "progress"),
     );
-    change.events.forEach(this.#ports.sockets.broadcast);
     return true;
   }
 
@@ -66,16 +65,19 @@ export class Engine {
    */
   ring(signal: SignalOf<"doorbell">): void {
     const change = this.job && this.#rules.transition(this.job, signal, this.#newContext());
-    const action = change && this.#next(change.job);
-    if (change && action?.do === "ask" && this.#running === null) {
+    if (!change) {
+      return;
+    }
+    const action = this.#next(change.job);
+    if (action.do === "ask" && this.#running === null) {
       this.#asked = perform(action, () => change.job, this.#ports);
     }
-    try {
-      this.apply(signal);
-    } catch (error) {
-      this.#asked = null;
-      throw error;
-    }
+    this.#take(change, false);
+  }
+
+  #take(change: Change, isProgress: boolean): void {
+    this.memory.take(change, isProgress);
+    change.events.forEach(this.#ports.sockets.broadcast);
   }
 
   #newContext(): DecisionContext {
@@ -193,11 +195,8 @@ export class Engine {
     const isGone = await isInputGone(this.job, this.#ports);
     if (isGone) {
       this.apply({ kind: "input_missing", attempt });
-    } else if (currentAttempt(this.job)?.phase === "submitting") {
-      await this.doNow({ do: "submit" });
     } else {
-      // The job ended while its input was looked for: nothing is sent.
-      this.apply({ kind: "run_answered", attempt, answer: { kind: "not_bought", message: "The job is over." } });
+      await this.doNow({ do: "submit" });
     }
   }
 }

@@ -94,6 +94,10 @@ export class CallAudit {
     }
   }
 
+  isNeedless(runId: string): void {
+    this.#onWrong(`${runId} was asked about for figures that are known`);
+  }
+
   /** An output that may be there is looked for at once; on a good day a question costs no look. */
   expectsLook(key: string): void {
     this.#looks.add(key);

@@ -1,5 +1,6 @@
 import { sentAtOf } from "../../src/core/attempt.ts";
 import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
+import { auditOutcome } from "./audit-outcome.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { World } from "./world.ts";
 import type { WorldJob } from "./world-job.ts";
@@ -71,6 +72,7 @@ function auditKept(world: World, job: WorldJob, state: JobState, name: string): 
   auditD1(world, state, name);
   auditNotices(world, job, state, name);
   auditSuccess(world, job, state, name);
+  auditOutcome(world, job, state, name);
 }
 
 function auditOutput({ ledger, r2 }: World, { spec, status, output, attempts }: JobState, name: string): void {

@@ -14,6 +14,8 @@ export class SaveAudit {
   readonly #timers: Timers;
   readonly #onWrong: (wrong: string) => void;
   #progressSavedAt = Number.NEGATIVE_INFINITY;
+  /** When an alarm was found lacking, which is once in a life. */
+  #calledAt: number | null = null;
   /** The alarm that this life has set, or looked for. */
   #known: number | null = null;
 
@@ -72,12 +74,22 @@ export class SaveAudit {
     if (typeof wake === "object" && isKnown && alarmAt > now && wake.at >= alarmAt) {
       this.#onWrong(`an alarm was set at ${wake.at - now} ms, though one comes at ${alarmAt - now} ms`);
     }
+    if (typeof wake === "object" && wake.at <= now) {
+      this.#callsAtOnce(now);
+    }
     if (wake === "as-is" && alarmAt === null && this.#known !== null && this.#known < now - lateMs) {
       this.#onWrong(`an alarm that should have come ${now - this.#known} ms ago was waited for`);
     }
     if (wake !== "as-is") {
       this.#known = wake === "never" ? null : Math.round(wake.at);
     }
+  }
+
+  #callsAtOnce(now: number): void {
+    if (this.#calledAt !== null) {
+      this.#onWrong(`an alarm was set for at once, again after ${now - this.#calledAt} ms`);
+    }
+    this.#calledAt = now;
   }
 
   finds(alarmAt: number | null): void {
@@ -101,6 +113,11 @@ function toAnchor(attempt: Attempt): unknown {
   const lookAt = "lookAt" in attempt ? attempt.lookAt : null;
   const { phase, rungAt, hint, strays } = attempt;
   return { phase, rungAt, hint, strays, id: run?.id, startedAt: run?.startedAt, isRung, heard, lookAt };
+}
+
+/** Whether an object has something to do, now or later. */
+export function needsAlarm(job: JobState, now: number, timers: Timers): boolean {
+  return nextAction(job, now, timers).do !== "rest";
 }
 
 /** Whether an alarm comes when the next work is due; only a job that rests has none. */

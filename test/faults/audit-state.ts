@@ -48,6 +48,11 @@ function rulesOfAll(job: JobState): Rule[] {
     ["a job under way goes on with something", isOver || isUnderWay(job)],
     ["progress is a percentage", Number.isInteger(job.progress) && job.progress >= 0 && job.progress <= 100],
     ["a complete job has all its progress", status !== "complete" || job.progress === 100],
+    ["what was acknowledged is over", job.acknowledgedAt === null || isOver],
+    [
+      "a job under way is in a stage of that",
+      status !== "processing" || !stagesOfPending.includes(job.stage) || isBetween(job),
+    ],
     ["no event is ahead of its version", job.lastSeq <= job.version],
     ["attempts are counted from 1", attempts.every(({ number }, index) => number === index + 1)],
     ["a duty is owed once", new Set(owed).size === owed.length && count("write_row") <= 1 && count("notify") <= 1],
@@ -55,6 +60,15 @@ function rulesOfAll(job: JobState): Rule[] {
     ["a retry has begun after the attempts before it", job.attemptsBefore <= attempts.length],
     ["whatever ran has begun", job.startedAt !== null || !["processing", "complete"].includes(status)],
   ];
+}
+
+const stagesOfPending = ["dispatching", "waiting_for_provider"];
+
+/** Between two attempts a job that had begun waits as one that has not. */
+function isBetween({ nextAttemptAt, attempts }: JobState): boolean {
+  return (
+    nextAttemptAt !== null || ["submitting", "held", "unconfirmed", "verifying"].includes(attempts.at(-1)?.phase ?? "")
+  );
 }
 
 function isFree(attempt: Attempt | undefined): boolean {

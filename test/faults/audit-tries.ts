@@ -15,19 +15,27 @@ type Rule = readonly [rule: string, holds: boolean];
 
 function rulesOfTries(job: JobState): Rule[] {
   const { attemptsBefore, spec, verdict, startBy } = job;
-  const outcomes = job.attempts.slice(attemptsBefore).map(outcomeOf);
-  const failures = outcomes.filter((outcome) => outcome !== null && !noFailure.includes(outcome)).length;
+  const own = job.attempts.slice(attemptsBefore);
+  const outcomes = own.map(outcomeOf);
+  const isFailure = (outcome: string | null) => outcome !== null && !noFailure.includes(outcome);
+  const failures = outcomes.filter(isFailure).length;
+  // What became of an attempt that had been given up may be heard when the last one is under way already.
+  const late = own.filter((attempt, index) => isFailure(outcomes[index] ?? null) && !isHeard(attempt, own[index + 1]));
   const isMendable = verdict !== null && mendable.includes(verdict.error.code) && startBy === null;
-  const isHopeless = job.attempts.slice(attemptsBefore).some((attempt, index, own) => {
+  const isHopeless = own.some((attempt, index) => {
     const next = own[index + 1];
-    const isHeard = attempt.phase === "closed" && next !== undefined && attempt.closedAt <= next.openedAt;
-    return isHeard && hopeless.includes(attempt.outcome);
+    return next !== undefined && isHeard(attempt, next) && hopeless.includes(outcomeOf(attempt) ?? "");
   });
   return [
-    ["no more is tried than the owner allows", failures <= spec.maxRetries + 1],
+    ["no more is tried than the owner allows", failures - late.length <= spec.maxRetries + 1],
     ["what another try may mend is tried again", !isMendable || failures > spec.maxRetries],
     ["what no try can mend is not tried again", !isHopeless],
   ];
+}
+
+/** Whether it was over when the next one, if any, was opened. */
+function isHeard(attempt: Attempt, next: Attempt | undefined): boolean {
+  return attempt.phase === "closed" && (next === undefined || attempt.closedAt <= next.openedAt);
 }
 
 function outcomeOf(attempt: Attempt): string | null {

@@ -1,5 +1,6 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { canReopen, isFinal } from "../../src/core/job-state.ts";
+import type { JobShell, Removed } from "../../src/object/job-shell.ts";
 import type { JobProjection } from "../../src/store/jobs.ts";
 import { auditOwner, auditStranger } from "./audit-answers.ts";
 import { auditReading } from "./audit-readers.ts";
@@ -19,6 +20,8 @@ export class Clients {
   readonly #world: Surroundings;
   readonly #d1: D1Model;
   readonly #isPrompt: boolean;
+  /** The owners' calls of each job, ever and under way. */
+  readonly #calls = new Map<string, { count: number; active: number }>();
 
   /** @param isPrompt a day on which everything answers in time */
   constructor(world: Surroundings, d1: D1Model, isPrompt: boolean) {
@@ -85,6 +88,7 @@ export class Clients {
     facts.cancelsAsked.push(this.#world.clock.now);
     this.#world.ledger.note(`the owner cancels ${spec.id.slice(-2)}`);
     const answer = await object.call((shell) => shell.cancel(spec, mayBegin(row)));
+    this.#auditAvailable(object, answer);
     if (answer === "unavailable" || answer === null) {
       return;
     }
@@ -110,7 +114,9 @@ export class Clients {
     const couldBegin = object.job !== null && canReopen(object.job);
     facts.retriesAsked.push(askedAt);
     this.#world.ledger.note(`the owner asks for another try of ${spec.id.slice(-2)}`);
-    const answer = await object.call((shell) => shell.retry(spec.tenantId));
+    const { isAlone, end } = this.#begin(spec.id);
+    const answer = await object.call((shell) => shell.retry(spec.tenantId)).finally(end);
+    this.#auditAvailable(object, answer);
     if (!["refused", "unavailable"].includes(String(answer)) && facts.isReopened !== (answer !== "over_quota")) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} was to be tried again, and the quota was not kept`);
     }
@@ -121,7 +127,7 @@ export class Clients {
       facts.retriesAsked.splice(facts.retriesAsked.indexOf(askedAt), 1);
     } else {
       facts.answered.push({ what: "retry", at: this.#world.clock.now, version: answer.version, attempt });
-      this.#auditTold(spec.id, answer.version);
+      this.#auditTold(spec.id, answer.version, isAlone());
     }
   }
 
@@ -133,11 +139,29 @@ export class Clients {
     facts.removalsAsked.push(this.#world.clock.now);
     this.#world.ledger.note(`the owner removes ${spec.id.slice(-2)}`);
     const facts1 = { isNew: mayBegin(row), attempts: row.attempt };
-    const answer = await object.call((shell) => shell.remove(spec, facts1));
+    const { end } = this.#begin(spec.id);
+    const answer = await object
+      .call((shell) => this.#auditRemoval(object, shell, () => shell.remove(spec, facts1)))
+      .finally(end);
     this.#world.ledger.note(`removal of ${spec.id.slice(-2)}: ${answer}`);
     if (answer === "removed") {
       facts.answered.push({ what: "remove", at: this.#world.clock.now, version: 0, attempt: 0 });
     }
+  }
+
+  /** A job that is over is removed; where D1 answers in time, by the time of the answer. */
+  async #auditRemoval(object: ObjectModel, shell: JobShell, remove: () => Promise<Removed>): Promise<Removed> {
+    const { job } = shell;
+    const { savesFailed } = object.facts;
+    const answer = await remove();
+    const isWrong =
+      (answer === "active" && job !== null && isFinal(job.status) && object.facts.savesFailed === savesFailed) ||
+      (answer === "unavailable" && this.#isPrompt && !object.isRolledBack) ||
+      (answer === "removed" && shell.job?.removal?.rowGone !== true);
+    if (isWrong) {
+      this.#world.ledger.violate("removal", `${object.id.slice(-2)} was ${job?.status}, and its removal: ${answer}`);
+    }
+    return answer;
   }
 
   async #removeAndMore(job: WorldJob): Promise<void> {
@@ -167,20 +191,43 @@ export class Clients {
       return;
     }
     const state = { isNew: mayBegin(row), metadata: {} };
-    const answer = await object.call((shell) => shell.amend(spec, change, state));
+    const { isAlone, end } = this.#begin(spec.id);
+    const answer = await object.call((shell) => shell.amend(spec, change, state)).finally(end);
+    this.#auditAvailable(object, answer);
     if (typeof answer !== "string") {
       facts.label = isSilent ? facts.label : label;
-      this.#auditTold(spec.id, answer.version);
+      this.#auditTold(spec.id, answer.version, isAlone());
     }
   }
 
-  /** A read of a settled job asks D1 alone, so D1 knows before the owner does. */
-  #auditTold(id: string, version: number): void {
+  /** A call of an owner's. @returns whether no other was under way meanwhile, and what ends it */
+  #begin(id: string): { isAlone: () => boolean; end: () => void } {
+    const before = this.#calls.get(id) ?? { count: 0, active: 0 };
+    const calls = { count: before.count + 1, active: before.active + 1 };
+    this.#calls.set(id, calls);
+    const isFirst = before.active === 0;
+    const isAlone = () => isFirst && this.#calls.get(id)?.count === calls.count;
+    const end = () => {
+      const { count, active } = this.#calls.get(id) ?? calls;
+      this.#calls.set(id, { count, active: active - 1 });
+    };
+    return { isAlone, end };
+  }
+
+  /** D1 knows before the owner does: a read of a settled job asks D1 alone, and so do lists. */
+  #auditTold(id: string, version: number, isAlone: boolean): void {
     const row = this.#d1.rows.get(id);
-    const isAskedAlone = row !== undefined && isFinal(row.status) && row.settledAt !== null;
-    if (this.#isPrompt && isAskedAlone && row.version < version) {
+    const isAsked = row !== undefined && isFinal(row.status) && (row.settledAt !== null || isAlone);
+    if (this.#isPrompt && isAsked && row.version < version) {
       const name = id.slice(-2);
       this.#world.ledger.violate("I12", `the owner of ${name} was told v${version}, and D1 has v${row.version}`);
+    }
+  }
+
+  /** Only an older release, which cannot read the job, says that it is unavailable. */
+  #auditAvailable({ id, isRolledBack }: ObjectModel, answer: unknown): void {
+    if ((answer === "unavailable") !== isRolledBack && answer !== null) {
+      this.#world.ledger.violate("answer", `the owner of ${id.slice(-2)} was answered ${JSON.stringify(answer)}`);
     }
   }
 

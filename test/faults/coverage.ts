@@ -5,6 +5,7 @@ import { nextAction } from "../../src/core/next-action.ts";
 import type { Signal } from "../../src/core/signals.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { auditAction } from "./audit-action.ts";
+import { LookAudit } from "./audit-looks.ts";
 import { SpreadAudit } from "./audit-spread.ts";
 import { auditStep } from "./audit-step.ts";
 
@@ -45,16 +46,24 @@ function phaseOf(job: JobState, signal: Signal): CoveredPhase {
   return "attempt" in signal ? (findAttempt(job, signal.attempt)?.phase ?? "none") : "job";
 }
 
-/** The service's own two pure functions, a note of what they met, and an audit of each decision. */
-export function watchedRules(coverage: Coverage, onWrong: (wrong: string) => void): Rules {
+/**
+ * The service's own two pure functions, a note of what they met, and an audit of each decision.
+ * @param isSteady whether no save of a job has failed: one that did took back what was asked on its ground
+ */
+export function watchedRules(
+  coverage: Coverage,
+  isSteady: (id: string) => boolean,
+  onWrong: (wrong: string) => void,
+): Rules {
   const spread = new SpreadAudit();
+  const looks = new LookAudit();
   return {
     transition: (job, signal, context) => {
       const phase = phaseOf(job, signal);
       const change = transition(job, signal, context);
       coverage.note(signal.kind, phase, 1, change === null ? 0 : 1);
       const step = { before: job, signal, context, change, after: change?.job ?? job };
-      [...auditStep(step), ...spread.note(step)].forEach(onWrong);
+      [...auditStep(step), ...spread.note(step), ...(isSteady(job.spec.id) ? looks.note(step) : [])].forEach(onWrong);
       return change;
     },
     nextAction: (job, now, timers) => {

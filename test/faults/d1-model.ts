@@ -15,6 +15,8 @@ export class D1Model {
   readonly usage = new Map<string, number>();
   /** Writes under way that say of a job that it is settled. */
   readonly #settling = new Map<string, number>();
+  /** Writes that everyone has given up, and that come yet. */
+  #late = 0;
   readonly #world: Surroundings;
 
   constructor(world: Surroundings) {
@@ -75,9 +77,9 @@ export class D1Model {
     });
   }
 
-  /** What was taken is lost after all: the sweep still sees the row as it was. */
+  /** What was taken is lost after all: the sweep still sees the row as it was. Not while an older write is on its way. */
   #forget(before: Row): void {
-    if (before.settledAt === null && this.#world.faults.strikes("d1_forgets")) {
+    if (this.#late === 0 && before.settledAt === null && this.#world.faults.strikes("d1_forgets")) {
       this.#world.ledger.note(`D1 forgets what it took of ${before.id.slice(-2)}`);
       this.rows.set(before.id, before);
     }
@@ -124,7 +126,11 @@ export class D1Model {
       throw new Error("D1 reset");
     }
     if (faults.strikes("d1_late")) {
-      clock.after(random.between(1_000, 70_000), write);
+      this.#late++;
+      clock.after(random.between(1_000, 70_000), () => {
+        this.#late--;
+        write();
+      });
       await clock.sleep(timers.statusTimeoutMs);
       throw new Error("D1 gave no answer in time");
     }

@@ -1,11 +1,12 @@
-import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import type { Attempt } from "../../src/core/attempt.ts";
+import { isFinal, type JobSpec, type JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
 import type { Rules } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
 import { CallAudit } from "./audit-calls.ts";
 import { auditSave } from "./audit-save.ts";
-import { SaveAudit } from "./audit-saving.ts";
+import { needsAlarm, SaveAudit } from "./audit-saving.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -46,6 +47,8 @@ export class ObjectModel {
   savedAt = 0;
   /** When an alarm of it was lost, which it cannot know. */
   alarmLostAt = 0;
+  /** An attempt of a job that goes on was given up: nobody had heard of its run. */
+  onGivenUp: (attempt: Attempt) => void = () => {};
   /** Somebody calls while it waits for an answer. */
   onRace: () => void = () => {};
   /** Whether the sweep sees its row. */
@@ -142,7 +145,10 @@ export class ObjectModel {
 
   /** Whoever calls an object that came back without its alarm sets it again (I11); one that is lost later it cannot know. */
   #auditAlarm(shell: JobShell): void {
-    if (shell.needsAlarm && !this.willWake && !this.#lostAlarm && this.#shell === shell) {
+    const isNeeded = this.isRolledBack
+      ? this.disk !== null
+      : shell.job !== null && needsAlarm(shell.job, this.now, this.world.timers);
+    if (isNeeded && !this.willWake && !this.#lostAlarm && this.#shell === shell) {
       this.world.ledger.violate("I11", `${this.id.slice(-2)} has something to do, was called, and has no alarm`);
     }
   }
@@ -292,6 +298,7 @@ export class ObjectModel {
         ledger.note(`${this.id.slice(-2)}: ${status ?? "new"} → ${disk.job.status}`);
       }
       this.isChanged = true;
+      this.#tellGivenUp(disk?.job ?? null);
       auditSave(this.job, disk?.job ?? null, ledger);
     }
     if (disk?.job.removal && !this.job?.removal) {
@@ -307,6 +314,16 @@ export class ObjectModel {
     this.#pending++;
     const { life, alarmAt } = this;
     clock.after(commitMs, () => this.#commit(life, { disk, alarmAt }));
+  }
+
+  #tellGivenUp(after: JobState | null): void {
+    const before = this.job?.attempts ?? [];
+    const isNew = ({ number, phase }: Attempt) => phase === "closed" && before[number - 1]?.phase !== "closed";
+    for (const attempt of after && !isFinal(after.status) ? after.attempts.filter(isNew) : []) {
+      if (attempt.phase === "closed" && attempt.outcome === "superseded") {
+        this.onGivenUp(attempt);
+      }
+    }
   }
 
   #commit(life: number, durable: { disk: Disk | null; alarmAt: number | null }): void {

@@ -1,6 +1,6 @@
 import type { JobEvent } from "../../src/contract/event.ts";
 import { type Attempt, type AttemptIn, runOf, sentAtOf } from "../../src/core/attempt.ts";
-import type { JobSpec, JobState } from "../../src/core/job-state.ts";
+import { isFinal, type JobSpec, type JobState } from "../../src/core/job-state.ts";
 import { toKeptProgress } from "../../src/core/kept-progress.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/core/provider-answer.ts";
 import { fromSavedState, type SavedState, toSavedState } from "../../src/core/saved-state.ts";
@@ -26,7 +26,10 @@ export type Platforms = Readonly<{
   onEvent(object: ObjectModel, event: JobEvent): void;
 }>;
 
-const never = new Promise<never>(() => {});
+/** A promise of its own each time: one that all wait for would keep all of them. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 /** The ports of one life of an object. Once it has ended nothing gets through them any more. */
 export function newModelPorts(platforms: Platforms, object: ObjectModel, life: number): Ports {
@@ -39,7 +42,8 @@ export function newModelPorts(platforms: Platforms, object: ObjectModel, life: n
   return {
     now: () => object.now,
     timers: world.timers,
-    endpointId: "endpoint",
+    // A deployment may bring another endpoint; what was bought before stays where it was bought.
+    endpointId: `endpoint-${life % 2}`,
     newNonce: () => `nonce-${world.random.between(1, 1e9)}`,
     storage: newStorage(object, isAlive),
     sockets: newSockets(platforms, object, isAlive),
@@ -73,7 +77,7 @@ async function effect<Value>(
     await object.committed();
   }
   if (!isAlive() || faults.strikes("crash")) {
-    return isAlive() ? crash(object, `before ${name}`) : never;
+    return isAlive() ? crash(object, `before ${name}`) : never();
   }
   if (faults.strikes("call_races")) {
     object.onRace();
@@ -83,7 +87,7 @@ async function effect<Value>(
     (error: unknown) => ({ error }),
   );
   if (!isAlive() || faults.strikes("crash")) {
-    return isAlive() ? crash(object, `after ${name}`) : never;
+    return isAlive() ? crash(object, `after ${name}`) : never();
   }
   if ("error" in outcome) {
     throw outcome.error;
@@ -93,7 +97,7 @@ async function effect<Value>(
 
 function crash(object: ObjectModel, where: string): Promise<never> {
   object.crash(where);
-  return never;
+  return never();
 }
 
 function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
@@ -240,16 +244,21 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
         within("POST /run", () => runpod.submit(toOrder(job, attempt), facts)),
       );
     },
-    askStatus: (_endpoint, runId) => {
+    askStatus: (endpointId, runId) => {
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
       const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
       if (isAlive()) {
         facts.polls++;
       }
-      const asking = within("GET /status", () => runpod.status(runId)).finally(() => object.calls.isAnswered(runId));
+      const asking = within("GET /status", () => runpod.status(endpointId, runId)).finally(() =>
+        object.calls.isAnswered(runId),
+      );
       const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
       if (attempt?.phase === "closed") {
+        if (isAlive() && attempt.run?.executionMs != null) {
+          object.calls.isNeedless(runId);
+        }
         // The usage of an attempt that is over is asked for by the way.
         return asking.then((answer) => {
           object.calls.answersByTheWay(answer);
@@ -264,12 +273,12 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       }
       return audited("status", isTroubled, asking);
     },
-    cancelRun: (_endpoint, runId) => {
+    cancelRun: (endpointId, runId) => {
       const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);
       return audited(
         "cancel",
         (owed?.tries ?? 0) > 0,
-        within("POST /cancel", () => runpod.cancel(runId)),
+        within("POST /cancel", () => runpod.cancel(endpointId, runId)),
       );
     },
     takeTurn: (_endpoint, call) => {
@@ -288,9 +297,9 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
 }
 
 function toOrder({ spec }: JobState, attempt: Attempt): Order {
-  const { number, nonce, outputKey, policy } = attempt;
+  const { number, nonce, outputKey, endpointId, policy } = attempt;
   return {
-    ...{ job: spec.id, attempt: number, nonce, outputKey },
+    ...{ job: spec.id, endpointId, attempt: number, nonce, outputKey },
     executionTimeoutMs: policy.executionTimeoutMs,
     ttlMs: policy.ttlMs,
     sentAt: "sentAt" in attempt && attempt.sentAt !== null ? attempt.sentAt : attempt.openedAt,
@@ -333,11 +342,15 @@ function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boo
       }
       return within("D1 UPDATE", () => d1.project(row, extra));
     },
-    reopenRow: (job) =>
-      within("D1 reopen", async () => {
+    reopenRow: (job) => {
+      if (isAlive() && (job.status === "complete" || !isFinal(job.status) || job.removal)) {
+        object.world.ledger.violate("retry", `the row of ${object.id.slice(-2)} was reopened, and nothing else can be`);
+      }
+      return within("D1 reopen", async () => {
         facts.isReopened = await d1.reopen(job.spec.id, job.version, maxActive);
         return facts.isReopened;
-      }),
+      });
+    },
     deleteRow: (spec) => within("D1 DELETE", () => d1.delete(spec.id)),
     dropMessages: () =>
       within("dropMessages", async () => {

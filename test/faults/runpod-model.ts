@@ -13,6 +13,8 @@ type NoAnswer = Exclude<ProviderAnswer<never>, { kind: "ok" }>;
 /** RunPod's API, its queue and its GPUs, with everything that they have been seen to do wrong. */
 export class RunpodModel {
   readonly runs: ModelRun[] = [];
+  /** How often a cancel was not taken, for the moment. */
+  cancelsRefused = 0;
   /** A run was bought, and its answer will not come in time. */
   onSlowAnswer: (run: ModelRun) => void = () => {};
   /** Nothing was bought, so that the attempt is held back. */
@@ -123,6 +125,7 @@ export class RunpodModel {
       endsAt: sentAt + ttlMs,
       startedAt: null,
       endedAt: null,
+      cancels: 0,
       holdsGpu: false,
     };
     this.runs.push(run);
@@ -194,7 +197,7 @@ export class RunpodModel {
     clock.after(retentionMs, () => this.#forget(run));
   }
 
-  async status(runId: string): Promise<ProviderAnswer<RunReport>> {
+  async status(endpointId: string, runId: string): Promise<ProviderAnswer<RunReport>> {
     const { clock, random, faults, timers } = this.#world;
     await clock.sleep(random.between(5, 200));
     const refusal = await this.#refusal("status");
@@ -208,7 +211,12 @@ export class RunpodModel {
     if (faults.strikes("status_busy")) {
       return { kind: "busy", afterMs: random.pick([null, 0, 1_000, 3_600_000]), message: "HTTP 429" };
     }
-    return { kind: "ok", value: this.#report(this.#byId.get(runId)) };
+    return { kind: "ok", value: this.#report(this.#find(endpointId, runId)) };
+  }
+
+  #find(endpointId: string, runId: string): ModelRun | undefined {
+    const run = this.#byId.get(runId);
+    return run?.endpointId === endpointId ? run : undefined;
   }
 
   /** What RunPod says of a run once that is over. */
@@ -246,7 +254,13 @@ export class RunpodModel {
     }
   }
 
-  async cancel(runId: string): Promise<ProviderAnswer<null>> {
+  async cancel(endpointId: string, runId: string): Promise<ProviderAnswer<null>> {
+    const answer = await this.#cancel(endpointId, runId);
+    this.cancelsRefused += answer.kind === "ok" || answer.kind === "job_fault" ? 0 : 1;
+    return answer;
+  }
+
+  async #cancel(endpointId: string, runId: string): Promise<ProviderAnswer<null>> {
     const { clock, random, faults, ledger } = this.#world;
     await clock.sleep(random.between(5, 200));
     const refusal = await this.#refusal("cancel");
@@ -257,8 +271,12 @@ export class RunpodModel {
     if (fails && random.chance(0.5)) {
       return { kind: "not_bought", message: "HTTP 503" };
     }
-    const run = this.#byId.get(runId);
-    if (run && (run.state === "queued" || run.state === "running")) {
+    const run = this.#find(endpointId, runId);
+    if (!run || run.state === "forgotten") {
+      return { kind: "job_fault", message: "HTTP 404" };
+    }
+    run.cancels += fails ? 0 : 1;
+    if (run.state === "queued" || run.state === "running") {
       run.state = "cancelled";
       ledger.note(`${run.id} is cancelled`);
       this.#freeGpu(run);

@@ -3,6 +3,8 @@ import type { ProviderCall } from "../../src/core/provider-answer.ts";
 export type ModelRun = {
   id: string;
   job: string;
+  /** The endpoint that it was bought of: no other one knows it. */
+  endpointId: string;
   attempt: number;
   nonce: string;
   outputKey: string;
@@ -14,10 +16,12 @@ export type ModelRun = {
   endsAt: number;
   startedAt: number | null;
   endedAt: number | null;
+  /** How often RunPod took a cancel of it. */
+  cancels: number;
   holdsGpu: boolean;
 };
 
-export type Order = Pick<ModelRun, "job" | "attempt" | "nonce" | "outputKey" | "executionTimeoutMs"> & {
+export type Order = Pick<ModelRun, "job" | "endpointId" | "attempt" | "nonce" | "outputKey" | "executionTimeoutMs"> & {
   ttlMs: number;
   sentAt: number;
 };

@@ -1,5 +1,6 @@
 import type { Random } from "../../local/random.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
+import type { Attempt } from "../../src/core/attempt.ts";
 import type { JobSpec } from "../../src/core/job-state.ts";
 import type { Timers } from "../../src/core/timers.ts";
 import type { Rules } from "../../src/object/engine.ts";
@@ -79,7 +80,8 @@ export class World implements Surroundings {
     this.clients = new Clients(this, this.d1, isPrompt);
     const onEvent = (object: ObjectModel, event: JobEvent) => auditEvent(this, object, event);
     const gate = new GateModel(this);
-    this.#rules = watchedRules(this.coverage, (wrong) => this.ledger.violate("decision", wrong));
+    const isSteady = (id: string) => this.jobs.get(id)?.facts.savesFailed === 0;
+    this.#rules = watchedRules(this.coverage, isSteady, (wrong) => this.ledger.violate("decision", wrong));
     this.#platforms = { d1: this.d1, r2: this.r2, runpod: this.runpod, gate, maxActive, onEvent };
   }
 
@@ -97,6 +99,7 @@ export class World implements Surroundings {
     object.isShown = () => this.d1.isSwept(spec.id);
     const job: WorldJob = { spec, object, facts };
     object.onRace = () => this.#race(job);
+    object.onGivenUp = (attempt) => this.#ringLate(job, attempt);
     this.jobs.set(spec.id, job);
     this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
     return job;
@@ -220,6 +223,20 @@ export class World implements Surroundings {
     };
     await object.call(close).catch(() => {});
     object.isClosing = false;
+  }
+
+  /** The run of an attempt that was given up is heard of after all: before the next one opens, or later. */
+  #ringLate({ spec, object }: WorldJob, { number, nonce }: Attempt): void {
+    const { clock, random, runpod } = this;
+    if (!random.chance(0.2)) {
+      return;
+    }
+    const run = runpod.runs.find(({ job, attempt }) => job === spec.id && attempt === number);
+    const runId = random.pick([run?.id ?? null, run?.id ?? null, "run-of-nobody", null]);
+    const hook = { job: object.id, attempt: number, nonce, runId };
+    for (const afterMs of [random.between(0, 2_000), random.between(0, 2_000), random.between(0, 60_000)]) {
+      clock.after(afterMs, () => void this.#ring(hook, 1));
+    }
   }
 
   /** While the object waits for an answer, somebody calls. */

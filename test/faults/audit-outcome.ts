@@ -1,0 +1,49 @@
+import { openRunsOf } from "../../src/core/attempt.ts";
+import { isFinal, type JobState } from "../../src/core/job-state.ts";
+import type { World } from "./world.ts";
+import type { WorldJob } from "./world-job.ts";
+
+/** A cancel that nothing stands in the way of is taken within this time. */
+const maxCancelMs = 120_000;
+
+/** What a job ended in is what happened to it, and what it left behind was called off. */
+export function auditOutcome(world: World, job: WorldJob, state: JobState, name: string): void {
+  auditError(world, job, state, name);
+  if (isCalm(job)) {
+    auditCancels(world, state, name);
+  }
+}
+
+function isCalm({ facts, object }: WorldJob): boolean {
+  return facts.mishaps === 0 && object.alarmLostAt === 0;
+}
+
+function auditError({ ledger, r2 }: World, job: WorldJob, { error, spec }: JobState, name: string): void {
+  if (error?.code === "input_not_found" && !r2.missedAt.has(spec.inputVideoKey)) {
+    ledger.violate("outcome", `${name} ended in input_not_found, and nobody missed its input`);
+  }
+  if (error?.code === "provider_unavailable" && job.facts.submissions.length === 0 && isCalm(job)) {
+    ledger.violate("outcome", `${name} ended in provider_unavailable, and RunPod was never asked`);
+  }
+}
+
+/** I8: once a job is over, each run that it knows is cancelled, once and soon. */
+function auditCancels({ ledger, runpod }: World, { attempts, completedAt, status }: JobState, name: string): void {
+  if (!isFinal(status) || completedAt === null || runpod.cancelsRefused > 0) {
+    return;
+  }
+  const known = attempts.flatMap((attempt) =>
+    openRunsOf(attempt).map((id) => ({ id, isRung: attempt.rungAt !== null })),
+  );
+  for (const { id, isRung } of known) {
+    const run = runpod.runs.find((other) => other.id === id);
+    const isLate =
+      run && run.boughtAt < completedAt && Math.min(run.endedAt ?? Infinity, run.endsAt) > completedAt + maxCancelMs;
+    if (isLate && run.cancels === 0) {
+      ledger.violate("I8", `${id} of ${name} went on after the end of its job, and was never cancelled`);
+    }
+    if (run && run.cancels > 1 && !isRung) {
+      ledger.violate("I8", `${id} of ${name} was cancelled ${run.cancels} times`);
+    }
+  }
+}
