@@ -48,7 +48,6 @@ function rulesOfAll(job: JobState): Rule[] {
     ["a job under way goes on with something", isOver || isUnderWay(job)],
     ["progress is a percentage", Number.isInteger(job.progress) && job.progress >= 0 && job.progress <= 100],
     ["a complete job has all its progress", status !== "complete" || job.progress === 100],
-    ["what was acknowledged is over", job.acknowledgedAt === null || isOver],
     [
       "a job under way is in a stage of that",
       status !== "processing" || !stagesOfPending.includes(job.stage) || isBetween(job),

@@ -176,7 +176,8 @@ export class Clients {
     await Promise.allSettled(both);
   }
 
-  async amend({ spec, object, facts }: WorldJob, label: number): Promise<void> {
+  async amend(job: WorldJob, label: number): Promise<void> {
+    const { spec, object, facts } = job;
     const row = await this.#d1.find(spec.id);
     if (!row) {
       return;
@@ -196,6 +197,9 @@ export class Clients {
     this.#auditAvailable(object, answer);
     if (typeof answer !== "string") {
       facts.label = isSilent ? facts.label : label;
+      if (change.acknowledged && this.#world.random.chance(0.3)) {
+        void this.retry(job).catch(() => {});
+      }
       this.#auditTold(spec.id, answer.version, isAlone());
     }
   }
