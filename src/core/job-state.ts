@@ -5,7 +5,6 @@ import type { WebhookEventType } from "../contract/webhook.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Audience, noAudience, oweNotice } from "./audience.ts";
 import type { Duty } from "./duty.ts";
-import { outputKey } from "./object-keys.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -106,21 +105,19 @@ export function newJobState(spec: JobSpec): JobState {
 }
 
 /**
- * A job whose object is empty though its row is of one that got further: nothing of it may begin again.
+ * Stands in for a job whose object is empty though its row is of one that got further: nothing of it may begin again.
  * @param attempts how many it had, by its row: each may have left an output
  */
 export function newRemovedState(spec: JobSpec, attempts: number, now: number): JobState {
-  const base = { tries: 0, dueAt: now, until: null };
-  const deletions = Array.from({ length: attempts }, (_, index): Duty => {
-    return { ...base, duty: "delete_output", of: outputKey(spec.tenantId, spec.id, index + 1, spec.type) };
-  });
   return {
     ...newPendingState(spec),
     status: "cancelled",
+    stage: "done",
     nextAttemptAt: null,
     completedAt: now,
+    attemptsBefore: attempts,
     removal: { requestedAt: now, rowGone: false },
-    duties: [{ ...base, duty: "delete_row", of: spec.id }, ...deletions],
+    duties: [{ duty: "delete_row", of: spec.id, tries: 0, dueAt: now, until: null }],
   };
 }
 

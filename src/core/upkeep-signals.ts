@@ -4,6 +4,7 @@ import { learnAudience, noAudience } from "./audience.ts";
 import { oweDeletion, oweRow } from "./debts.ts";
 import { type Duty, findDuty, owe, postponeDuty, settleDuty, withoutDuty } from "./duty.ts";
 import { isSettleable, type JobState } from "./job-state.ts";
+import { outputKey } from "./object-keys.ts";
 import { type Deadline, deadlineOf } from "./pace.ts";
 import { toUnconfirmed } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
@@ -69,10 +70,16 @@ export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context
       return postponeDuty(job, owed, context);
     case "lent":
       // What is gone cannot come back: its row is deleted as soon as nobody shows its output.
-      return job.removal?.rowGone ? postponeDuty(job, owed, context) : { ...settleDuty(job, owed), removal: null };
+      return job.removal?.rowGone ? postponeDuty(job, owed, context) : notRemoved(job, owed, context.now);
     case "done":
       return afterDuty(job, owed, context);
   }
+}
+
+/** Only a complete job lends its output: any other state is a stand-in, and its object is empty again. */
+function notRemoved(job: JobState, owed: Duty, now: number): JobState {
+  const kept = { ...settleDuty(job, owed), removal: null };
+  return job.status === "complete" ? kept : owe({ ...kept, duties: [] }, { duty: "forget", of: job.spec.id }, now);
 }
 
 function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
@@ -94,13 +101,19 @@ function forgetLater(job: JobState, now: number): JobState {
     ...{ removal, metadata: null, error: null, audience: noAudience },
     spec: { ...job.spec, userId: null, params: null, inputVideoKey: "", webhook: null, metadata: {} },
   };
-  const deleting = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
-  const urgent = deleting.duties.map((duty) => (duty.duty === "delete_output" ? { ...duty, dueAt: now } : duty));
+  const known = job.attempts.reduce((state, attempt) => oweDeletion(state, attempt, now), bare);
+  const deleting = keysBefore(job).reduce((state, of) => owe(state, { duty: "delete_output", of }, now), known);
+  const urgent = deleting.duties.map((duty) => (duty.until ? { ...duty, dueAt: now } : duty));
   const { id, webhook, userId } = job.spec;
   const telling = owe({ ...deleting, duties: urgent }, { duty: "tell_deleted", of: userId ?? "" }, now, now + newsMs);
   const forgetting = owe(telling, { duty: "forget", of: id }, now + restoreWindowMs);
   const isTold = job.audience.isThere || webhook !== null;
   return isTold ? owe(forgetting, { duty: "drop_messages", of: id }, now) : forgetting;
+}
+
+/** The outputs of attempts that came before the last retry, which a stand-in for a lost state knows by their number alone. */
+function keysBefore({ spec, attemptsBefore }: JobState): string[] {
+  return Array.from({ length: attemptsBefore }, (_, index) => outputKey(spec.tenantId, spec.id, index + 1, spec.type));
 }
 
 /** Time has passed: every attempt whose deadline is over moves on. */

@@ -93,8 +93,18 @@ describe("a job that is removed", () => {
   it("is known as such where its object is empty though its row is not", () => {
     const play = new Play();
     play.job = newRemovedState(play.job.spec, 1, 5);
-    expect(dutiesOf(play)).toEqual(["delete_output", "delete_row"]);
     expect(play.tell({ kind: "retry_requested" })).toBe(false);
+    play.tried("delete_row");
+    expect(play.duty("delete_output")).toMatchObject({ of: expect.stringContaining("/1."), dueAt: play.now });
+  });
+
+  it("keeps its output where its object is empty, and another job shows what its row shows", () => {
+    const play = new Play();
+    play.job = newRemovedState(play.job.spec, 1, 5);
+    play.tried("delete_row", "lent");
+    expect(play.job.removal).toBeNull();
+    expect(dutiesOf(play)).toEqual(["forget"]);
+    expect(play.action).toEqual({ do: "forget" });
   });
 });
 

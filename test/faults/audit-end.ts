@@ -18,7 +18,7 @@ export function auditEnd(world: World): void {
       auditRemoved(world, job, name);
     } else if (state) {
       auditKept(world, job, state, name);
-    } else if (world.d1.rows.has(spec.id)) {
+    } else if (world.d1.rows.get(spec.id)?.completedAt === null) {
       world.ledger.violate("I1", `${name} never began`);
     }
     auditRuns(world, job, name);

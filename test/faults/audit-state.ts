@@ -56,7 +56,7 @@ function rulesOfAll(job: JobState): Rule[] {
     ["attempts are counted from 1", attempts.every(({ number }, index) => number === index + 1)],
     ["a duty is owed once", new Set(owed).size === owed.length && count("write_row") <= 1 && count("notify") <= 1],
     ["only a job that is over is settled", job.settledAt === null || isOver],
-    ["a retry has begun after the attempts before it", job.attemptsBefore <= attempts.length],
+    ["a retry has begun after the attempts before it", job.attemptsBefore <= attempts.length || isStandIn(job)],
     ["whatever ran has begun", job.startedAt !== null || !["processing", "complete"].includes(status)],
   ];
 }
@@ -68,6 +68,11 @@ function isBetween({ nextAttemptAt, attempts }: JobState): boolean {
   return (
     nextAttemptAt !== null || ["submitting", "held", "unconfirmed", "verifying"].includes(attempts.at(-1)?.phase ?? "")
   );
+}
+
+/** Of an object that was empty nothing is known but how many attempts its row tells of. */
+function isStandIn({ status, attempts }: JobState): boolean {
+  return status === "cancelled" && attempts.length === 0;
 }
 
 function isFree(attempt: Attempt | undefined): boolean {

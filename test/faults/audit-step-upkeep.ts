@@ -27,7 +27,7 @@ export function rulesOfUpkeep(step: Kept): Rule[] {
 }
 
 function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
-  const { before, after, change, signal } = step;
+  const { before, after, change, signal, context } = step;
   const { duty, of } = signal.key;
   const owed = dutyIn(before, duty, of);
   if (duty === "delete_row" && signal.outcome === "done" && !before.removal?.rowGone) {
@@ -42,6 +42,10 @@ function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
     others.every((other) => isEqual(dutyIn(after, other.duty, other.of), other) || isNewerRow(after, other)),
   ];
   if (signal.outcome === "lent" && !before.removal?.rowGone) {
+    if (before.status !== "complete") {
+      const isForgotten = after.duties.length === 1 && dutyIn(after, "forget", before.spec.id)?.dueAt === context.now;
+      return [["a stand-in for a job that lends is forgotten", after.removal === null && isForgotten]];
+    }
     return [isKept, ["what others show is not removed", after.removal === null && !dutyIn(after, duty, of)]];
   }
   return [isKept, ...(signal.outcome === "done" ? rulesOfDone(step, owed) : rulesOfPostponed(step, owed))];

@@ -8,6 +8,7 @@ import { auditAction } from "./audit-action.ts";
 import { LookAudit } from "./audit-looks.ts";
 import { SpreadAudit } from "./audit-spread.ts";
 import { auditStep } from "./audit-step.ts";
+import { Probe } from "./probe.ts";
 
 export type CoveredKind = keyof typeof handlers;
 /** The phase of the attempt that a signal names; `none` where there is no such attempt, `job` where it names none. */
@@ -57,6 +58,7 @@ export function watchedRules(
 ): Rules {
   const spread = new SpreadAudit();
   const looks = new LookAudit();
+  const probe = new Probe(transition);
   return {
     transition: (job, signal, context) => {
       const phase = phaseOf(job, signal);
@@ -64,6 +66,7 @@ export function watchedRules(
       coverage.note(signal.kind, phase, 1, change === null ? 0 : 1);
       const step = { before: job, signal, context, change, after: change?.job ?? job };
       [...auditStep(step), ...spread.note(step), ...(isSteady(job.spec.id) ? looks.note(step) : [])].forEach(onWrong);
+      probe.try(step.after, context).forEach(onWrong);
       return change;
     },
     nextAction: (job, now, timers) => {

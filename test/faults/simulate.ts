@@ -135,17 +135,25 @@ function rollBack({ clock, random, ledger }: World, { object, spec }: WorldJob):
 function createEmpty(world: World, index: number): void {
   const { clock, random, ledger, r2 } = world;
   const spec = plainSpec(index, clock.now);
-  const status = random.pick(["error", "cancelled"] as const);
+  const status = random.pick(["error", "cancelled", "complete"] as const);
   const attempt = random.between(1, 3);
   const job = world.createEmpty(spec, { status, attempt });
   for (let number = 1; number <= attempt; number++) {
     r2.put(outputKey(spec.tenantId, spec.id, number, spec.type), { attempt: number, size: 1, etag: `empty-${number}` });
   }
+  if (status === "complete") {
+    const lent = { key: outputKey(spec.tenantId, spec.id, attempt, spec.type), size: 1, etag: `empty-${attempt}` };
+    world.create(reusingSpec(index + 1, clock.now, lent), spec.id);
+    // What the losers left has gone long since.
+    for (let number = 1; number < attempt; number++) {
+      r2.objects.delete(outputKey(spec.tenantId, spec.id, number, spec.type));
+    }
+  }
   const remove = () => {
     if (!job.object.job) {
       ledger.note(`${spec.id.slice(-2)} is empty, and is removed`);
       void world.clients.remove(job).catch(() => {});
-      clock.after(120_000, remove);
+      clock.after(status === "complete" ? 600_000 : 120_000, remove);
     }
   };
   clock.after(random.between(1_000, 600_000), remove);

@@ -13,7 +13,7 @@ import { VirtualClock } from "./clock.ts";
 import { Coverage, watchedRules } from "./coverage.ts";
 import { D1Model } from "./d1-model.ts";
 import { Faults } from "./faults.ts";
-import { newRow } from "./fixtures.ts";
+import { newRow, type Row } from "./fixtures.ts";
 import { GateModel } from "./gate-model.ts";
 import { Handlers, type Hook } from "./handler-model.ts";
 import { JobFacts, Ledger } from "./ledger.ts";
@@ -86,7 +86,7 @@ export class World implements Surroundings {
   }
 
   /** Writes a row that tells of more than its object knows, which is empty. */
-  createEmpty(spec: JobSpec, end: { status: "error" | "cancelled"; attempt: number }): WorldJob {
+  createEmpty(spec: JobSpec, end: Pick<Row, "status" | "attempt">): WorldJob {
     const at = new Date(spec.createdAt).toISOString();
     this.d1.rows.set(spec.id, { ...newRow(spec, null), ...end, completedAt: at, settledAt: at, version: 9 });
     return this.#addJob(spec);
