@@ -201,9 +201,9 @@ export class Engine {
   }
 }
 
-/** Two changes in a row as one. */
+/** Two changes in a row as one: the second is what a look found, which is never taken back. */
 function join(first: Change | null, second: Change | null): Change | null {
   return first && second
-    ? { job: second.job, events: [...first.events, ...second.events], durable: first.durable || second.durable }
+    ? { job: second.job, events: [...first.events, ...second.events], durable: true }
     : (second ?? first);
 }

@@ -119,6 +119,9 @@ export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: 
   if (JSON.stringify(answers) !== JSON.stringify([null, "unknown", null, [], "refused", "active"])) {
     ledger.violate("I13", `a stranger was told of ${object.id.slice(-2)}: ${JSON.stringify(answers)}`);
   }
+  if (shell.takesOutput("output/of-nobody.mp4") !== (object.isRolledBack ? "yes" : "gone")) {
+    ledger.violate("output", `${object.id.slice(-2)} takes an output that is none of its own`);
+  }
   if (shell.job?.spec.tenantId !== undefined && shell.job.spec.tenantId !== job.spec.tenantId) {
     ledger.violate("I13", `${object.id.slice(-2)} is a stranger's now`);
   }

@@ -1,5 +1,5 @@
 import type { AttemptIn } from "../../src/core/attempt.ts";
-import type { Signal } from "../../src/core/signals.ts";
+import type { SignalOf } from "../../src/core/signals.ts";
 import type { Step } from "./audit-step.ts";
 
 type Word = Readonly<{ attempt: number; at: number; needs: "look" | "no look" | null }>;
@@ -15,7 +15,7 @@ export class LookAudit {
     this.#words.delete(id);
     const attempt = "attempt" in signal ? before.attempts[signal.attempt - 1] : undefined;
     if (signal.kind === "status_answered" && attempt?.phase === "running" && attempt.run.id === signal.runId) {
-      this.#words.set(id, { attempt: attempt.number, at: context.now, needs: needOf(attempt, signal) });
+      this.#words.set(id, { attempt: attempt.number, at: context.now, needs: needOf(attempt, signal, context.now) });
     }
     const isLook = signal.kind.startsWith("output_") && attempt?.number === word?.attempt;
     if (word?.needs === "look" && !isLook) {
@@ -26,8 +26,13 @@ export class LookAudit {
   }
 }
 
-function needOf(attempt: AttemptIn<"running">, { answer }: Extract<Signal, { kind: "status_answered" }>) {
-  const isDoubtful = attempt.rung || attempt.gone !== null || attempt.silences > 0 || attempt.run.toldBy === "webhook";
+/** The question may have been asked on the ground of a ring that is answered by now. */
+const questionMs = 60_000;
+
+function needOf(attempt: AttemptIn<"running">, { answer }: SignalOf<"status_answered">, now: number): Word["needs"] {
+  const isRecent = attempt.rungAt !== null && now < attempt.rungAt + questionMs;
+  const isDoubtful =
+    isRecent || attempt.rung || attempt.gone !== null || attempt.silences > 0 || attempt.run.toldBy === "webhook";
   if (isDoubtful) {
     return null;
   }

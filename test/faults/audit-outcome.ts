@@ -5,12 +5,41 @@ import type { WorldJob } from "./world-job.ts";
 
 /** A cancel that nothing stands in the way of is taken within this time. */
 const maxCancelMs = 120_000;
+/** The longest pause between two tries of a duty, and a little. */
+const longestPauseMs = 400_000;
+/** R2 is asked for an input within this time. */
+const lookMs = 5_000;
 
 /** What a job ended in is what happened to it, and what it left behind was called off. */
 export function auditOutcome(world: World, job: WorldJob, state: JobState, name: string): void {
   auditError(world, job, state, name);
+  auditInputs(world, job, state, name);
+  auditLateCancels(world, state, name);
   if (isCalm(job)) {
     auditCancels(world, state, name);
+  }
+}
+
+/** An attempt that opened, and found its input gone, is over by that. */
+function auditInputs({ ledger, r2 }: World, job: WorldJob, { attempts, spec }: JobState, name: string): void {
+  const last = attempts.at(-1);
+  const missedAt = (r2.missedAt.get(spec.inputVideoKey) ?? 0) + job.object.skewMs;
+  const isSent = job.facts.submissions.some(({ attempt }) => attempt === last?.number);
+  const isMissed = last !== undefined && !isSent && missedAt >= last.openedAt && missedAt < last.openedAt + lookMs;
+  if (isMissed && isCalm(job) && last.phase === "closed" && last.outcome === "superseded") {
+    ledger.violate("outcome", `attempt ${last.number} of ${name} found no input, and was waited for`);
+  }
+}
+
+/** However long RunPod takes no cancels: once it does, no run goes on for nobody. */
+function auditLateCancels({ ledger, runpod, calmAt }: World, { attempts, completedAt }: JobState, name: string): void {
+  for (const id of attempts.flatMap(openRunsOf)) {
+    const run = runpod.runs.find((other) => other.id === id);
+    const isOver = completedAt !== null && completedAt < calmAt;
+    const goesOnUntil = run ? Math.min(run.endedAt ?? Infinity, run.endsAt) : 0;
+    if (isOver && run?.cancels === 0 && goesOnUntil > calmAt + longestPauseMs) {
+      ledger.violate("I8", `${id} of ${name} went on long after all trouble, and was never cancelled`);
+    }
   }
 }
 
@@ -41,6 +70,9 @@ function auditCancels({ ledger, runpod }: World, { attempts, completedAt, status
       run && run.boughtAt < completedAt && Math.min(run.endedAt ?? Infinity, run.endsAt) > completedAt + maxCancelMs;
     if (isLate && run.cancels === 0) {
       ledger.violate("I8", `${id} of ${name} went on after the end of its job, and was never cancelled`);
+    }
+    if (run && !isRung && (runpod.cancelsOfNone.get(id) ?? 0) > 1) {
+      ledger.violate("I8", `${id} of ${name} was cancelled again, though RunPod knows no such run`);
     }
     if (run && run.cancels > 1 && !isRung) {
       ledger.violate("I8", `${id} of ${name} was cancelled ${run.cancels} times`);

@@ -118,6 +118,7 @@ export class Handlers {
       this.#peers.ring({ job, attempt, nonce, runId: random.pick([id, id, null, "run-of-nobody"]) });
     }
     if (faults.strikes("hook_forged")) {
+      this.#peers.report({ ...random.pick(runs), nonce: "forged" }, random.between(0, 100), false);
       this.#peers.ring({ job, attempt: random.between(1, attempt + 2), nonce: "forged", runId: id });
     }
   }

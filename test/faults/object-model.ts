@@ -340,6 +340,11 @@ export class ObjectModel {
   }
 
   #setAlarm(wake: Wake): void {
+    const { job } = this;
+    const isSteady = !this.isRolledBack && this.facts.savesFailed === 0;
+    if (typeof wake === "object" && job && isSteady && !needsAlarm(job, this.now, this.world.timers)) {
+      this.world.ledger.violate("cost", `${this.id.slice(-2)} sets an alarm, and has nothing to do`);
+    }
     if (!this.#isDoubled) {
       this.#saving.wakes(this.alarmAt, wake, this.now);
     }
@@ -405,10 +410,15 @@ export class ObjectModel {
     return this.alarmAt !== null || this.#runningAlarm;
   }
 
-  #evictIfSilent(): void {
+  /** Who is silent leaves memory sooner or later. */
+  evict(): void {
+    this.#evictIfSilent(true);
+  }
+
+  #evictIfSilent(isSure = false): void {
     const isBusy = this.#inFlight > 0 || this.#timers > 0 || this.isCommitting;
     const isSilent = !isBusy && this.world.clock.now >= this.#activeAt + silentMs;
-    if (this.#shell && isSilent && this.world.faults.strikes("evict")) {
+    if (this.#shell && isSilent && (isSure || this.world.faults.strikes("evict"))) {
       this.world.ledger.note(`${this.id.slice(-2)}: was evicted`);
       // What could not be saved may have been there alone.
       this.#left = this.facts.savesFailed === this.#savesFailed ? this.#shell.job : null;

@@ -15,6 +15,8 @@ export class RunpodModel {
   readonly runs: ModelRun[] = [];
   /** How often a cancel was not taken, for the moment. */
   cancelsRefused = 0;
+  /** How often runs were cancelled that RunPod does not know. */
+  readonly cancelsOfNone = new Map<string, number>();
   /** A run was bought, and its answer will not come in time. */
   onSlowAnswer: (run: ModelRun) => void = () => {};
   /** Nothing was bought, so that the attempt is held back. */
@@ -273,6 +275,7 @@ export class RunpodModel {
     }
     const run = this.#find(endpointId, runId);
     if (!run || run.state === "forgotten") {
+      this.cancelsOfNone.set(runId, (this.cancelsOfNone.get(runId) ?? 0) + 1);
       return { kind: "job_fault", message: "HTTP 404" };
     }
     run.cancels += fails ? 0 : 1;

@@ -32,6 +32,7 @@ export async function simulate(seed: number): Promise<Simulation> {
   const description = faults.describe();
   const troubleEnds = world.options.runpod.troubles.map(({ until }) => until);
   const calmAt = Math.max(clock.now + stormMs, ...troubleEnds);
+  world.calmAt = calmAt;
   begin(world);
   clock.after(stormMs, () => {
     ledger.note("the world is quiet from here");

@@ -57,6 +57,8 @@ export class World implements Surroundings {
   readonly options: WorldOptions;
   /** When the tenant asked for webhooks. */
   listensAt = Infinity;
+  /** From when on nothing goes wrong any more. */
+  calmAt = 0;
   readonly #platforms: Platforms;
   readonly #rules: Rules;
 
@@ -211,6 +213,9 @@ export class World implements Surroundings {
       return;
     }
     socket.isOpen = false;
+    if (this.random.chance(0.5)) {
+      object.evict();
+    }
     object.handlerSockets.splice(object.handlerSockets.indexOf(socket), 1);
     object.isClosing = true;
     const close = (shell: JobShell) => {
