@@ -109,6 +109,14 @@ describe("a job that is removed", () => {
 });
 
 describe("a job that failed", () => {
+  it("may be tried again until its attempts fill what is saved", () => {
+    const play = new Play().open().accept();
+    play.tell({ kind: "cancel_requested" });
+    const [attempt] = play.job.attempts;
+    const withAttempts = (count: number) => ({ ...play.job, attempts: attempt ? Array(count).fill(attempt) : [] });
+    expect([canReopen(withAttempts(499)), canReopen(withAttempts(500))]).toEqual([true, false]);
+  });
+
   it("leaves no older attempt open, and rests", () => {
     const play = new Play({ maxRetries: 0 }).open().lose();
     play.now = timers.runGraceMs;

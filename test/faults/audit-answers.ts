@@ -1,5 +1,6 @@
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
 import type { JobShell } from "../../src/object/job-shell.ts";
+import { toProjection } from "../../src/object/projection.ts";
 import type { JobFacts, Ledger } from "./ledger.ts";
 import type { ObjectModel } from "./object-model.ts";
 
@@ -110,13 +111,14 @@ export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: 
   const spec = { ...job.spec, tenantId: "stranger" };
   const answers = [
     read,
+    shell.toEvent("stranger"),
     shell.attach("stranger", { after: null, moreOnly: false }),
     shell.cancel(spec, false),
     shell.history(spec, false),
     await shell.retry("stranger"),
     await shell.remove(spec, { isNew: false, attempts: 1 }),
   ];
-  if (JSON.stringify(answers) !== JSON.stringify([null, "unknown", null, [], "refused", "active"])) {
+  if (JSON.stringify(answers) !== JSON.stringify([null, null, "unknown", null, [], "refused", "active"])) {
     ledger.violate("I13", `a stranger was told of ${object.id.slice(-2)}: ${JSON.stringify(answers)}`);
   }
   if (shell.takesOutput("output/of-nobody.mp4") !== (object.isRolledBack ? "yes" : "gone")) {
@@ -137,7 +139,11 @@ export function auditOwner(ledger: Ledger, { id, facts, isRolledBack }: ObjectMo
   const name = id.slice(-2);
   const { spec, version, removal } = job;
   const isThere = !removal?.rowGone;
-  if ((shown?.version ?? null) !== (isThere ? version : null)) {
+  const event = shell.toEvent(spec.tenantId);
+  const isRead = isThere
+    ? JSON.stringify(shown) === JSON.stringify(toProjection(job)) && event?.job_id === id && event.seq === job.lastSeq
+    : shown === null && event === null;
+  if (!isRead) {
     ledger.violate("read", `${name} is v${version}${isThere ? "" : ", removed"}, and is read as v${shown?.version}`);
   }
   auditHistory(

