@@ -79,7 +79,7 @@ export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context
 /** Only a complete job lends its output: any other state is a stand-in, and its object is empty again. */
 function notRemoved(job: JobState, owed: Duty, now: number): JobState {
   const kept = { ...settleDuty(job, owed), removal: null };
-  return job.status === "complete" ? kept : owe({ ...kept, duties: [] }, { duty: "forget", of: job.spec.id }, now);
+  return job.status === "complete" ? kept : owe(kept, { duty: "forget", of: job.spec.id }, now);
 }
 
 function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {

@@ -61,7 +61,7 @@ export class Probe {
     const owed = duties.flatMap(({ duty, of }) => (duty === "count_usage" ? [Number(of)] : []));
     const counted = isWhole ? owed : owed.filter(() => this.#random.chance(0.5));
     const isOpen = attempts.some(({ phase }) => phase !== "closed");
-    const settled = isFinal(job.status) && !isOpen && isWhole && this.#random.chance(0.7);
+    const settled = isFinal(job.status) && !isOpen && this.#random.chance(0.5);
     const written = { version: isWhole ? version : this.#random.between(1, version), progress, settled, counted };
     const answer = this.#random.pick(["failed" as const, { isHeard: true }, { isHeard: false }]);
     const errands = duties.filter(({ duty }) => !["write_row", "count_usage", "forget"].includes(duty));

@@ -86,6 +86,10 @@ export class RunpodModel {
     }
     submission.accepted = true;
     const run = this.#begin(order);
+    if (random.chance(0.1)) {
+      // Its handler may speak before the answer is there.
+      await this.#world.clock.sleep(random.between(100, 8_000));
+    }
     return faults.strikes("run_reset_after")
       ? { kind: "maybe_bought", message: "unreadable" }
       : { kind: "ok", value: { runId: run.id } };

@@ -27,6 +27,8 @@ export const equivalent: Readonly<Record<string, string>> = {
   "object/job-memory.ts checkpoint, operand taken for true: job": asked,
   'object/engine.ts run, step dropped: this.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });':
     "No job asks for so many steps in a row: a net under the decisions.",
+  'core/upkeep-signals.ts isDone, operand taken for true: duty === "count_usage"':
+    "What else is owed is named by a text, or by a version that is above the number of any attempt.",
   'object/provider-calls.ts callProvider, guard negated: answer.kind === "misconfigured" || answer.kind === "job_fault"':
     logged,
   'object/provider-calls.ts callProvider, operand taken for false: answer.kind === "misconfigured"': logged,
