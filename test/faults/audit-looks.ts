@@ -2,42 +2,27 @@ import type { AttemptIn } from "../../src/core/attempt.ts";
 import type { SignalOf } from "../../src/core/signals.ts";
 import type { Step } from "./audit-step.ts";
 
-type Word = Readonly<{ attempt: number; at: number; needs: "look" | "no look" | null }>;
-
-/** A look at R2 is paid for: RunPod's word comes with one where it has lost the run or says nothing, and else without. */
+/** Where RunPod has lost a run, or says nothing of it, its output is looked for in the same step. */
 export class LookAudit {
-  readonly #words = new Map<string, Word>();
+  /** The attempt of each job that is to be looked for next. */
+  readonly #needs = new Map<string, number>();
 
   /** @returns what is wrong */
-  note({ signal, before, context }: Step): string[] {
+  note({ signal, before }: Step): string[] {
     const { id } = before.spec;
-    const word = this.#words.get(id);
-    this.#words.delete(id);
+    const needed = this.#needs.get(id);
+    this.#needs.delete(id);
     const attempt = "attempt" in signal ? before.attempts[signal.attempt - 1] : undefined;
-    if (signal.kind === "status_answered" && attempt?.phase === "running" && attempt.run.id === signal.runId) {
-      this.#words.set(id, { attempt: attempt.number, at: context.now, needs: needOf(attempt, signal, context.now) });
+    if (signal.kind === "status_answered" && attempt?.phase === "running" && isLost(attempt, signal)) {
+      this.#needs.set(id, attempt.number);
     }
-    const isLook = signal.kind.startsWith("output_") && attempt?.number === word?.attempt;
-    if (word?.needs === "look" && !isLook) {
-      return ["RunPod has lost a run, or says nothing, and nobody looked for its output"];
-    }
-    const isForIt = isLook && attempt?.phase === "running" && word?.at === context.now;
-    return isForIt && word.needs === "no look" ? ["an output was looked for without a reason"] : [];
+    const isLook = signal.kind.startsWith("output_") && attempt?.number === needed;
+    return needed === undefined || isLook
+      ? []
+      : ["RunPod has lost a run, or is silent, and nobody looked for its output"];
   }
 }
 
-/** The question may have been asked on the ground of a ring that is answered by now. */
-const questionMs = 60_000;
-
-function needOf(attempt: AttemptIn<"running">, { answer }: SignalOf<"status_answered">, now: number): Word["needs"] {
-  const isRecent = attempt.rungAt !== null && now < attempt.rungAt + questionMs;
-  const isDoubtful =
-    isRecent || attempt.rung || attempt.gone !== null || attempt.silences > 0 || attempt.run.toldBy === "webhook";
-  if (isDoubtful) {
-    return null;
-  }
-  if (answer.kind !== "ok") {
-    return answer.kind === "busy" ? "no look" : "look";
-  }
-  return answer.value.word === "gone" ? "look" : answer.value.word === "queued" ? "no look" : null;
+function isLost({ run }: AttemptIn<"running">, { runId, answer }: SignalOf<"status_answered">): boolean {
+  return run.id === runId && (answer.kind === "ok" ? answer.value.word === "gone" : answer.kind !== "busy");
 }

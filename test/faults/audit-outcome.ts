@@ -1,5 +1,6 @@
-import { openRunsOf } from "../../src/core/attempt.ts";
+import { type Attempt, openRunsOf, runOf } from "../../src/core/attempt.ts";
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
+import type { ModelRun } from "./runs.ts";
 import type { World } from "./world.ts";
 import type { WorldJob } from "./world-job.ts";
 
@@ -31,12 +32,22 @@ function auditInputs({ ledger, r2 }: World, job: WorldJob, { attempts, spec }: J
   }
 }
 
+/** The run of an attempt that may go on, if it was known by then. */
+function namedBy(attempt: Attempt, at: number): string[] {
+  const run = runOf(attempt);
+  return run && run.knownAt <= at ? openRunsOf(attempt).filter((id) => id === run.id) : [];
+}
+
+function endOf({ cancelledAt, endedAt, endsAt }: ModelRun): number {
+  return Math.min(cancelledAt ?? Infinity, endedAt ?? Infinity, endsAt);
+}
+
 /** However long RunPod takes no cancels: once it does, no run goes on for nobody. */
 function auditLateCancels({ ledger, runpod, calmAt }: World, { attempts, completedAt }: JobState, name: string): void {
-  for (const id of attempts.flatMap(openRunsOf)) {
+  for (const id of attempts.flatMap((attempt) => namedBy(attempt, calmAt))) {
     const run = runpod.runs.find((other) => other.id === id);
     const isOver = completedAt !== null && completedAt < calmAt;
-    const goesOnUntil = run ? Math.min(run.endedAt ?? Infinity, run.endsAt) : 0;
+    const goesOnUntil = run ? endOf(run) : 0;
     if (isOver && run?.cancels === 0 && goesOnUntil > calmAt + longestPauseMs) {
       ledger.violate("I8", `${id} of ${name} went on long after all trouble, and was never cancelled`);
     }
@@ -62,12 +73,11 @@ function auditCancels({ ledger, runpod }: World, { attempts, completedAt, status
     return;
   }
   const known = attempts.flatMap((attempt) =>
-    openRunsOf(attempt).map((id) => ({ id, isRung: attempt.rungAt !== null })),
+    namedBy(attempt, completedAt).map((id) => ({ id, isRung: attempt.rungAt !== null })),
   );
   for (const { id, isRung } of known) {
     const run = runpod.runs.find((other) => other.id === id);
-    const isLate =
-      run && run.boughtAt < completedAt && Math.min(run.endedAt ?? Infinity, run.endsAt) > completedAt + maxCancelMs;
+    const isLate = run && run.boughtAt < completedAt && endOf(run) > completedAt + maxCancelMs;
     if (isLate && run.cancels === 0) {
       ledger.violate("I8", `${id} of ${name} went on after the end of its job, and was never cancelled`);
     }

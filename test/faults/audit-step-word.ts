@@ -141,7 +141,8 @@ export function rulesOfVerifying(
   return [
     ["an output is looked for at once", has(is, looking)],
     ["the run stays known", is?.phase === "verifying" && is.run?.id === was.run.id],
-    ["readers know that it is looked for", after.stage === (isCurrent ? "verifying" : before.stage)],
+    // Another attempt may be looked for in the same step.
+    ["readers know that it is looked for", after.stage === "verifying" || (!isCurrent && after.stage === before.stage)],
   ];
 }
 

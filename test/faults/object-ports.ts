@@ -247,7 +247,9 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
     askStatus: (endpointId, runId) => {
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
-      const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
+      // Of two attempts that were named the same run by somebody who made it up nobody knows which one is meant.
+      const named = object.current?.attempts.filter((other) => runOf(other)?.id === runId) ?? [];
+      const attempt = named.length === 1 ? named[0] : undefined;
       if (isAlive()) {
         facts.polls++;
       }

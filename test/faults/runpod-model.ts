@@ -88,7 +88,7 @@ export class RunpodModel {
     const run = this.#begin(order);
     if (random.chance(0.1)) {
       // Its handler may speak before the answer is there.
-      await this.#world.clock.sleep(random.between(100, 8_000));
+      await this.#world.clock.sleep(random.between(100, 3_000));
     }
     return faults.strikes("run_reset_after")
       ? { kind: "maybe_bought", message: "unreadable" }
@@ -131,6 +131,7 @@ export class RunpodModel {
       endsAt: sentAt + ttlMs,
       startedAt: null,
       endedAt: null,
+      cancelledAt: null,
       cancels: 0,
       holdsGpu: false,
     };
@@ -285,6 +286,7 @@ export class RunpodModel {
     run.cancels += fails ? 0 : 1;
     if (run.state === "queued" || run.state === "running") {
       run.state = "cancelled";
+      run.cancelledAt = clock.now;
       ledger.note(`${run.id} is cancelled`);
       this.#freeGpu(run);
     }

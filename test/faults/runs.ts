@@ -16,6 +16,7 @@ export type ModelRun = {
   endsAt: number;
   startedAt: number | null;
   endedAt: number | null;
+  cancelledAt: number | null;
   /** How often RunPod took a cancel of it. */
   cancels: number;
   holdsGpu: boolean;

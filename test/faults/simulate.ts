@@ -150,11 +150,13 @@ function createEmpty(world: World, index: number): void {
       r2.objects.delete(outputKey(spec.tenantId, spec.id, number, spec.type));
     }
   }
+  let tries = 0;
   const remove = () => {
-    if (!job.object.job) {
+    tries++;
+    if (!job.object.job && (status !== "complete" || tries <= 2)) {
       ledger.note(`${spec.id.slice(-2)} is empty, and is removed`);
       void world.clients.remove(job).catch(() => {});
-      clock.after(status === "complete" ? 600_000 : 120_000, remove);
+      clock.after(120_000, remove);
     }
   };
   clock.after(random.between(1_000, 600_000), remove);
