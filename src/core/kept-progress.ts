@@ -18,8 +18,3 @@ export function withLateProgress(job: JobState, kept: KeptProgress): JobState {
   const version = Math.max(job.version, kept.version) + 1;
   return isNews ? { ...job, ...kept, version, lastSeq: version } : job;
 }
-
-/** The job as it was when its progress was kept, unless it has been saved since. */
-export function withKeptProgress(job: JobState, kept: KeptProgress): JobState {
-  return kept.version > job.version && !isFinal(job.status) ? { ...job, ...kept } : job;
-}

@@ -1,5 +1,6 @@
 import { type AttemptIn, newRun, openRunsOf, toPhase } from "./attempt.ts";
 import { endAttempts, putAttempt } from "./attempts.ts";
+import { toCanonicalJson } from "./canonical-json.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { nextAskAt } from "./pace.ts";
@@ -142,9 +143,10 @@ export function amended(job: JobState, signal: SignalOf<"amended">, { now }: Dec
     return null;
   }
   const taken = signal.acknowledged ? (job.acknowledgedAt ?? now) : null;
+  const isSame = signal.metadata === null || toCanonicalJson(signal.metadata) === toCanonicalJson(job.metadata);
   return {
     ...job,
-    metadata: signal.metadata ?? job.metadata,
+    metadata: isSame ? job.metadata : signal.metadata,
     acknowledgedAt: signal.acknowledged === null ? job.acknowledgedAt : taken,
   };
 }

@@ -76,10 +76,10 @@ export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context
   }
 }
 
-/** Only a complete job lends its output: any other state is a stand-in, and its object is empty again. */
+/** Only a complete job lends its output: any other state is a stand-in, of which nothing begins, and is forgotten. */
 function notRemoved(job: JobState, owed: Duty, now: number): JobState {
-  const kept = { ...settleDuty(job, owed), removal: null };
-  return job.status === "complete" ? kept : owe(kept, { duty: "forget", of: job.spec.id }, now);
+  const kept = settleDuty(job, owed);
+  return job.status === "complete" ? { ...kept, removal: null } : owe(kept, { duty: "forget", of: job.spec.id }, now);
 }
 
 function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {

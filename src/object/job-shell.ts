@@ -142,7 +142,6 @@ export class JobShell {
     this.#engine.apply(signal);
     // A read of a final job asks D1 alone.
     await this.#engine.writeRow();
-    this.#advance();
     return this.read(spec.tenantId) ?? "gone";
   }
 
@@ -204,8 +203,11 @@ export class JobShell {
       await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
     }
     this.#advance();
-    const { removal = null } = this.job ?? {};
-    return removal === null ? "lent" : removal.rowGone ? "removed" : "unavailable";
+    const { removal = null, duties = [] } = this.job ?? {};
+    if (removal?.rowGone) {
+      return "removed";
+    }
+    return duties.some(({ duty }) => duty === "delete_row") ? "unavailable" : "lent";
   }
 
   /** The job as it is now, as an event. */

@@ -102,7 +102,7 @@ describe("a job that is removed", () => {
     const play = new Play();
     play.job = newRemovedState(play.job.spec, 1, 5);
     play.tried("delete_row", "lent");
-    expect(play.job.removal).toBeNull();
+    expect(canReopen(play.job)).toBe(false);
     expect(dutiesOf(play)).toEqual(["forget"]);
     expect(play.action).toEqual({ do: "forget" });
   });

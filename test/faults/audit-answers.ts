@@ -105,6 +105,9 @@ export function auditRing(
 export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: JobShell): Promise<void> {
   const read = shell.read("stranger");
   const { job } = shell;
+  for (const key of ["output/of-nobody.mp4", ...(job?.attempts.map(({ outputKey }) => outputKey) ?? [])]) {
+    auditTaken(ledger, object, job, key, shell.takesOutput(key));
+  }
   if (!job) {
     return;
   }
@@ -120,9 +123,6 @@ export async function auditStranger(ledger: Ledger, object: ObjectModel, shell: 
   ];
   if (JSON.stringify(answers) !== JSON.stringify([null, null, "unknown", null, [], "refused", "active"])) {
     ledger.violate("I13", `a stranger was told of ${object.id.slice(-2)}: ${JSON.stringify(answers)}`);
-  }
-  if (shell.takesOutput("output/of-nobody.mp4") !== (object.isRolledBack ? "yes" : "gone")) {
-    ledger.violate("output", `${object.id.slice(-2)} takes an output that is none of its own`);
   }
   if (shell.job?.spec.tenantId !== undefined && shell.job.spec.tenantId !== job.spec.tenantId) {
     ledger.violate("I13", `${object.id.slice(-2)} is a stranger's now`);

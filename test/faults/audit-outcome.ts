@@ -8,6 +8,8 @@ import type { WorldJob } from "./world-job.ts";
 const maxCancelMs = 120_000;
 /** The longest pause between two tries of a duty, and a little. */
 const longestPauseMs = 400_000;
+/** A webhook that names a run may come so late. */
+const lateMs = 700_000;
 /** R2 is asked for an input within this time. */
 const lookMs = 5_000;
 
@@ -44,11 +46,13 @@ function endOf({ cancelledAt, endedAt, endsAt }: ModelRun): number {
 
 /** However long RunPod takes no cancels: once it does, no run goes on for nobody. */
 function auditLateCancels({ ledger, runpod, calmAt }: World, { attempts, completedAt }: JobState, name: string): void {
-  for (const id of attempts.flatMap((attempt) => namedBy(attempt, calmAt))) {
+  const strays = attempts.flatMap((attempt) => attempt.strays.map((id) => ({ id, afterMs: longestPauseMs + lateMs })));
+  const known = attempts.flatMap((attempt) => namedBy(attempt, calmAt).map((id) => ({ id, afterMs: longestPauseMs })));
+  for (const { id, afterMs } of [...known, ...strays]) {
     const run = runpod.runs.find((other) => other.id === id);
     const isOver = completedAt !== null && completedAt < calmAt;
     const goesOnUntil = run ? endOf(run) : 0;
-    if (isOver && run?.cancels === 0 && goesOnUntil > calmAt + longestPauseMs) {
+    if (isOver && run?.cancels === 0 && goesOnUntil > calmAt + afterMs) {
       ledger.violate("I8", `${id} of ${name} went on long after all trouble, and was never cancelled`);
     }
   }

@@ -6,6 +6,8 @@ import type { WorldJob } from "./world-job.ts";
 
 /** So long may work that is due wait on a day on which everything answers in time. */
 const idleMs = 5_000;
+/** Progress that only memory held reaches D1 after its next save; what a socket keeps waits for the next alarm. */
+const progressMs = 15_000;
 
 /** On a prompt day nothing that is due lies about: neither a job that was created, nor anything that it has to do. */
 export function auditPace({ options, clock, timers, d1, ledger }: World, { spec, object, facts }: WorldJob): void {
@@ -24,12 +26,13 @@ export function auditPace({ options, clock, timers, d1, ledger }: World, { spec,
   if (!object.isAwake(idleMs) || object.isRolledBack) {
     return;
   }
-  const action = nextAction(current, object.now - idleMs, timers);
-  // Progress that was kept for the next save reaches D1 with the alarm that guards that save.
-  const isProgress = action.do === "write_row" && !isSettleable(current);
-  const isIdle = object.now > object.savedAt + idleMs && !isProgress;
+  const isProgress = nextAction(current, object.now, timers).do === "write_row" && !isSettleable(current);
+  const isKept = object.handlerSockets.some(({ isOpen }) => isOpen);
+  const waitsMs = isProgress ? (isKept ? timers.pollMaxMs + progressMs : progressMs) : idleMs;
+  const action = nextAction(current, object.now - waitsMs, timers);
+  const isIdle = object.now > object.savedAt + waitsMs;
   if (action.do !== "wait" && action.do !== "rest" && isIdle) {
-    ledger.violate("idle", `${name} has had to ${JSON.stringify(action)} for ${idleMs} ms`);
+    ledger.violate("idle", `${name} has had to ${JSON.stringify(action)} for ${waitsMs} ms`);
   }
   if (object.isSilent && object.job === current && !isAlarmRight(current, object.alarmAt, object.now, timers)) {
     ledger.violate("idle", `${name} is silent, and its alarm is not when its next work is due`);

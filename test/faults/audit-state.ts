@@ -1,5 +1,5 @@
 import { type Attempt, type AttemptIn, openRunsOf, type Phase } from "../../src/core/attempt.ts";
-import { isFinal, type JobState } from "../../src/core/job-state.ts";
+import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
 
 /** The fields of every attempt, and those that each phase adds: no more, no fewer. */
 const identity = [
@@ -55,6 +55,11 @@ function rulesOfAll(job: JobState): Rule[] {
     ["no event is ahead of its version", job.lastSeq <= job.version],
     ["attempts are counted from 1", attempts.every(({ number }, index) => number === index + 1)],
     ["a duty is owed once", new Set(owed).size === owed.length && count("write_row") <= 1 && count("notify") <= 1],
+    [
+      "what is not settled owes something",
+      !isOver || job.settledAt !== null || !isSettleable(job) || duties.length > 0,
+    ],
+    ["what is settled has no attempt under way", job.settledAt === null || !isUnderWay(job)],
     ["only a job that is over is settled", job.settledAt === null || isOver],
     ["a retry has begun after the attempts before it", job.attemptsBefore <= attempts.length || isStandIn(job)],
     ["whatever ran has begun", job.startedAt !== null || !["processing", "complete"].includes(status)],
@@ -121,7 +126,7 @@ function rulesOfRemoved({ removal, spec, metadata, message, error, duties, statu
     ["a removed job is not settled", settledAt === null],
     ["a removal keeps nothing of its job", !removal?.rowGone || isBare],
     ["a removal tells nobody", !removal?.rowGone || !has("notify")],
-    ["a removal goes on to its end", has(removal?.rowGone ? "forget" : "delete_row")],
+    ["a removal goes on to its end", has("forget") || (!removal?.rowGone && has("delete_row"))],
   ];
 }
 

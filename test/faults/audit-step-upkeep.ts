@@ -44,7 +44,7 @@ function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
   if (signal.outcome === "lent" && !before.removal?.rowGone) {
     if (before.status !== "complete") {
       const isForgotten = dutyIn(after, "forget", before.spec.id)?.dueAt === context.now;
-      return [isKept, ["a stand-in for a job that lends is forgotten", after.removal === null && isForgotten]];
+      return [isKept, ["a stand-in for a job that lends is forgotten", after.removal !== null && isForgotten]];
     }
     return [isKept, ["what others show is not removed", after.removal === null && !dutyIn(after, duty, of)]];
   }

@@ -1,4 +1,4 @@
-import type { ModelRun } from "./runs.ts";
+import { type ModelRun, madeUp } from "./runs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export type Hook = { job: string; attempt: number; nonce: string; runId: string | null };
@@ -103,7 +103,7 @@ export class Handlers {
   /** A webhook speaks for an attempt that RunPod has just refused. */
   ringOfNone({ job, attempt, nonce }: Pick<ModelRun, "job" | "attempt" | "nonce">): void {
     const { clock, random } = this.#world;
-    const runId = random.pick([null, "run-of-nobody"]);
+    const runId = random.pick([null, madeUp({ job, attempt })]);
     clock.after(random.between(1, 10_000), () => this.#peers.ring({ job, attempt, nonce, runId }));
   }
 
@@ -115,7 +115,7 @@ export class Handlers {
     }
     const { job, attempt, nonce, id } = random.pick(runs);
     if (faults.strikes("hook_lies")) {
-      this.#peers.ring({ job, attempt, nonce, runId: random.pick([id, id, null, "run-of-nobody"]) });
+      this.#peers.ring({ job, attempt, nonce, runId: random.pick([id, id, null, madeUp({ job, attempt })]) });
     }
     if (faults.strikes("hook_forged")) {
       this.#peers.report({ ...random.pick(runs), nonce: "forged" }, random.between(0, 100), false);

@@ -49,6 +49,7 @@ export class ObjectModel {
   alarmLostAt = 0;
   /** An attempt of a job that goes on was given up: nobody had heard of its run. */
   onGivenUp: (attempt: Attempt) => void = () => {};
+  onAlarmLost: () => void = () => {};
   /** Somebody calls while it waits for an answer. */
   onRace: () => void = () => {};
   /** Whether the sweep sees its row. */
@@ -357,6 +358,7 @@ export class ObjectModel {
       this.alarmAt = null;
       this.alarmLostAt = this.now;
       this.#lostAlarm = true;
+      this.onAlarmLost();
     } else {
       this.alarmAt = wake === "never" ? null : Math.round(wake.at);
       this.#arm();

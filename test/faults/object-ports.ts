@@ -123,6 +123,10 @@ function newStorage(object: ObjectModel, isAlive: () => boolean): JobStorage {
       object.auditSaving(job, reserved);
       object.write({ spec, state, job, reserved, events: kept }, wake);
       if (faults.strikes("save_fails_after")) {
+        if (wake === "never") {
+          object.onRace();
+          object.onRace();
+        }
         object.facts.mishaps++;
         object.facts.savesFailed++;
         throw new Error("the save's answer got lost");
@@ -216,6 +220,18 @@ function isDoubtful({ rung, gone, silences, run }: AttemptIn<"running">): boolea
   return rung || gone !== null || silences > 0 || run.toldBy === "webhook";
 }
 
+/** The usage of an attempt that is over is asked for by the way; every other question is one at a time. */
+function auditQuestion({ calls }: ObjectModel, attempt: Attempt | undefined, runId: string): void {
+  if (attempt?.phase !== "closed") {
+    calls.asks(runId);
+  } else if (attempt.run?.executionMs != null) {
+    calls.isNeedless(runId);
+  }
+  if (attempt?.phase === "running" && isDoubtful(attempt)) {
+    calls.expectsLook(attempt.outputKey);
+  }
+}
+
 function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Provider {
   const { runpod, gate } = platforms;
   const { facts } = object;
@@ -247,33 +263,21 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
     askStatus: (endpointId, runId) => {
       const hour = Math.floor(object.now / hourMs);
       facts.pollsByHour.set(hour, (facts.pollsByHour.get(hour) ?? 0) + 1);
-      // Of two attempts that were named the same run by somebody who made it up nobody knows which one is meant.
-      const named = object.current?.attempts.filter((other) => runOf(other)?.id === runId) ?? [];
-      const attempt = named.length === 1 ? named[0] : undefined;
+      const attempt = object.current?.attempts.find((other) => runOf(other)?.id === runId);
       if (isAlive()) {
         facts.polls++;
+        auditQuestion(object, attempt, runId);
       }
       const asking = within("GET /status", () => runpod.status(endpointId, runId)).finally(() =>
         object.calls.isAnswered(runId),
       );
-      const isTroubled = attempt?.phase === "running" && attempt.silences > 0;
-      if (attempt?.phase === "closed") {
-        if (isAlive() && attempt.run?.executionMs != null) {
-          object.calls.isNeedless(runId);
-        }
-        // The usage of an attempt that is over is asked for by the way.
-        return asking.then((answer) => {
-          object.calls.answersByTheWay(answer);
-          return answer;
-        });
+      if (attempt?.phase !== "closed") {
+        return audited("status", attempt?.phase === "running" && attempt.silences > 0, asking);
       }
-      if (isAlive()) {
-        object.calls.asks(runId);
-      }
-      if (isAlive() && attempt?.phase === "running" && isDoubtful(attempt)) {
-        object.calls.expectsLook(attempt.outputKey);
-      }
-      return audited("status", isTroubled, asking);
+      return asking.then((answer) => {
+        object.calls.answersByTheWay(answer);
+        return answer;
+      });
     },
     cancelRun: (endpointId, runId) => {
       const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);

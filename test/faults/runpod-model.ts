@@ -283,6 +283,10 @@ export class RunpodModel {
       this.cancelsOfNone.set(runId, (this.cancelsOfNone.get(runId) ?? 0) + 1);
       return { kind: "job_fault", message: "HTTP 404" };
     }
+    if (run.endedAt !== null && random.chance(0.3)) {
+      this.cancelsOfNone.set(runId, (this.cancelsOfNone.get(runId) ?? 0) + 1);
+      return { kind: "job_fault", message: "HTTP 400" };
+    }
     run.cancels += fails ? 0 : 1;
     if (run.state === "queued" || run.state === "running") {
       run.state = "cancelled";

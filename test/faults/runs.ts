@@ -45,6 +45,11 @@ export type RunpodOptions = Readonly<{
   troubles: readonly Trouble[];
 }>;
 
+/** A run that somebody made up, of one attempt. */
+export function madeUp(of: Pick<ModelRun, "job" | "attempt">): string {
+  return `made up for ${nameOf(of)}`;
+}
+
 export function nameOf({ job, attempt }: Pick<ModelRun, "job" | "attempt">): string {
   return `${job.slice(-2)}/${attempt}`;
 }

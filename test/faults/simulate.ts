@@ -7,6 +7,7 @@ import type { Coverage } from "./coverage.ts";
 import { planDay } from "./days.ts";
 import { newSpec, plainSpec, reusingSpec } from "./fixtures.ts";
 import type { Violation } from "./ledger.ts";
+import { madeUp } from "./runs.ts";
 import { sweepEveryMs, World } from "./world.ts";
 import type { WorldJob } from "./world-job.ts";
 
@@ -76,11 +77,17 @@ function begin(world: World): void {
     if (job && random.chance(0.1)) {
       clock.after(random.between(0, 5_000), () => void world.clients.cancel(job).catch(() => {}));
       clock.after(random.between(6_000, 14_000), () => world.handlers.ring(run));
+      clock.after(
+        random.between(5_000, 19_000),
+        () => void world.clients.amend(job, job.facts.label + 1).catch(() => {}),
+      );
     }
   };
   world.runpod.onRefusal = ({ job, attempt, nonce }) => {
     if (random.chance(0.02)) {
-      clock.after(random.between(100, 2_000), () => world.handlers.ring({ job, attempt, nonce, id: "run-of-nobody" }));
+      clock.after(random.between(100, 2_000), () =>
+        world.handlers.ring({ job, attempt, nonce, id: madeUp({ job, attempt }) }),
+      );
     }
   };
   world.r2.onMissingInput = (key) => {
@@ -97,7 +104,9 @@ function begin(world: World): void {
 function create(world: World, index: number): void {
   const { clock, random, faults, r2 } = world;
   const skewMs = faults.strikes("alarm_late") ? random.between(-3_000, 3_000) : 0;
-  const job = world.create(newSpec(index, clock.now + skewMs, random));
+  // Some begin long after their row was written, so that their input is looked for first.
+  const lateMs = faults.strikes("input_gone") && random.chance(0.3) ? 70_000 : 0;
+  const job = world.create(newSpec(index, clock.now + skewMs - lateMs, random));
   if (!job) {
     return;
   }

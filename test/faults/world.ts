@@ -21,7 +21,7 @@ import { ObjectModel } from "./object-model.ts";
 import { newModelPorts, type Platforms } from "./object-ports.ts";
 import { R2Model } from "./r2-model.ts";
 import { RunpodModel } from "./runpod-model.ts";
-import type { ModelRun, RunpodOptions } from "./runs.ts";
+import { type ModelRun, madeUp, type RunpodOptions } from "./runs.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { WorldJob } from "./world-job.ts";
 
@@ -101,6 +101,7 @@ export class World implements Surroundings {
     object.isShown = () => this.d1.isSwept(spec.id);
     const job: WorldJob = { spec, object, facts };
     object.onRace = () => this.#race(job);
+    object.onAlarmLost = () => this.#callLater(job);
     object.onGivenUp = (attempt) => this.#ringLate(job, attempt);
     this.jobs.set(spec.id, job);
     this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
@@ -237,11 +238,30 @@ export class World implements Surroundings {
       return;
     }
     const run = runpod.runs.find(({ job, attempt }) => job === spec.id && attempt === number);
-    const runId = random.pick([run?.id ?? null, run?.id ?? null, "run-of-nobody", null]);
+    const runId = random.pick([run?.id ?? null, run?.id ?? null, madeUp({ job: spec.id, attempt: number }), null]);
     const hook = { job: object.id, attempt: number, nonce, runId };
     for (const afterMs of [random.between(0, 2_000), random.between(0, 2_000), random.between(0, 60_000)]) {
       clock.after(afterMs, () => void this.#ring(hook, 1));
     }
+  }
+
+  /** An object that has left memory, and lost its alarm, is called by somebody. */
+  #callLater(job: WorldJob): void {
+    const { clock, random } = this;
+    const { object } = job;
+    if (!random.chance(0.2)) {
+      return;
+    }
+    clock.after(random.between(11_000, 20_000), () => {
+      object.evict();
+      const key = object.job?.attempts.at(-1)?.outputKey ?? "";
+      random.pick([
+        () => this.#startAgain(job),
+        () => void object.call((shell) => shell.takesOutput(key)).catch(() => {}),
+        () => void object.call((shell) => shell.detach({ attempt: 1, kept: null })).catch(() => {}),
+        () => void this.clients.remove(job).catch(() => {}),
+      ])();
+    });
   }
 
   /** While the object waits for an answer, somebody calls. */
@@ -258,7 +278,7 @@ export class World implements Surroundings {
       () => void clients.retry(job).catch(() => {}),
       () => ring(null),
       () => ring(run?.id ?? null),
-      () => ring("run-of-nobody"),
+      () => ring(run ? madeUp(run) : null),
       () => run && void this.#report(run, random.between(0, 100), false),
     ];
     clock.after(random.between(0, 300), random.pick([...calls.slice(2), ...calls]));

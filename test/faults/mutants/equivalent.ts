@@ -29,6 +29,12 @@ export const equivalent: Readonly<Record<string, string>> = {
     "No job asks for so many steps in a row: a net under the decisions.",
   'core/upkeep-signals.ts isDone, operand taken for true: duty === "count_usage"':
     "What else is owed is named by a text, or by a version that is above the number of any attempt.",
+  "core/kept-progress.ts withLateProgress, operand taken for true: !isFinal(job.status)":
+    "What ended a job is later than any progress that a socket keeps: held once more against clocks that step back.",
+  "core/job-state.ts newRemovedState, field dropped: removal: { requestedAt: now, rowGone: false }":
+    "The request that is applied in the same turn says so again.",
+  "core/job-state.ts isSettleable, operand taken for true: job.removal === null":
+    "A removed job owes its forgetting to the end.",
   'object/provider-calls.ts callProvider, guard negated: answer.kind === "misconfigured" || answer.kind === "job_fault"':
     logged,
   'object/provider-calls.ts callProvider, operand taken for false: answer.kind === "misconfigured"': logged,
