@@ -22,7 +22,8 @@ export function toClosed(attempt: Attempt, outcome: Outcome, now: number): Attem
   const { hint } = attempt;
   const run = runOf(attempt) ?? (hint === null ? null : newRun(hint, "webhook", now));
   const sentAt = sentAtOf(attempt);
-  const owed = { cancelsOwed: [], usageOwed: false };
+  // What was cancelled once is not cancelled again when its output turns out to be there after all.
+  const owed = { cancelsOwed: attempt.phase === "closed" ? attempt.cancelsOwed : [], usageOwed: false };
   return toPhase(attempt, { phase: "closed", sentAt, run, outcome, closedAt: now, ...owed });
 }
 

@@ -167,7 +167,7 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
   if (currentAttempt(job)?.number !== attempt.number) {
     return running;
   }
-  const waits = job.stage === "dispatching" || job.stage === "waiting_for_provider";
+  const waits = job.status !== "processing" || job.stage === "dispatching" || job.stage === "waiting_for_provider";
   return enterProcessing(
     { ...running, nextAttemptAt: null, runId: run.id },
     now,

@@ -26,10 +26,11 @@ export class Engine {
   /** What the next run would ask first, asked already. */
   #asked: Promise<Signal[]> | null = null;
 
-  constructor(ports: Ports, rules: Rules = { transition, nextAction }) {
+  /** @param onFlush see {@link JobMemory} */
+  constructor(ports: Ports, rules: Rules = { transition, nextAction }, onFlush: () => void = () => {}) {
     this.#ports = ports;
     this.#rules = rules;
-    this.memory = new JobMemory(ports, (job) => this.#next(job));
+    this.memory = new JobMemory(ports, (job) => this.#next(job), onFlush);
   }
 
   get job(): JobState | null {

@@ -17,6 +17,7 @@ const lateAlarmMs = 1_000;
 export class JobMemory {
   readonly #ports: Ports;
   readonly #toNext: (job: JobState) => Action;
+  readonly #onFlush: () => void;
   #job: JobState | null = null;
   #isUnreadable = false;
   #savedVersion = 0;
@@ -24,10 +25,14 @@ export class JobMemory {
   #isFlushing = false;
   #wakesAt = never;
 
-  /** @param toNext what the job needs next: it decides the alarm that a save sets */
-  constructor(ports: Ports, toNext: (job: JobState) => Action) {
+  /**
+   * @param toNext what the job needs next: it decides the alarm that a save sets
+   * @param onFlush something may be due by the time that progress is saved
+   */
+  constructor(ports: Ports, toNext: (job: JobState) => Action, onFlush: () => void) {
     this.#ports = ports;
     this.#toNext = toNext;
+    this.#onFlush = onFlush;
     this.load();
   }
 
@@ -90,6 +95,7 @@ export class JobMemory {
     } else {
       this.checkpoint();
     }
+    this.#onFlush();
   }
 
   /** Whether a lost memory would show: the job would come back with the last version that is reserved. */

@@ -40,7 +40,7 @@ export class JobShell {
 
   constructor(ports: Ports, rules?: Rules) {
     this.#ports = ports;
-    this.#engine = new Engine(ports, rules);
+    this.#engine = new Engine(ports, rules, () => this.#advance());
     this.#alarm = new AlarmGuard(ports, this.#engine);
   }
 
@@ -233,6 +233,7 @@ export class JobShell {
     const { job } = this;
     const isOfNow = kept !== null && job?.attempts.length === attempt;
     this.#engine.memory.checkpoint(isOfNow ? withLateProgress(job, kept) : job);
+    this.#advance();
   }
 
   #begin(spec: JobSpec, isNew: boolean): JobState | null {

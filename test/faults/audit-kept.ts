@@ -39,6 +39,10 @@ export function auditDetach(
   const isTaken = isNews && !isFinal(before.status);
   const version = isTaken ? Math.max(before.version, kept.version) + 1 : before.version;
   const shown = isTaken ? kept : before;
+  if (after && after.version > version) {
+    // What was due by then has been done in the same turn.
+    return [];
+  }
   const rules: [string, boolean][] = [
     [
       "what a socket kept is taken over, and nothing else",

@@ -189,7 +189,7 @@ export class ObjectModel {
     } else if (this.#reason !== "sweep") {
       this.#saving.saves(saving, this.now);
     }
-    if (this.#reason === "close" || this.#reason === "timer") {
+    if (this.#reason === "timer") {
       this.#saving.savesUncalled(saving);
     }
     if (this.#reason === "report") {

@@ -271,9 +271,10 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       const asking = within("GET /status", () => runpod.status(endpointId, runId)).finally(() =>
         object.calls.isAnswered(runId),
       );
-      if (attempt?.phase !== "closed") {
-        return audited("status", attempt?.phase === "running" && attempt.silences > 0, asking);
+      if (attempt && attempt.phase !== "closed") {
+        return audited("status", attempt.phase === "running" && attempt.silences > 0, asking);
       }
+      // Of a run that was named in this very turn it is not known yet what trouble there was.
       return asking.then((answer) => {
         object.calls.answersByTheWay(answer);
         return answer;

@@ -147,12 +147,13 @@ function createEmpty(world: World, index: number): void {
   const spec = plainSpec(index, clock.now);
   const status = random.pick(["error", "cancelled", "complete"] as const);
   const attempt = random.between(1, 3);
-  const job = world.createEmpty(spec, { status, attempt });
+  const key = outputKey(spec.tenantId, spec.id, attempt, spec.type);
+  const job = world.createEmpty(spec, { status, attempt, outputVideoKey: status === "complete" ? key : null });
   for (let number = 1; number <= attempt; number++) {
     r2.put(outputKey(spec.tenantId, spec.id, number, spec.type), { attempt: number, size: 1, etag: `empty-${number}` });
   }
   if (status === "complete") {
-    const lent = { key: outputKey(spec.tenantId, spec.id, attempt, spec.type), size: 1, etag: `empty-${attempt}` };
+    const lent = { key, size: 1, etag: `empty-${attempt}` };
     world.create(reusingSpec(index + 1, clock.now, lent), spec.id);
     // What the losers left has gone long since.
     for (let number = 1; number < attempt; number++) {

@@ -88,7 +88,7 @@ export class World implements Surroundings {
   }
 
   /** Writes a row that tells of more than its object knows, which is empty. */
-  createEmpty(spec: JobSpec, end: Pick<Row, "status" | "attempt">): WorldJob {
+  createEmpty(spec: JobSpec, end: Pick<Row, "status" | "attempt" | "outputVideoKey">): WorldJob {
     const at = new Date(spec.createdAt).toISOString();
     this.d1.rows.set(spec.id, { ...newRow(spec, null), ...end, completedAt: at, settledAt: at, version: 9 });
     return this.#addJob(spec);
