@@ -1,4 +1,5 @@
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
+import { methodOf, methodsAt, routerPathOf } from "./core/routes.ts";
 import type { AttemptRef } from "./core/tokens.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { authenticate } from "./http/auth.ts";
@@ -10,45 +11,55 @@ import { healthRoutes } from "./http/health.ts";
 import { jobActionRoutes } from "./http/job-actions.ts";
 import { jobRoutes } from "./http/jobs.ts";
 import { liveRoutes } from "./http/live.ts";
-import { newMethodTable } from "./http/methods.ts";
 import { outputRoutes } from "./http/outputs.ts";
 import { AppError, toProblemResponse } from "./http/problem.ts";
-import { problemPages } from "./http/problem-pages.ts";
+import { problemPage } from "./http/problem-pages.ts";
 import { projectEventRoutes } from "./http/project-events.ts";
 import { limitCallers } from "./http/rate-limit.ts";
 import { requestContext } from "./http/request-context.ts";
+import { pageRoute, type Route } from "./http/route.ts";
 import { uploadRoutes } from "./http/uploads.ts";
 import { usageRoutes } from "./http/usage.ts";
 import { webhookDeliveryRoutes } from "./http/webhook-deliveries.ts";
 import { webhookEndpointRoutes } from "./http/webhook-endpoints.ts";
-import { webhookRoutes } from "./http/webhooks.ts";
+import { runpodRoutes } from "./http/webhooks.ts";
 
-/** The HTTP surface, as a table of contents. Every path that is not public by name needs a credential. */
-export const app = new OpenAPIHono<AppEnv>();
+const apiRoutes: readonly Route[] = [
+  ...jobRoutes,
+  ...jobActionRoutes,
+  ...liveRoutes,
+  ...projectEventRoutes,
+  ...outputRoutes,
+  ...uploadRoutes,
+  ...usageRoutes,
+  ...fileRoutes,
+  ...webhookEndpointRoutes,
+  ...webhookDeliveryRoutes,
+  ...healthRoutes,
+  problemPage,
+  pageRoute("GET /openapi.json", async (c) => c.json(describeApi(describedRoutes, c.get("settings")))),
+];
+
+/** All that the document tells of. */
+export const describedRoutes = [...runpodRoutes, ...apiRoutes].flatMap(({ described }) => described ?? []);
+
+/** The HTTP surface, as a table of contents; who may use what stands in src/core/routes.ts. */
+export const app = new Hono<AppEnv>();
+
+function mount(routes: readonly Route[]): void {
+  for (const { key, serve } of routes) {
+    app.on(methodOf(key), routerPathOf(key), serve);
+  }
+}
 
 app.onError(toProblemResponse);
 app.use("*", requestContext);
 // RunPod's side: the URL carries the credential, and no browser comes here.
-app.route("/", webhookRoutes);
+mount(runpodRoutes);
 app.use("*", crossOrigin);
 app.use("*", authenticate);
 app.use("*", limitCallers);
-
-app.route("/", jobRoutes);
-app.route("/", jobActionRoutes);
-app.route("/", liveRoutes);
-app.route("/", projectEventRoutes);
-app.route("/", outputRoutes);
-app.route("/", uploadRoutes);
-app.route("/", usageRoutes);
-app.route("/", fileRoutes);
-app.route("/", webhookEndpointRoutes);
-app.route("/", webhookDeliveryRoutes);
-app.route("/", healthRoutes);
-app.route("/", problemPages);
-app.get("/openapi.json", (c) => c.json(describeApi(app, c.get("settings"))));
-
-const methodsAt = newMethodTable(app.routes);
+mount(apiRoutes);
 
 app.notFound((c) => {
   const allowed = methodsAt(c.req.path);

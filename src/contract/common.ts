@@ -30,10 +30,12 @@ export const ObjectKey = z.string().min(1).max(1024);
 const LabelName = z.string().min(1).max(40);
 const LabelValue = z.union([z.string().max(500), z.number(), z.boolean()]);
 
-/** Free labels of the caller: at most 50 text, number or boolean values. */
+export const maxLabels = 50;
+
+/** Free labels of the caller: text, number or boolean values. */
 export const Metadata = z
   .record(LabelName, LabelValue)
-  .refine((labels) => Object.keys(labels).length <= 50, { error: "at most 50 labels" })
+  .refine((labels) => Object.keys(labels).length <= maxLabels, { error: `at most ${maxLabels} labels` })
   .meta({ id: "Metadata", description: "Free labels of the caller, stored and returned as they are." });
 export type Metadata = z.infer<typeof Metadata>;
 

@@ -6,8 +6,6 @@ import * as zod from "zod/v4";
  */
 export const z = {
   NEVER: zod.NEVER,
-  /** Extended by @hono/zod-openapi. */
-  ZodType: zod.ZodType,
   array: zod.array,
   boolean: zod.boolean,
   discriminatedUnion: zod.discriminatedUnion,

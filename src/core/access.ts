@@ -1,4 +1,5 @@
 import type { Scope } from "../contract/scope.ts";
+import type { Need } from "./routes.ts";
 
 /**
  * Who calls, whatever the credential was:
@@ -14,11 +15,11 @@ export type Caller = Readonly<
   )
 >;
 
-/** What a route needs: a scope, and whether the watcher of one job may use it too. */
-export type Need = Readonly<{ scope: Scope; watcher: boolean }>;
+/** Who was let in, and until when their credential lets them in: in milliseconds, null when it does not end by itself. */
+export type Admission = Readonly<{ caller: Caller; until: number | null }>;
 
-export function mayUse(caller: Caller, need: Need): boolean {
-  return caller.kind === "watcher" ? need.watcher : caller.scopes.has(need.scope);
+export function mayUse(caller: Caller, { callers, scope }: Pick<Need, "callers" | "scope">): boolean {
+  return callers.includes(caller.kind) && (caller.kind === "watcher" || caller.scopes.has(scope));
 }
 
 type Owned = Readonly<{ tenantId: string; projectId: number; userId: string | null }>;

@@ -76,18 +76,17 @@ export async function newWatchToken(keys: SigningKeys, ref: WatchRef, now: numbe
 }
 
 /** @returns null when the token is not one of ours, or has expired */
-export async function readWatchToken(keys: SigningKeys, token: string, now: number): Promise<WatchRef | null> {
+export async function readWatchToken(
+  keys: SigningKeys,
+  token: string,
+  now: number,
+): Promise<(WatchRef & Readonly<{ expiresAt: number }>) | null> {
   const parts = token.slice(watchPrefix.length).split(".");
   const [jobId, tenantId, expires, ...signature] = parts;
   if (!token.startsWith(watchPrefix) || parts.length !== 5 || jobId === undefined || tenantId === undefined) {
     return null;
   }
   const genuine = await isSignedBy(keys, "watch", `${jobId}.${tenantId}.${expires}`, signature.join("."));
-  return genuine && Number(expires) > now ? { jobId, tenantId } : null;
-}
-
-/** When a token that is known to be ours expires; null for what is none. */
-export function readWatchTokenEnd(token: string): number | null {
-  const [, , expires] = token.startsWith(watchPrefix) ? token.slice(watchPrefix.length).split(".") : [];
-  return expires === undefined ? null : Number(expires);
+  const expiresAt = Number(expires);
+  return genuine && expiresAt > now ? { jobId, tenantId, expiresAt } : null;
 }

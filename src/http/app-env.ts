@@ -9,6 +9,8 @@ export type AppEnv = {
     requestId: string;
     settings: Settings;
     caller: Caller;
+    /** When the caller's credential ends; null when it does not end by itself. */
+    admittedUntil: number | null;
     /** The code of the problem that the request ended in, and the job that it was about: for the log. */
     problemCode?: string;
     jobId?: string;
@@ -16,3 +18,19 @@ export type AppEnv = {
 };
 
 export type AppContext = Context<AppEnv>;
+
+/** Where a use case finds what it works with. */
+export type Host = Readonly<{ env: Env; settings: Settings }>;
+
+/** And who asks, by whatever way. */
+export type Call = Host &
+  Readonly<{
+    caller: Caller;
+    /** Goes on behind the answer. */
+    later(work: Promise<unknown>): void;
+  }>;
+
+export function callOf(c: AppContext): Call {
+  const later = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  return { env: c.env, settings: c.get("settings"), caller: c.get("caller"), later };
+}

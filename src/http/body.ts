@@ -1,10 +1,8 @@
-import { createMiddleware } from "hono/factory";
 import { readBounded } from "../core/bounded-body.ts";
 import { findUnfit } from "../core/json-limits.ts";
-import type { AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 
-function tooLarge(maxBytes: number): AppError {
+export function tooLarge(maxBytes: number): AppError {
   return new AppError("payload_too_large", { detail: `The body may have ${maxBytes} bytes at most.` });
 }
 
@@ -24,13 +22,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   return bytes;
 }
 
-/** A body as text. @throws AppError `payload_too_large`, `malformed_request` */
-async function readText(request: Request, maxBytes: number): Promise<string> {
-  return decode(await readBytes(request, maxBytes));
-}
-
 /**
- * As {@link readText}, but bytes that are not UTF-8 become U+FFFD: a handler may pass on what some tool printed.
+ * A body as text; bytes that are not UTF-8 become U+FFFD: a handler may pass on what some tool printed.
  * @throws AppError `payload_too_large`
  */
 export async function readLenientText(request: Request, maxBytes: number): Promise<string> {
@@ -44,29 +37,21 @@ export async function readLenientText(request: Request, maxBytes: number): Promi
   return text;
 }
 
-/** Reads a JSON body within all limits, before any schema sees it. @throws AppError */
-async function readJsonText(request: Request, maxBytes: number): Promise<string> {
-  const text = await readText(request, maxBytes);
-  const unfit = findUnfit(parseJson(text));
-  if (unfit) {
-    throw new AppError("validation_failed", { errors: [unfit] });
-  }
-  return text;
-}
-
 const maxBodyBytes = 1_048_576;
 
-/** Lets only a JSON body within all limits through to the route's schema. */
-export const boundedJson = createMiddleware<AppEnv>(async (c, next) => {
-  const mediaType = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+/** A JSON body within all limits, for a route's schema to check. @throws AppError */
+export async function readJson(request: Request): Promise<unknown> {
+  const mediaType = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (mediaType !== "application/json") {
     throw new AppError("unsupported_media_type", { detail: "Send the body as application/json." });
   }
-  const body = await readJsonText(c.req.raw, maxBodyBytes);
-  // The stream is spent; the schema's validator reads from a request of its own.
-  c.req.raw = new Request(c.req.url, { method: c.req.method, headers: c.req.raw.headers, body });
-  await next();
-});
+  const value = parseJson(decode(await readBytes(request, maxBodyBytes)));
+  const unfit = findUnfit(value);
+  if (unfit) {
+    throw new AppError("validation_failed", { errors: [unfit] });
+  }
+  return value;
+}
 
 function decode(bytes: Uint8Array): string {
   try {

@@ -6,15 +6,15 @@ import { type Multipart, newMultipart, type Part } from "../store/multipart.ts";
 import type { UploadRow } from "../store/schema.ts";
 import { completeUpload, deleteUpload, findUpload } from "../store/uploads.ts";
 import { deleteVideo, findVideo } from "../store/videos.ts";
-import type { AppContext } from "./app-env.ts";
+import type { Host } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 import { countParts } from "./upload-view.ts";
 
 /** How many missing parts an answer names. */
 const maxNamedParts = 20;
 
-async function requireUpload(c: AppContext, key: string): Promise<UploadRow> {
-  const row = await findUpload(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key));
+async function requireUpload(host: Host, key: string): Promise<UploadRow> {
+  const row = await findUpload(openDatabase(host.env.DB), tenantOf(key), uploadIdOf(key));
   if (!row) {
     throw new AppError("not_found");
   }
@@ -34,18 +34,18 @@ async function requireParts(multipart: Multipart, row: UploadRow, multipartId: s
 }
 
 /** Puts the parts of an upload together; again finds it done. @throws AppError `not_found`, `conflict` */
-export async function complete(c: AppContext, key: string): Promise<StoredObject> {
-  const row = await requireUpload(c, key);
-  const done = await findVideo(c.env.VIDEOS, key);
+export async function complete(host: Host, key: string): Promise<StoredObject> {
+  const row = await requireUpload(host, key);
+  const done = await findVideo(host.env.VIDEOS, key);
   if (!done && row.multipartId !== null) {
-    const multipart = newMultipart(c.env.VIDEOS, c.get("settings").s3);
+    const multipart = newMultipart(host.env.VIDEOS, host.settings.s3);
     await multipart.complete(key, row.multipartId, await requireParts(multipart, row, row.multipartId));
   }
-  const object = done ?? (await findVideo(c.env.VIDEOS, key));
+  const object = done ?? (await findVideo(host.env.VIDEOS, key));
   if (!object) {
     throw new AppError("conflict", { detail: "The file is not there yet." });
   }
-  await noteComplete(c.env, key);
+  await noteComplete(host.env, key);
   return { key, size: object.size, etag: object.etag };
 }
 
@@ -59,8 +59,8 @@ export async function noteComplete(env: Env, key: string): Promise<void> {
 }
 
 /** Gives an upload up; again is no error. @throws AppError `conflict` when it is complete */
-export async function abort(c: AppContext, key: string): Promise<void> {
-  const db = openDatabase(c.env.DB);
+export async function abort(host: Host, key: string): Promise<void> {
+  const db = openDatabase(host.env.DB);
   const row = await findUpload(db, tenantOf(key), uploadIdOf(key));
   if (!row) {
     return;
@@ -69,7 +69,7 @@ export async function abort(c: AppContext, key: string): Promise<void> {
     throw new AppError("conflict", { detail: "The upload is complete. DELETE /api/uploads/:id removes it." });
   }
   if (row.multipartId !== null) {
-    await newMultipart(c.env.VIDEOS, c.get("settings").s3).abort(key, row.multipartId);
+    await newMultipart(host.env.VIDEOS, host.settings.s3).abort(key, row.multipartId);
   }
   await deleteUpload(db, row.tenantId, row.id);
 }

@@ -1,13 +1,13 @@
 import { newId } from "../core/ids.ts";
-import { maxUpdateLength, readProgressUpdate } from "../core/progress-update.ts";
+import { maxUpdateLength } from "../core/progress-update.ts";
+import { pathOf, routerPathOf } from "../core/routes.ts";
 import { type AttemptRef, findGenuineToken } from "../core/tokens.ts";
 import { findSettings } from "../env.ts";
-import { isLogged, log } from "../log.ts";
 import { isShort } from "./body.ts";
-import { tellProgress } from "./job-object.ts";
-import { fixedHeaders, usualHeaders } from "./request-context.ts";
+import { fixedHeaders, logRequest, usualHeaders } from "./request-context.ts";
+import { progressKey, takeProgress } from "./take-progress.ts";
 
-const progressUrl = /^https?:\/\/[^/]+\/webhooks\/runpod\/([^/?#]+)\/progress$/;
+const progressUrl = new RegExp(`^https?://[^/]+${pathOf(progressKey).replace("{token}", "([^/?#]+)")}$`);
 
 /** The runtime copies them all at once, which costs a fraction of setting one after the other. */
 const answerHeaders = new Headers({ ...fixedHeaders, ...usualHeaders, "Content-Type": "application/json" });
@@ -30,24 +30,18 @@ export async function takeUpdate(request: Request, env: Env, ref: AttemptRef): P
   const startedAt = performance.now();
   const text = await request.text();
   try {
-    const update = text.length > maxUpdateLength ? null : readProgressUpdate(text);
-    if (update && !("code" in update)) {
-      return respond(JSON.stringify(await tellProgress(env, ref, update)), ref.jobId, startedAt);
-    }
+    return respond(JSON.stringify(await takeProgress(env, ref, text)), ref.jobId, startedAt);
   } catch {
     // The app tries again, and has the words for it.
+    return new Request(request.url, { method: "POST", headers: request.headers, body: text });
   }
-  return new Request(request.url, { method: "POST", headers: request.headers, body: text });
 }
 
 function respond(body: string, jobId: string, startedAt: number): Response {
   const response = new Response(body, { headers: answerHeaders });
   const requestId = newId();
   response.headers.set("X-Request-Id", requestId);
-  if (isLogged("info")) {
-    const ms = Math.round(performance.now() - startedAt);
-    const route = "/webhooks/runpod/:token/progress";
-    log("info", "request", { request_id: requestId, method: "POST", route, status: 200, ms, job_id: jobId });
-  }
+  const route = routerPathOf(progressKey);
+  logRequest({ requestId, method: "POST", route, status: 200, jobId }, performance.now() - startedAt);
   return response;
 }

@@ -1,16 +1,17 @@
-import { Hono } from "hono";
-import type { StoredObject, StoredPart } from "../contract/upload.ts";
+import { z } from "zod";
+import { StoredObject, StoredPart } from "../contract/upload.ts";
 import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
 import { type FileGrant, filesPath, readSignedUrl } from "../core/signed-url.ts";
 import { openDatabase } from "../store/database.ts";
 import { storePart } from "../store/multipart.ts";
 import { notePart } from "../store/uploads.ts";
 import { storeVideo } from "../store/videos.ts";
-import type { AppContext, AppEnv } from "./app-env.ts";
+import { type AppContext, callOf } from "./app-env.ts";
 import { abort, complete, noteComplete } from "./complete-upload.ts";
 import { serveVideo } from "./media.ts";
 import { keepTakenOutput, requireTakenOutput } from "./output-writer.ts";
 import { AppError } from "./problem.ts";
+import { routesOf } from "./route.ts";
 
 type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
 
@@ -18,9 +19,6 @@ type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
 async function requireGrant(c: AppContext): Promise<FileGrant> {
   const url = new URL(c.req.url);
   const key = decodeKey(url.pathname.slice(filesPath.length));
-  if (key === "") {
-    throw new AppError("not_found");
-  }
   const { signingKeys } = c.get("settings");
   const grant = key === null ? null : await readSignedUrl(signingKeys, c.req.method, key, url.searchParams, Date.now());
   if (!grant) {
@@ -96,12 +94,7 @@ async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<S
   return { number: part, etag };
 }
 
-/** The signed URLs. Their signature is their only credential. */
-export const fileRoutes = new Hono<AppEnv>().all(`${filesPath}*`, async (c) => {
-  if (!["GET", "HEAD", "PUT", "POST", "DELETE"].includes(c.req.method)) {
-    throw new AppError("method_not_allowed", { headers: { allow: "GET, HEAD, PUT, POST, DELETE" } });
-  }
-  const grant = await requireGrant(c);
+async function serve(c: AppContext, grant: FileGrant): Promise<Response> {
   switch (grant.act) {
     case "read":
       return serveVideo(c.env.VIDEOS, grant.key, grant.filename, c.req.raw);
@@ -110,9 +103,70 @@ export const fileRoutes = new Hono<AppEnv>().all(`${filesPath}*`, async (c) => {
     case "write_part":
       return c.json(await writePart(c, grant), 200);
     case "complete":
-      return c.json(await complete(c, grant.key), 200);
+      return c.json(await complete(callOf(c), grant.key), 200);
     case "abort":
-      await abort(c, grant.key);
+      await abort(callOf(c), grant.key);
       return c.body(null, 204);
   }
-});
+}
+
+/** The signed URLs. Their signature is their only credential. */
+const fileRoute = routesOf("file", requireGrant);
+
+export const fileRoutes = [
+  fileRoute(
+    "GET /files/{key}",
+    {
+      id: "readFile",
+      tag: "files",
+      summary: "Download by a signed URL; ranges and conditions are served",
+      answer: [200, "The object."],
+      answers: { 206: { description: "A range of it." }, 304: { description: "Not changed." } },
+      problems: ["invalid_signature", "not_found", "range_not_satisfiable"],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "PUT /files/{key}",
+    {
+      id: "writeFile",
+      tag: "files",
+      summary: "Upload a file, or a part of one, by a signed URL; an output takes one write",
+      answer: [200, "Stored.", z.union([StoredObject, StoredPart])],
+      problems: [
+        "malformed_request",
+        "invalid_signature",
+        "not_found",
+        "precondition_failed",
+        "payload_too_large",
+        "unsupported_media_type",
+      ],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "POST /files/{key}",
+    {
+      id: "completeUpload",
+      tag: "files",
+      summary: "Put the parts of an upload together, by its complete_url; again answers the same",
+      answer: [200, "The whole file is there.", StoredObject],
+      problems: ["invalid_signature", "not_found", "conflict"],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "DELETE /files/{key}",
+    {
+      id: "abortUpload",
+      tag: "files",
+      summary: "Give an upload up, by its abort_url",
+      answer: [204, "Gone."],
+      problems: ["invalid_signature", "conflict"],
+    },
+    serve,
+  ),
+];

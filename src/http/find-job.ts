@@ -1,26 +1,30 @@
-import { z } from "zod";
 import type { Job } from "../contract/job.ts";
+import { maySee } from "../core/access.ts";
 import { isId } from "../core/ids.ts";
 import { isFinal } from "../core/job-state.ts";
 import { toJob } from "../object/job-view.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob } from "../store/jobs.ts";
 import type { ExportJobRow } from "../store/schema.ts";
-import type { AppContext } from "./app-env.ts";
-import { requireSeen } from "./auth.ts";
+import { type Call, callOf, type Host } from "./app-env.ts";
 import { forecast } from "./forecast.ts";
 import { withLiveState } from "./job-object.ts";
+import { AppError } from "./problem.ts";
+import { routesOf } from "./route.ts";
 
-/** The job id in a path. Anything that is not an id names no job, and so is a 404 like any other. */
-export const JobPath = z.object({
-  id: z.string().meta({ description: "The job's id.", param: { name: "id", in: "path" } }),
+/** Routes of a job. Anything that is not an id names none, and so is a 404 like any other. */
+export const jobRoute = routesOf("job", async (c, id) => {
+  const row = await requireRow(callOf(c), id);
+  c.set("jobId", row.id);
+  return row;
 });
 
 /** The row of a job that the caller may see. @throws AppError `not_found`, the same for missing and foreign (I13) */
-export async function requireRow(c: AppContext, id: string): Promise<ExportJobRow> {
-  const { tenantId } = c.get("caller");
-  const row = requireSeen(c, isId(id) ? await findJob(openDatabase(c.env.DB), tenantId, id) : null);
-  c.set("jobId", row.id);
+export async function requireRow({ env, caller }: Call, id: string): Promise<ExportJobRow> {
+  const row = isId(id) ? await findJob(openDatabase(env.DB), caller.tenantId, id) : null;
+  if (!row || !maySee(caller, row)) {
+    throw new AppError("not_found");
+  }
   return row;
 }
 
@@ -29,16 +33,15 @@ export function isEnded({ status, settledAt }: ExportJobRow): boolean {
   return isFinal(status) && settledAt !== null;
 }
 
-/** As {@link requireRow}, with the live state of a job that is not over. */
-export async function requireJob(c: AppContext, id: string): Promise<ExportJobRow> {
-  const row = await requireRow(c, id);
-  return isEnded(row) ? row : withLiveState(c.env, row);
+/** A row with the live state of a job that is not over. */
+export async function toLiveRow(env: Env, row: ExportJobRow): Promise<ExportJobRow> {
+  return isEnded(row) ? row : withLiveState(env, row);
 }
 
 /** The job as the API shows it, with its outlook. */
-export async function toJobNow(c: AppContext, row: ExportJobRow): Promise<Job> {
+export async function toJobNow({ env, settings }: Host, row: ExportJobRow): Promise<Job> {
   const now = Date.now();
-  const [job, outlook] = await Promise.all([toJob(row, c.get("settings"), now), forecast(c.env, row, now)]);
+  const [job, outlook] = await Promise.all([toJob(row, settings, now), forecast(env, row, now)]);
   return { ...job, ...outlook };
 }
 

@@ -4,7 +4,6 @@ import { handlerPath } from "../object/handler-sockets.ts";
 import { mayBegin, toJobSpec } from "../object/job-spec.ts";
 import { rpcVersion } from "../object/rpc.ts";
 import type { ExportJobRow } from "../store/schema.ts";
-import type { AppContext } from "./app-env.ts";
 import { jobObject } from "./job-object.ts";
 import { AppError } from "./problem.ts";
 
@@ -16,26 +15,26 @@ type Resume = Readonly<{ after: number | null; moreOnly: boolean }>;
  * started, because its object was away at the creation, is begun.
  * @throws AppError `unavailable`
  */
-export async function openSocket(c: AppContext, row: ExportJobRow, { after, moreOnly }: Resume): Promise<Response> {
+export async function openSocket(env: Env, row: ExportJobRow, { after, moreOnly }: Resume): Promise<Response> {
   const query = new URLSearchParams({ tenant: row.tenantId, more: moreOnly ? "only" : "any" });
   if (after !== null) {
     query.set("after", String(after));
   }
   const url = `https://export-job/watch?${query.toString()}`;
-  const connect = () => jobObject(c.env, row.id).fetch(url, { headers: { upgrade: "websocket" } });
+  const connect = () => jobObject(env, row.id).fetch(url, { headers: { upgrade: "websocket" } });
   const response = await connect();
   if (response.status !== 404 || !mayBegin(row)) {
     return requireAnswer(response);
   }
-  await jobObject(c.env, row.id).start(rpcVersion, toJobSpec(row));
+  await jobObject(env, row.id).start(rpcVersion, toJobSpec(row));
   return requireAnswer(await connect());
 }
 
 /** A socket of an attempt's handler into its job's object. */
-export function openHandlerSocket(c: AppContext, { jobId, attempt, nonce }: AttemptRef): Promise<Response> {
+export function openHandlerSocket(env: Env, { jobId, attempt, nonce }: AttemptRef): Promise<Response> {
   const query = new URLSearchParams({ attempt: String(attempt), nonce });
   const url = `https://export-job${handlerPath}?${query.toString()}`;
-  return jobObject(c.env, jobId).fetch(url, { headers: { upgrade: "websocket" } });
+  return jobObject(env, jobId).fetch(url, { headers: { upgrade: "websocket" } });
 }
 
 function requireAnswer(response: Response): Response {
@@ -53,12 +52,12 @@ function requireAnswer(response: Response): Response {
  * object sleeps meanwhile.
  */
 export async function waitForEvent(
-  c: AppContext,
+  env: Env,
   row: ExportJobRow,
   isEnough: (event: JobEvent) => boolean,
   seconds: number,
 ): Promise<void> {
-  const { webSocket } = await openSocket(c, row, { after: null, moreOnly: true });
+  const { webSocket } = await openSocket(env, row, { after: null, moreOnly: true });
   if (!webSocket) {
     return;
   }

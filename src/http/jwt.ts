@@ -2,7 +2,7 @@ import { createRemoteJWKSet, errors, type JWTVerifyGetKey, type JWTVerifyOptions
 import { z } from "zod";
 import { ProjectId, UserId } from "../contract/common.ts";
 import { Scope, TenantId } from "../contract/scope.ts";
-import type { Caller } from "../core/access.ts";
+import type { Admission } from "../core/access.ts";
 import type { JwtTrust } from "../env.ts";
 import { AppError } from "./problem.ts";
 
@@ -17,6 +17,7 @@ const Claims = z.object({
   sub: UserId,
   project_ids: z.array(ProjectId).max(100).optional(),
   scope: z.string().max(500).optional(),
+  exp: z.number(),
 });
 
 /**
@@ -24,15 +25,16 @@ const Claims = z.object({
  * @returns null when the token is not valid here
  * @throws AppError `unavailable` when the key set cannot be had
  */
-export async function readUser(trust: JwtTrust, token: string): Promise<Caller | null> {
+export async function readUser(trust: JwtTrust, token: string): Promise<Admission | null> {
   const payload = await verify(trust, token);
   const claims = Claims.safeParse(payload);
   if (!claims.success) {
     return null;
   }
-  const { tenant_id: tenantId, sub: userId, project_ids: projectIds = null, scope } = claims.data;
+  const { tenant_id: tenantId, sub: userId, project_ids: projectIds = null, scope, exp } = claims.data;
   const granted = scope === undefined ? usualScopes : scope.split(" ").flatMap((word) => toScope(word));
-  return { kind: "user", tenantId, userId, projectIds, scopes: new Set(granted) };
+  const caller = { kind: "user", tenantId, userId, projectIds, scopes: new Set(granted) } as const;
+  return { caller, until: (exp + clockToleranceSeconds) * 1000 };
 }
 
 function toScope(word: string): Scope[] {

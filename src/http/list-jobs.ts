@@ -6,7 +6,7 @@ import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobFilter, listJobs } from "../store/list-jobs.ts";
-import type { AppContext } from "./app-env.ts";
+import { type AppContext, callOf } from "./app-env.ts";
 import { toJobNow } from "./find-job.ts";
 import { AppError } from "./problem.ts";
 
@@ -15,8 +15,8 @@ import { AppError } from "./problem.ts";
  * the instant that it tells of: a stream that begins with it leaves no gap.
  */
 export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage> {
-  const settings = c.get("settings");
-  const caller = c.get("caller");
+  const call = callOf(c);
+  const { settings, caller } = call;
   const { tenantId } = caller;
   c.header("X-As-Of", toTimestamp(Date.now()));
   const before = query.cursor === undefined ? null : await readCursor(settings, tenantId, query.cursor);
@@ -35,7 +35,7 @@ export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage>
   if (nextCursor !== null) {
     c.header("Link", `<${nextUrl(c, settings, nextCursor)}>; rel="next"`);
   }
-  return { data: await Promise.all(shown.map((row) => toJobNow(c, row))), next_cursor: nextCursor };
+  return { data: await Promise.all(shown.map((row) => toJobNow(call, row))), next_cursor: nextCursor };
 }
 
 type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;

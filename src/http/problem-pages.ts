@@ -1,10 +1,9 @@
-import { Hono } from "hono";
 import { ProblemCode, problems } from "../contract/problem.ts";
-import type { AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
+import { pageRoute } from "./route.ts";
 
 /** The pages that a problem's `type` leads to. */
-export const problemPages = new Hono<AppEnv>().get("/problems/:code", (c) => {
+export const problemPage = pageRoute("GET /problems/{code}", async (c) => {
   const code = ProblemCode.safeParse(c.req.param("code"));
   if (!code.success) {
     throw new AppError("not_found");

@@ -1,4 +1,3 @@
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { ProjectId } from "../contract/common.ts";
 import { ProjectEvent } from "../contract/event.ts";
@@ -7,44 +6,15 @@ import { readEventId, replayFrom } from "../core/resume.ts";
 import { ToldJobs } from "../core/told-jobs.ts";
 import { firstHeader, projectStreamOf } from "../object/project-stream.ts";
 import type { Watched } from "../store/stream-rows.ts";
-import type { AppContext, AppEnv } from "./app-env.ts";
-import { guard, guardedAnswers, headerParameters } from "./openapi.ts";
+import type { AppContext } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 import { ProjectFeed, type Told } from "./project-feed.ts";
+import { routesOf } from "./route.ts";
 import { SseStream, streamHeaders } from "./sse.ts";
 import { streamLifeOf } from "./stream-life.ts";
-import { validationHook } from "./validation.ts";
 
-const projectEventsRoute = createRoute({
-  method: "get",
-  path: "/api/projects/{project_id}/events",
-  operationId: "watchProject",
-  tags: ["live"],
-  summary: "The live events of all jobs of a project",
-  description:
-    "Server-sent events: first each active job as a `status` event, then every change, new jobs included. `job_id` and " +
-    "`seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
-    "and the X-As-Of of a list, jobs that ended or were deleted since are told of too, as far as that was in the last " +
-    "day: ends of jobs of eight days, and 1,000 deletions. A slow reader misses progress " +
-    "alone. The stream ends after 15 minutes, or when its credential does: connect again. Users see their own jobs.",
-  ...guard({ scope: "jobs:read" }),
-  parameters: headerParameters("last-event-id"),
-  request: {
-    params: z.object({ project_id: z.string().meta({ param: { name: "project_id", in: "path" } }) }),
-    query: z.object({
-      since: z.iso
-        .datetime({ offset: true })
-        .optional()
-        .meta({ description: "RFC 3339; Last-Event-ID goes before it." }),
-    }),
-  },
-  responses: {
-    200: {
-      description: "The stream; each `data:` is a ProjectEvent.",
-      content: { "text/event-stream": { schema: ProjectEvent } },
-    },
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
+const Since = z.object({
+  since: z.iso.datetime({ offset: true }).optional().meta({ description: "RFC 3339; Last-Event-ID goes before it." }),
 });
 
 /** @throws AppError `not_found` for what is no project, or none of the caller's */
@@ -57,7 +27,7 @@ function requireProject(caller: Caller, text: string): number {
 }
 
 /** @throws AppError `rate_limited` */
-async function openSocket(c: AppContext, { tenantId, projectId, userId }: Watched, since: number | null) {
+async function openSocket(env: Env, { tenantId, projectId, userId }: Watched, since: number | null) {
   const query = new URLSearchParams();
   if (since !== null) {
     query.set("since", String(replayFrom(since, Date.now())));
@@ -65,7 +35,7 @@ async function openSocket(c: AppContext, { tenantId, projectId, userId }: Watche
   if (userId !== null) {
     query.set("user", userId);
   }
-  const { webSocket, headers } = await projectStreamOf(c.env, tenantId, projectId).fetch(
+  const { webSocket, headers } = await projectStreamOf(env, tenantId, projectId).fetch(
     `https://project-stream/watch?${query.toString()}`,
     { headers: { upgrade: "websocket" } },
   );
@@ -75,22 +45,17 @@ async function openSocket(c: AppContext, { tenantId, projectId, userId }: Watche
   return { webSocket, isFirst: headers.get(firstHeader) !== null };
 }
 
-export const projectEventRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
-
-projectEventRoutes.openapi(projectEventsRoute, async (c) => {
-  const caller = c.get("caller");
-  const { tenantId } = caller;
-  const projectId = requireProject(caller, c.req.valid("param").project_id);
+async function watch(c: AppContext, projectId: number, listed: string | undefined): Promise<Response> {
   if (c.req.method === "HEAD") {
     return new Response(null, { headers: streamHeaders });
   }
   const lastSeen = readEventId(c.req.header("last-event-id") ?? "");
-  const { since: listed } = c.req.valid("query");
   const known = lastSeen?.ms ?? (listed === undefined ? null : Date.parse(listed));
   const since = known === null ? null : Math.min(known, Date.now());
-  const watched = { tenantId, projectId, userId: callerUser(caller) };
+  const caller = c.get("caller");
+  const watched = { tenantId: caller.tenantId, projectId, userId: callerUser(caller) };
   // Before the rows are read: what changes meanwhile is told after them, and nothing is lost between the two.
-  const { webSocket, isFirst } = await openSocket(c, watched, since);
+  const { webSocket, isFirst } = await openSocket(c.env, watched, since);
   const feed = new ProjectFeed({
     env: c.env,
     settings: c.get("settings"),
@@ -116,4 +81,28 @@ projectEventRoutes.openapi(projectEventsRoute, async (c) => {
   });
   void feed.run(stream);
   return new Response(stream.body, { headers: streamHeaders });
-});
+}
+
+const projectRoute = routesOf("project", async (c, text) => requireProject(c.get("caller"), text));
+
+export const projectEventRoutes = [
+  projectRoute(
+    "GET /api/projects/{project_id}/events",
+    {
+      id: "watchProject",
+      tag: "live",
+      summary: "The live events of all jobs of a project",
+      description:
+        "Server-sent events: first each active job as a `status` event, then every change, new jobs included. `job_id` and " +
+        "`seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
+        "and the X-As-Of of a list, jobs that ended or were deleted since are told of too, as far as that was in the last " +
+        "day: ends of jobs of eight days, and 1,000 deletions. A slow reader misses progress " +
+        "alone. The stream ends after 15 minutes, or when its credential does: connect again. Users see their own jobs.",
+      headers: ["last-event-id"],
+      query: Since,
+      answer: [200, "The stream; each `data:` is a ProjectEvent."],
+      answers: { 200: { content: { "text/event-stream": { schema: ProjectEvent } } } },
+    },
+    (c, projectId, { since }) => watch(c, projectId, since),
+  ),
+];

@@ -1,6 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
-import { nameOf } from "../core/access.ts";
+import { type Caller, nameOf } from "../core/access.ts";
 import { newId } from "../core/ids.ts";
 import { getSettings } from "../env.ts";
 import { isLogged, log } from "../log.ts";
@@ -32,12 +32,12 @@ export const requestContext = createMiddleware<AppEnv>(async (c, next) => {
   } else {
     await next();
   }
-  const ms = Math.round(performance.now() - startedAt);
+  const ms = performance.now() - startedAt;
   // The headers of a WebSocket's answer cannot be changed.
   if (c.res.status !== 101) {
     setHeaders(c, ms);
   }
-  logRequest(c, ms);
+  logAnswer(c, ms);
 });
 
 /** @returns the answer to every request as long as a setting is wrong */
@@ -53,7 +53,7 @@ function readSettings(c: AppContext): Response | null {
 function setHeaders(c: AppContext, ms: number): void {
   const { headers } = c.res;
   headers.set("X-Request-Id", c.get("requestId"));
-  headers.set("Server-Timing", `total;dur=${ms}`);
+  headers.set("Server-Timing", `total;dur=${Math.round(ms)}`);
   for (const [name, value] of Object.entries(fixedHeaders)) {
     headers.set(name, value);
   }
@@ -64,21 +64,35 @@ function setHeaders(c: AppContext, ms: number): void {
   }
 }
 
+function logAnswer(c: AppContext, ms: number): void {
+  const { req, res } = c;
+  const [requestId, caller, code, jobId] = [c.get("requestId"), c.get("caller"), c.get("problemCode"), c.get("jobId")];
+  logRequest({ requestId, method: req.method, route: routePath(c, -1), status: res.status, code, caller, jobId }, ms);
+}
+
+type Answered = Readonly<{
+  requestId: string;
+  method: string;
+  route: string;
+  status: number;
+  code?: string | undefined;
+  caller?: Caller | undefined;
+  jobId?: string | undefined;
+}>;
+
 /** By its route's pattern: paths and queries carry tokens. */
-function logRequest(c: AppContext, ms: number): void {
-  if (!isLogged("info")) {
-    return;
+export function logRequest({ requestId, method, route, status, code, caller, jobId }: Answered, ms: number): void {
+  if (isLogged("info")) {
+    log("info", "request", {
+      request_id: requestId,
+      method,
+      route,
+      status,
+      code,
+      ms: Math.round(ms),
+      tenant_id: caller?.tenantId,
+      caller: caller && nameOf(caller),
+      job_id: jobId,
+    });
   }
-  const caller = c.get("caller");
-  log("info", "request", {
-    request_id: c.get("requestId"),
-    method: c.req.method,
-    route: routePath(c, -1),
-    status: c.res.status,
-    code: c.get("problemCode"),
-    ms,
-    tenant_id: caller?.tenantId,
-    caller: caller && nameOf(caller),
-    job_id: c.get("jobId"),
-  });
 }

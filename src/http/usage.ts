@@ -1,28 +1,11 @@
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { ListUsage, type UsageDay, UsageReport } from "../contract/usage.ts";
 import { toTimestamp } from "../core/time.ts";
 import { openDatabase } from "../store/database.ts";
 import { sumUsage } from "../store/usage.ts";
-import type { AppEnv } from "./app-env.ts";
-import { guard, guardedAnswers, jsonAnswer } from "./openapi.ts";
-import { validationHook } from "./validation.ts";
+import { tenantRoute } from "./route.ts";
 
 const dayMs = 24 * 3_600_000;
 const usualDays = 30;
-
-const usageRoute = createRoute({
-  method: "get",
-  path: "/api/usage",
-  operationId: "getUsage",
-  tags: ["usage"],
-  summary: "Jobs, attempts, GPU time and bytes per day and project",
-  ...guard({ scope: "usage:read" }),
-  request: { query: ListUsage },
-  responses: {
-    200: jsonAnswer("One entry per day and project with usage, oldest first.", UsageReport),
-    ...guardedAnswers("validation_failed"),
-  },
-});
 
 type Sums = Awaited<ReturnType<typeof sumUsage>>[number];
 
@@ -41,17 +24,25 @@ function toUsageDay(sums: Sums, pricePerSecond: number | null): UsageDay {
   };
 }
 
-export const usageRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
-
-usageRoutes.openapi(usageRoute, async (c) => {
-  const caller = c.get("caller");
-  const { tenantId } = caller;
-  const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
-  const { from, to, project_id: projectId } = c.req.valid("query");
-  const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
-  const last = to ?? dayOf(Date.now());
-  const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
-  const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId, projectIds });
-  const { gpuPricePerSecond } = c.get("settings");
-  return c.json({ data: sums.map((day) => toUsageDay(day, gpuPricePerSecond)) }, 200);
-});
+export const usageRoutes = [
+  tenantRoute(
+    "GET /api/usage",
+    {
+      id: "getUsage",
+      tag: "usage",
+      summary: "Jobs, attempts, GPU time and bytes per day and project",
+      query: ListUsage,
+      answer: [200, "One entry per day and project with usage, oldest first.", UsageReport],
+    },
+    async (c, caller, { from, to, project_id: projectId }) => {
+      const { tenantId } = caller;
+      const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
+      const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
+      const last = to ?? dayOf(Date.now());
+      const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
+      const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId, projectIds });
+      const { gpuPricePerSecond } = c.get("settings");
+      return { data: sums.map((day) => toUsageDay(day, gpuPricePerSecond)) };
+    },
+  ),
+];

@@ -1,26 +1,29 @@
-import type { Hook } from "@hono/zod-openapi";
 import type { z } from "zod";
 import { toFieldErrors } from "../core/field-errors.ts";
-import type { AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 
-/** Any schema that a request breaks → one 422 that names every fault. */
-export const validationHook: Hook<unknown, AppEnv, string, unknown> = (result) => {
-  if (!result.success) {
-    throw toAppError(result.error, result.target);
-  }
-};
-
-/** A value that no route's schema could check by itself. @throws AppError `validation_failed` */
-export function validate<Schema extends z.ZodType>(schema: Schema, target: string, value: unknown): z.output<Schema> {
+/** What came with a request, as its schema has it. @throws AppError `validation_failed` that names every fault */
+export function validate<Schema extends z.ZodType>(
+  schema: Schema,
+  target: "json" | "query",
+  value: unknown,
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (!result.success) {
-    throw toAppError(result.error, target);
+    const errors = toFieldErrors(result.error.issues, target === "json" ? "" : `/${target}`);
+    throw new AppError("validation_failed", { errors });
   }
   return result.data;
 }
 
-function toAppError({ issues }: { issues: z.core.$ZodIssue[] }, target: string): AppError {
-  const root = target === "json" ? "" : `/${target}`;
-  return new AppError("validation_failed", { errors: toFieldErrors(issues, root) });
+/** Every parameter as it was sent, `__proto__` too; one that was sent more than once is a list. */
+export function readQuery(url: string): object {
+  const { searchParams } = new URL(url);
+  const names = new Set(searchParams.keys());
+  return Object.fromEntries(
+    Array.from(names, (name) => {
+      const [value, ...more] = searchParams.getAll(name);
+      return [name, more.length === 0 ? value : [value, ...more]];
+    }),
+  );
 }

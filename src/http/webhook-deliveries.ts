@@ -1,16 +1,14 @@
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { inText, Timestamp } from "../contract/common.ts";
 import { WebhookDelivery, WebhookDeliveryList } from "../contract/webhook.ts";
 import { rpcVersion } from "../object/rpc.ts";
 import type { Whose } from "../object/webhook-log.ts";
-import type { AppContext, AppEnv } from "./app-env.ts";
-import { JobPath, requireRow } from "./find-job.ts";
-import { guard, guardedAnswers, jsonAnswer } from "./openapi.ts";
-import { validationHook } from "./validation.ts";
-import { base, found, listVisible, request, requireEndpoint, senderOf, tags } from "./webhook-endpoints.ts";
+import { type AppContext, callOf } from "./app-env.ts";
+import { jobRoute, requireRow } from "./find-job.ts";
+import { routesOf } from "./route.ts";
+import { endpointRoute, found, listVisible, requireEndpoint, senderOf } from "./webhook-endpoints.ts";
 
-const query = z.strictObject({
+const PageQuery = z.strictObject({
   limit: inText(z.int().min(1).max(100)).default(20),
   cursor: z
     .string()
@@ -19,63 +17,9 @@ const query = z.strictObject({
     .meta({ description: "The `next_cursor` of the page before." }),
 });
 
-const listDeliveriesRoute = createRoute({
-  method: "get",
-  path: `${base}/{id}/deliveries`,
-  operationId: "listWebhookDeliveries",
-  tags,
-  summary: "What was sent to an endpoint in the last 30 days, of progress the newest, with every try",
-  ...guard({ scope: "ops" }),
-  request: { ...request, query },
-  responses: {
-    200: jsonAnswer("A page.", WebhookDeliveryList),
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
-});
-
-const listJobDeliveriesRoute = createRoute({
-  method: "get",
-  path: "/api/jobs/{id}/deliveries",
-  operationId: "listJobDeliveries",
-  tags,
-  summary: "What a job's webhooks were told, those of its own webhook_url too, newest first",
-  ...guard({ scope: "ops" }),
-  request: { params: JobPath, query },
-  responses: {
-    200: jsonAnswer("A page.", WebhookDeliveryList),
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
-});
-
-const resendRoute = createRoute({
-  method: "post",
-  path: `${base}/deliveries/{id}/resend`,
-  operationId: "resendWebhookDelivery",
-  tags,
-  summary: "Send a message again",
-  description: "Under the same webhook-id. What was delivered before is made anew from the job as it is now.",
-  ...guard({ scope: "ops" }),
-  request,
-  responses: { 200: jsonAnswer("The delivery, on its way again.", WebhookDelivery), ...guardedAnswers("not_found") },
-});
-
 const Recovered = z.strictObject({ recovered: z.int() }).meta({ id: "Recovered" });
 
-const recoverRoute = createRoute({
-  method: "post",
-  path: `${base}/{id}/recover`,
-  operationId: "recoverWebhookDeliveries",
-  tags,
-  summary: "Send again all that failed since an instant",
-  ...guard({ scope: "ops" }),
-  request: { ...request, query: z.strictObject({ since: Timestamp }) },
-  responses: {
-    200: jsonAnswer("How many are on their way again.", Recovered),
-    ...guardedAnswers("not_found", "validation_failed"),
-  },
-});
-
-type Page = z.output<typeof query>;
+type Page = z.output<typeof PageQuery>;
 
 /** @param endpointIds the endpoints that the caller may know of; null: all */
 async function listPage(
@@ -90,33 +34,68 @@ async function listPage(
 }
 
 /** A delivery belongs to its endpoint; one to a job's own address to the job. @throws AppError `not_found` */
-async function requireDelivery(c: AppContext, id: string): Promise<void> {
+async function requireDelivery(c: AppContext, id: string): Promise<WebhookDelivery> {
   const delivery = found(await senderOf(c).readDelivery(rpcVersion, id));
-  if (delivery.endpoint_id === null) {
-    await requireRow(c, delivery.job_id);
-  } else {
-    await requireEndpoint(c, delivery.endpoint_id);
-  }
+  await (delivery.endpoint_id === null
+    ? requireRow(callOf(c), delivery.job_id)
+    : requireEndpoint(c, delivery.endpoint_id));
+  return delivery;
 }
 
-export const webhookDeliveryRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook })
-  .openapi(listDeliveriesRoute, async (c) => {
-    const { id: endpointId } = await requireEndpoint(c, c.req.valid("param").id);
-    return c.json(await listPage(c, { endpointId }, null, c.req.valid("query")), 200);
-  })
-  .openapi(listJobDeliveriesRoute, async (c) => {
-    const { id: jobId } = await requireRow(c, c.req.valid("param").id);
-    const endpoints = await listVisible(c);
-    const ids = endpoints.map((endpoint) => endpoint.id);
-    return c.json(await listPage(c, { jobId }, ids, c.req.valid("query")), 200);
-  })
-  .openapi(resendRoute, async (c) => {
-    const { id } = c.req.valid("param");
-    await requireDelivery(c, id);
-    return c.json(found(await senderOf(c).resendDelivery(rpcVersion, id)), 200);
-  })
-  .openapi(recoverRoute, async (c) => {
-    const { id } = await requireEndpoint(c, c.req.valid("param").id);
-    const since = Date.parse(c.req.valid("query").since);
-    return c.json({ recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, since) }, 200);
-  });
+const deliveryRoute = routesOf("delivery", requireDelivery);
+
+export const webhookDeliveryRoutes = [
+  endpointRoute(
+    "GET /api/webhook-endpoints/{id}/deliveries",
+    {
+      id: "listWebhookDeliveries",
+      tag: "webhooks",
+      summary: "What was sent to an endpoint in the last 30 days, of progress the newest, with every try",
+      query: PageQuery,
+      answer: [200, "A page.", WebhookDeliveryList],
+    },
+    (c, { id: endpointId }, page) => listPage(c, { endpointId }, null, page),
+  ),
+
+  jobRoute(
+    "GET /api/jobs/{id}/deliveries",
+    {
+      id: "listJobDeliveries",
+      tag: "webhooks",
+      summary: "What a job's webhooks were told, those of its own webhook_url too, newest first",
+      query: PageQuery,
+      answer: [200, "A page.", WebhookDeliveryList],
+    },
+    async (c, { id: jobId }, page) => {
+      const endpoints = await listVisible(c);
+      const ids = endpoints.map(({ id }) => id);
+      return listPage(c, { jobId }, ids, page);
+    },
+  ),
+
+  deliveryRoute(
+    "POST /api/webhook-endpoints/deliveries/{id}/resend",
+    {
+      id: "resendWebhookDelivery",
+      tag: "webhooks",
+      summary: "Send a message again",
+      description: "Under the same webhook-id. What was delivered before is made anew from the job as it is now.",
+      answer: [200, "The delivery, on its way again.", WebhookDelivery],
+    },
+    async (c, { id }) => found(await senderOf(c).resendDelivery(rpcVersion, id)),
+  ),
+
+  endpointRoute(
+    "POST /api/webhook-endpoints/{id}/recover",
+    {
+      id: "recoverWebhookDeliveries",
+      tag: "webhooks",
+      summary: "Send again all that failed since an instant",
+      query: z.strictObject({ since: Timestamp }),
+      answer: [200, "How many are on their way again.", Recovered],
+    },
+    async (c, { id }, { since }) => ({
+      recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, Date.parse(since)),
+    }),
+  ),
+];

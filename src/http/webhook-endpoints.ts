@@ -1,5 +1,3 @@
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
-import { z } from "zod";
 import {
   CreateWebhookEndpoint,
   maxWebhookEndpoints,
@@ -12,85 +10,10 @@ import { rpcVersion } from "../object/rpc.ts";
 import { webhookSenderOf } from "../object/webhook-sender.ts";
 import { openDatabase } from "../store/database.ts";
 import { addWebhookTenant } from "../store/webhook-tenants.ts";
-import type { AppContext, AppEnv } from "./app-env.ts";
-import { boundedJson } from "./body.ts";
-import { guard, guardedAnswers, jsonAnswer, jsonBody } from "./openapi.ts";
+import type { AppContext } from "./app-env.ts";
 import { AppError } from "./problem.ts";
-import { validationHook } from "./validation.ts";
+import { routesOf, tenantRoute } from "./route.ts";
 import { requireTarget } from "./webhook-target.ts";
-
-export const base = "/api/webhook-endpoints";
-export const tags = ["webhooks"];
-export const request = { params: z.object({ id: z.string().meta({ param: { name: "id", in: "path" } }) }) };
-const bodyProblems = [
-  "malformed_request",
-  "payload_too_large",
-  "unsupported_media_type",
-  "validation_failed",
-  "webhook_target_forbidden",
-] as const;
-
-const createEndpointRoute = createRoute({
-  method: "post",
-  path: base,
-  operationId: "createWebhookEndpoint",
-  tags,
-  summary: "Be told of jobs at an address of yours",
-  description:
-    "Messages are signed as https://www.standardwebhooks.com/ says, by the secret that only this answer shows.",
-  ...guard({ scope: "ops" }, boundedJson),
-  request: { body: jsonBody(CreateWebhookEndpoint) },
-  responses: {
-    201: jsonAnswer("The endpoint, with its secret.", WebhookEndpoint),
-    ...guardedAnswers("quota_exceeded", ...bodyProblems),
-  },
-});
-
-const listEndpointsRoute = createRoute({
-  method: "get",
-  path: base,
-  operationId: "listWebhookEndpoints",
-  tags,
-  summary: "List the addresses that are told of jobs",
-  ...guard({ scope: "ops" }),
-  responses: { 200: jsonAnswer("All that the caller may see.", WebhookEndpointList), ...guardedAnswers() },
-});
-
-const getEndpointRoute = createRoute({
-  method: "get",
-  path: `${base}/{id}`,
-  operationId: "getWebhookEndpoint",
-  tags,
-  summary: "Read a webhook endpoint",
-  ...guard({ scope: "ops" }),
-  request,
-  responses: { 200: jsonAnswer("The endpoint.", WebhookEndpoint), ...guardedAnswers("not_found") },
-});
-
-const updateEndpointRoute = createRoute({
-  method: "patch",
-  path: `${base}/{id}`,
-  operationId: "updateWebhookEndpoint",
-  tags,
-  summary: "Change, enable or disable a webhook endpoint, or rotate its secret",
-  ...guard({ scope: "ops" }, boundedJson),
-  request: { ...request, body: jsonBody(UpdateWebhookEndpoint) },
-  responses: {
-    200: jsonAnswer("The endpoint; with a new secret, that too.", WebhookEndpoint),
-    ...guardedAnswers("not_found", ...bodyProblems),
-  },
-});
-
-const deleteEndpointRoute = createRoute({
-  method: "delete",
-  path: `${base}/{id}`,
-  operationId: "deleteWebhookEndpoint",
-  tags,
-  summary: "Remove a webhook endpoint with its deliveries",
-  ...guard({ scope: "ops" }),
-  request,
-  responses: { 204: { description: "Gone." }, ...guardedAnswers("not_found") },
-});
 
 /** @throws AppError `not_found`, the same for missing, foreign, and what tells of projects that are not the caller's */
 export async function requireEndpoint(c: AppContext, id: string): Promise<WebhookEndpoint> {
@@ -131,31 +54,84 @@ export function found<Value>(value: Value | null): Value {
   return value;
 }
 
-export const webhookEndpointRoutes = new OpenAPIHono<AppEnv>({ defaultHook: validationHook })
-  .openapi(createEndpointRoute, async (c) => {
-    const wanted = c.req.valid("json");
-    requireTarget(c, "/url", wanted.url);
-    const projectIds = requireProjects(c, wanted.project_ids ?? null);
-    // First: a job that ends in between must find it.
-    await addWebhookTenant(openDatabase(c.env.DB), c.get("caller").tenantId);
-    const endpoint = await senderOf(c).addEndpoint(rpcVersion, { ...wanted, project_ids: projectIds });
-    if (!endpoint) {
-      throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
-    }
-    return c.json(endpoint, 201);
-  })
-  .openapi(listEndpointsRoute, async (c) => c.json({ data: await listVisible(c) }, 200))
-  .openapi(getEndpointRoute, async (c) => c.json(await requireEndpoint(c, c.req.valid("param").id), 200))
-  .openapi(updateEndpointRoute, async (c) => {
-    const { id } = await requireEndpoint(c, c.req.valid("param").id);
-    const { project_ids: wanted, ...change } = c.req.valid("json");
-    requireTarget(c, "/url", change.url);
-    const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
-    const updated = await senderOf(c).changeEndpoint(rpcVersion, id, { ...change, ...scope });
-    return c.json(found(updated), 200);
-  })
-  .openapi(deleteEndpointRoute, async (c) => {
-    const { id } = await requireEndpoint(c, c.req.valid("param").id);
-    await senderOf(c).removeEndpoint(rpcVersion, id);
-    return c.body(null, 204);
-  });
+export const endpointRoute = routesOf("endpoint", requireEndpoint);
+
+export const webhookEndpointRoutes = [
+  tenantRoute(
+    "POST /api/webhook-endpoints",
+    {
+      id: "createWebhookEndpoint",
+      tag: "webhooks",
+      summary: "Be told of jobs at an address of yours",
+      description:
+        "Messages are signed as https://www.standardwebhooks.com/ says, by the secret that only this answer shows.",
+      body: CreateWebhookEndpoint,
+      answer: [201, "The endpoint, with its secret.", WebhookEndpoint],
+      problems: ["quota_exceeded", "webhook_target_forbidden"],
+    },
+    async (c, { tenantId }, wanted) => {
+      requireTarget(c.get("settings"), "/url", wanted.url);
+      const projectIds = requireProjects(c, wanted.project_ids ?? null);
+      // First: a job that ends in between must find it.
+      await addWebhookTenant(openDatabase(c.env.DB), tenantId);
+      const endpoint = await senderOf(c).addEndpoint(rpcVersion, { ...wanted, project_ids: projectIds });
+      if (!endpoint) {
+        throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
+      }
+      return endpoint;
+    },
+  ),
+
+  tenantRoute(
+    "GET /api/webhook-endpoints",
+    {
+      id: "listWebhookEndpoints",
+      tag: "webhooks",
+      summary: "List the addresses that are told of jobs",
+      answer: [200, "All that the caller may see.", WebhookEndpointList],
+    },
+    async (c) => ({ data: await listVisible(c) }),
+  ),
+
+  endpointRoute(
+    "GET /api/webhook-endpoints/{id}",
+    {
+      id: "getWebhookEndpoint",
+      tag: "webhooks",
+      summary: "Read a webhook endpoint",
+      answer: [200, "The endpoint.", WebhookEndpoint],
+    },
+    async (_, endpoint) => endpoint,
+  ),
+
+  endpointRoute(
+    "PATCH /api/webhook-endpoints/{id}",
+    {
+      id: "updateWebhookEndpoint",
+      tag: "webhooks",
+      summary: "Change, enable or disable a webhook endpoint, or rotate its secret",
+      body: UpdateWebhookEndpoint,
+      answer: [200, "The endpoint; with a new secret, that too.", WebhookEndpoint],
+      problems: ["webhook_target_forbidden"],
+    },
+    async (c, { id }, { project_ids: wanted, ...change }) => {
+      requireTarget(c.get("settings"), "/url", change.url);
+      const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
+      return found(await senderOf(c).changeEndpoint(rpcVersion, id, { ...change, ...scope }));
+    },
+  ),
+
+  endpointRoute(
+    "DELETE /api/webhook-endpoints/{id}",
+    {
+      id: "deleteWebhookEndpoint",
+      tag: "webhooks",
+      summary: "Remove a webhook endpoint with its deliveries",
+      answer: [204, "Gone."],
+    },
+    async (c, { id }) => {
+      await senderOf(c).removeEndpoint(rpcVersion, id);
+      return null;
+    },
+  ),
+];

@@ -1,10 +1,10 @@
 import { findTargetFault } from "../core/webhook-target.ts";
-import type { AppContext } from "./app-env.ts";
+import type { Settings } from "../env.ts";
 import { AppError } from "./problem.ts";
 
 /** @throws AppError `webhook_target_forbidden` for an address that webhooks may not go to */
-export function requireTarget(c: AppContext, pointer: string, url: string | undefined): void {
-  const { allowPrivateTargets, ownHosts } = c.get("settings").webhooks;
+export function requireTarget({ webhooks }: Settings, pointer: string, url: string | undefined): void {
+  const { allowPrivateTargets, ownHosts } = webhooks;
   const fault = url === undefined || allowPrivateTargets ? null : findTargetFault(url, ownHosts);
   if (fault !== null) {
     throw new AppError("webhook_target_forbidden", { errors: [{ pointer, detail: fault }] });

@@ -50,7 +50,11 @@ describe("tokens", () => {
 
   it("of a watcher expire, and are no attempt's", async () => {
     const token = await newWatchToken([oldKey], { jobId, tenantId: "t" }, 1000);
-    expect(await readWatchToken([oldKey], token, 1000 + watchTokenTtlMs - 1)).toEqual({ jobId, tenantId: "t" });
+    expect(await readWatchToken([oldKey], token, 1000 + watchTokenTtlMs - 1)).toEqual({
+      jobId,
+      tenantId: "t",
+      expiresAt: 1000 + watchTokenTtlMs,
+    });
     expect(await readWatchToken([oldKey], token, 1000 + watchTokenTtlMs)).toBeNull();
     expect(await readAttemptToken([oldKey], token.replace("ejw_", ""), endsAt)).toBeNull();
   });

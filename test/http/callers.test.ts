@@ -16,7 +16,7 @@ let owner: string;
 let shared: Stage & { clientToken: string };
 
 beforeAll(async () => {
-  routes = await readRoutes();
+  routes = readRoutes();
   owner = await newJwt();
   shared = await newStage();
 });

@@ -24,7 +24,7 @@ let credentials: (string | null)[];
 let genuine: Record<string, string[]>;
 
 beforeAll(async () => {
-  routes = await readRoutes();
+  routes = readRoutes();
   const job = await createJob({ user_id: "u_1" });
   const run = await takeRun(job.id);
   const upload = Upload.parse(

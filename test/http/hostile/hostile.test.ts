@@ -35,7 +35,7 @@ async function newTarget(): Promise<Target> {
 }
 
 beforeAll(async () => {
-  routes = await readRoutes();
+  routes = readRoutes();
   target = await newTarget();
   requests = await hostileRequests(target);
 });
