@@ -29,8 +29,6 @@ const people = ["backend", "user"] as const;
 const everyone = ["backend", "user", "watcher"] as const;
 
 const hidden = { project: "hidden", owner: "hidden" } as const;
-const refused = { project: "refused", owner: "refused" } as const;
-const leftOut = { project: "left_out", owner: "left_out" } as const;
 
 const read = { scope: "jobs:read", callers: everyone, of: "job", ...hidden } as const;
 const watch = { ...read, tokenInQuery: true } as const;
@@ -44,8 +42,8 @@ export const routes = {
   "POST /webhooks/runpod/{token}/progress": { of: "attempt" },
   "GET /webhooks/runpod/{token}/progress": { of: "attempt" },
 
-  "POST /api/jobs": { scope: "jobs:write", callers: people, of: "tenant", ...refused },
-  "GET /api/jobs": { scope: "jobs:read", callers: people, of: "tenant", ...leftOut },
+  "POST /api/jobs": { ...write, of: "tenant", project: "refused", owner: "refused" },
+  "GET /api/jobs": { ...read, callers: people, of: "tenant", project: "left_out", owner: "left_out" },
   "GET /api/jobs/{id}": read,
   "PATCH /api/jobs/{id}": write,
   "POST /api/jobs/{id}/cancel": { ...write, callers: everyone },
@@ -53,13 +51,10 @@ export const routes = {
   "DELETE /api/jobs/{id}": write,
   "GET /api/jobs/{id}/events": watch,
   "GET /api/jobs/{id}/ws": watch,
-  "GET /api/projects/{project_id}/events": {
-    ...{ scope: "jobs:read", callers: people },
-    ...{ of: "project", project: "hidden", owner: "left_out" },
-  },
+  "GET /api/projects/{project_id}/events": { ...read, callers: people, of: "project", owner: "left_out" },
   "GET /api/jobs/{id}/output": read,
 
-  "POST /api/uploads": { ...upload, of: "tenant", ...refused },
+  "POST /api/uploads": { ...upload, of: "tenant", project: "refused", owner: "shared" },
   "GET /api/uploads/{id}": upload,
   "DELETE /api/uploads/{id}": upload,
 

@@ -34,7 +34,8 @@ export async function readUser(trust: JwtTrust, token: string): Promise<Admissio
   const { tenant_id: tenantId, sub: userId, project_ids: projectIds = null, scope, exp } = claims.data;
   const granted = scope === undefined ? usualScopes : scope.split(" ").flatMap((word) => toScope(word));
   const caller = { kind: "user", tenantId, userId, projectIds, scopes: new Set(granted) } as const;
-  return { caller, until: (exp + clockToleranceSeconds) * 1000 };
+  // To the second, as the check above counts.
+  return { caller, until: (Math.ceil(exp) + clockToleranceSeconds) * 1000 };
 }
 
 function toScope(word: string): Scope[] {

@@ -7,7 +7,7 @@ import { Job } from "../../src/contract/job.ts";
 import { Problem } from "../../src/contract/problem.ts";
 import { Upload } from "../../src/contract/upload.ts";
 
-export const authorization = { authorization: `Bearer ${env.BOOTSTRAP_API_KEY}` };
+export const authorization: Record<string, string> = { authorization: `Bearer ${env.BOOTSTRAP_API_KEY}` };
 export const tenantId = "default";
 
 export const framingParams = { crop_keyframes: [{ time: 0, x: 0, y: 0, width: 608, height: 1080 }] };
@@ -66,15 +66,15 @@ export async function createJob(extra: object = {}): Promise<CreatedJob> {
   return CreatedJob.parse(await response.json());
 }
 
-export async function getJob(id: string): Promise<Job> {
-  return Job.parse(await (await api(`/api/jobs/${id}`)).json());
+export async function getJob(id: string, headers: Record<string, string> = authorization): Promise<Job> {
+  return Job.parse(await (await call(`/api/jobs/${id}`, { headers })).json());
 }
 
 /** Waits for a state of the job, looking through the front door. */
-export function waitForJob(id: string, isReached: (job: Job) => boolean): Promise<Job> {
+export function waitForJob(id: string, isReached: (job: Job) => boolean, headers = authorization): Promise<Job> {
   return vi.waitFor(
     async () => {
-      const job = await getJob(id);
+      const job = await getJob(id, headers);
       if (!isReached(job)) {
         throw new Error(`not reached: ${job.status} ${job.stage} attempt ${job.attempt} ${JSON.stringify(job.error)}`);
       }
@@ -108,8 +108,8 @@ export type TakenRun = { id: string; input: HandlerInput; webhook: string };
 const Taken = z.object({ id: z.string(), input: HandlerInput });
 
 /** Takes a job's run from the RunPod endpoint, as a worker does; runs of other tests are left behind. */
-export async function takeRun(jobId: string): Promise<TakenRun> {
-  await waitForJob(jobId, ({ status, runpod_job_id }) => status === "processing" && runpod_job_id !== null);
+export async function takeRun(jobId: string, headers = authorization): Promise<TakenRun> {
+  await waitForJob(jobId, ({ status, runpod_job_id }) => status === "processing" && runpod_job_id !== null, headers);
   for (;;) {
     const { id, input } = Taken.parse(await (await runpod("job-take/tester?gpu=none")).json());
     if (input.job_id === jobId) {
