@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { Caller } from "../core/access.ts";
 import type { Settings } from "../env.ts";
+import type { Call } from "./call.ts";
 
 /** What every handler finds in its context. */
 export type AppEnv = {
@@ -18,17 +19,6 @@ export type AppEnv = {
 };
 
 export type AppContext = Context<AppEnv>;
-
-/** Where a use case finds what it works with. */
-export type Host = Readonly<{ env: Env; settings: Settings }>;
-
-/** And who asks, by whatever way. */
-export type Call = Host &
-  Readonly<{
-    caller: Caller;
-    /** Goes on behind the answer. */
-    later(work: Promise<unknown>): void;
-  }>;
 
 export function callOf(c: AppContext): Call {
   const later = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);

@@ -6,7 +6,7 @@ import { type Multipart, newMultipart, type Part } from "../store/multipart.ts";
 import type { UploadRow } from "../store/schema.ts";
 import { completeUpload, deleteUpload, findUpload } from "../store/uploads.ts";
 import { deleteVideo, findVideo } from "../store/videos.ts";
-import type { Host } from "./app-env.ts";
+import type { Host } from "./call.ts";
 import { AppError } from "./problem.ts";
 import { countParts } from "./upload-view.ts";
 

@@ -14,7 +14,7 @@ import { findActiveTwin, findFinishedTwin, findJobByIdempotencyKey, insertJob } 
 import type { ExportJobRow, NewExportJobRow } from "../store/schema.ts";
 import { findUpload } from "../store/uploads.ts";
 import { findVideo } from "../store/videos.ts";
-import type { Call, Host } from "./app-env.ts";
+import type { Call, Host } from "./call.ts";
 import { hashRequest, isSameRequest, requireIdempotencyKey } from "./idempotency.ts";
 import { withLiveState } from "./job-object.ts";
 import { AppError } from "./problem.ts";

@@ -5,8 +5,10 @@ import type { JobEvent } from "../contract/event.ts";
 import { Job } from "../contract/job.ts";
 import { JobPage, ListJobs, ListJobsQuery } from "../contract/list-jobs.ts";
 import { isFinal } from "../core/job-state.ts";
+import { toTimestamp } from "../core/time.ts";
 import type { ExportJobRow } from "../store/schema.ts";
-import { type Call, callOf } from "./app-env.ts";
+import { callOf } from "./app-env.ts";
+import type { Call } from "./call.ts";
 import { createJob, toCreatedJob } from "./create-job.ts";
 import { jsonAnswer } from "./describe-route.ts";
 import { etagOf, isEnded, jobRoute, requireRow, toJobNow, toLiveRow } from "./find-job.ts";
@@ -31,6 +33,14 @@ const asOf = {
   description: "The instant that the page tells of, for `?since=` of a project's stream.",
   schema: { type: "string" as const, format: "date-time" },
 };
+
+async function waitForEnd(env: Env, row: ExportJobRow, seconds: number): Promise<ExportJobRow> {
+  if (isFinal(row.status)) {
+    return row;
+  }
+  await waitForEvent(env, row, ({ status }) => isFinal(status), seconds);
+  return withLiveState(env, row);
+}
 
 /** Waits until a watcher would see more than a version of the job, by default than the present one, or the job is over. */
 async function waitForVersion(call: Call, row: ExportJobRow, version: number | undefined, limitSeconds: number) {
@@ -79,10 +89,10 @@ export const jobRoutes = [
     async (c, _, request, sent) => {
       const call = callOf(c);
       const creation = await createJob(call, request, { sent, idempotencyKey: c.req.header("idempotency-key") });
-      const waitSeconds = readWait(c);
-      if (waitSeconds !== null && !isFinal(creation.row.status)) {
-        await waitForEvent(c.env, creation.row, ({ status }) => isFinal(status), waitSeconds);
-        creation.row = await withLiveState(c.env, creation.row);
+      const seconds = readWait(c.req.header("prefer"));
+      if (seconds !== null) {
+        c.header("Preference-Applied", `wait=${seconds}`);
+        creation.row = await waitForEnd(c.env, creation.row, seconds);
       }
       const job = await toCreatedJob(call, creation.row);
       if (creation.replayed) {
@@ -108,7 +118,14 @@ export const jobRoutes = [
       answers: { 200: { headers: { "X-As-Of": asOf } } },
       problems: ["invalid_cursor"],
     },
-    async (c) => listPage(c, validate(ListJobs, "query", readQuery(c.req.url))),
+    async (c) => {
+      c.header("X-As-Of", toTimestamp(Date.now()));
+      const { page, next } = await listPage(callOf(c), validate(ListJobs, "query", readQuery(c.req.url)), c.req.url);
+      if (next !== null) {
+        c.header("Link", `<${next}>; rel="next"`);
+      }
+      return page;
+    },
   ),
 
   jobRoute(

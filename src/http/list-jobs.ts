@@ -2,25 +2,21 @@ import type { JobPage, ListJobs } from "../contract/list-jobs.ts";
 import type { Caller } from "../core/access.ts";
 import { firstIdAt, isId } from "../core/ids.ts";
 import { isSignedBy, sign } from "../core/signing.ts";
-import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
 import { type JobFilter, listJobs } from "../store/list-jobs.ts";
-import { type AppContext, callOf } from "./app-env.ts";
+import type { Call } from "./call.ts";
 import { toJobNow } from "./find-job.ts";
 import { AppError } from "./problem.ts";
 
-/**
- * One page of the jobs that the caller sees, and the way to the next in `next_cursor` and the Link header. X-As-Of is
- * the instant that it tells of: a stream that begins with it leaves no gap.
- */
-export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage> {
-  const call = callOf(c);
-  const { settings, caller } = call;
+type Listed = Readonly<{ page: JobPage; next: string | null }>;
+
+/** One page of the jobs that the caller sees, with the address of the next. @param url the request's own */
+export async function listPage(call: Call, query: ListJobs, url: string): Promise<Listed> {
+  const { env, settings, caller } = call;
   const { tenantId } = caller;
-  c.header("X-As-Of", toTimestamp(Date.now()));
   const before = query.cursor === undefined ? null : await readCursor(settings, tenantId, query.cursor);
-  const { rows, lastSeenId } = await listJobs(openDatabase(c.env.DB), {
+  const { rows, lastSeenId } = await listJobs(openDatabase(env.DB), {
     ...visibleTo(caller, query),
     type: query.type,
     statuses: query.status,
@@ -31,11 +27,9 @@ export async function listPage(c: AppContext, query: ListJobs): Promise<JobPage>
   });
   const shown = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? (shown.at(-1)?.id ?? null) : lastSeenId;
-  const nextCursor = last === null ? null : await newCursor(settings, tenantId, last);
-  if (nextCursor !== null) {
-    c.header("Link", `<${nextUrl(c, settings, nextCursor)}>; rel="next"`);
-  }
-  return { data: await Promise.all(shown.map((row) => toJobNow(call, row))), next_cursor: nextCursor };
+  const cursor = last === null ? null : await newCursor(settings, tenantId, last);
+  const data = await Promise.all(shown.map((row) => toJobNow(call, row)));
+  return { page: { data, next_cursor: cursor }, next: cursor === null ? null : nextUrl(url, settings, cursor) };
 }
 
 type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;
@@ -64,8 +58,8 @@ async function readCursor({ signingKeys }: Settings, tenantId: string, cursor: s
   return id;
 }
 
-function nextUrl(c: AppContext, { publicBaseUrl }: Settings, cursor: string): string {
-  const query = new URL(c.req.url).searchParams;
+function nextUrl(url: string, { publicBaseUrl }: Settings, cursor: string): string {
+  const query = new URL(url).searchParams;
   query.set("cursor", cursor);
   return `${publicBaseUrl}/api/jobs?${query.toString()}`;
 }
