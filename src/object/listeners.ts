@@ -1,8 +1,8 @@
 import type { JobEvent } from "../contract/event.ts";
 import type { JobState } from "../core/job-state.ts";
 import type { Settings } from "../env.ts";
+import { newOutputLink } from "../view/links.ts";
 import { HandlerSockets } from "./handler-sockets.ts";
-import { newOutputLink } from "./links.ts";
 import { ProjectRelay } from "./project-relay.ts";
 import { Watchers } from "./watchers.ts";
 import { WebhookRelay } from "./webhook-relay.ts";

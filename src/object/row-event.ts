@@ -2,8 +2,8 @@ import type { JobEvent } from "../contract/event.ts";
 import { eventTypeOf } from "../core/events.ts";
 import type { Settings } from "../env.ts";
 import type { StreamRow } from "../store/stream-rows.ts";
-import { toError } from "./job-view.ts";
-import { newOutputLink } from "./links.ts";
+import { toError } from "../view/job-view.ts";
+import { newOutputLink } from "../view/links.ts";
 
 /**
  * A job's row as the event that leads to it; null for one that is just being reopened: it is no end, and what it becomes

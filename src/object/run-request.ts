@@ -5,7 +5,7 @@ import type { JobState } from "../core/job-state.ts";
 import { newAttemptToken } from "../core/tokens.ts";
 import type { Settings } from "../env.ts";
 import type { RunRequest } from "../runpod/client.ts";
-import { newReadUrl, newWriteLink } from "./links.ts";
+import { newReadUrl, newWriteLink } from "../view/links.ts";
 
 /** R2 takes no larger object in one PUT; what the Worker's plan takes may be less. */
 const maxOutputBytes = 5 * 1024 ** 3;

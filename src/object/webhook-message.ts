@@ -5,7 +5,7 @@ import { giveUpAfterMs } from "../core/webhook-schedule.ts";
 import type { Settings } from "../env.ts";
 import { openDatabase } from "../store/database.ts";
 import { findJob } from "../store/jobs.ts";
-import { type ShownJob, toJob } from "./job-view.ts";
+import { type ShownJob, toJob } from "../view/job-view.ts";
 import { toProjection } from "./projection.ts";
 import { rpcVersion } from "./rpc.ts";
 import type { Message } from "./webhook-rows.ts";

@@ -235,7 +235,7 @@ export class Clients {
     }
   }
 
-  /** A reader that asks again and again, as src/http/find-job.ts does: of a job that is not settled its object knows more. */
+  /** A reader that asks again and again, as src/http/jobs/find-job.ts does: of a job that is not settled its object knows more. */
   async #keepReading({ spec, object, facts }: WorldJob, until: number): Promise<void> {
     const { clock, random, ledger } = this.#world;
     let before: { shown: JobProjection; mishaps: number } | null = null;

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import { newId } from "../../src/core/ids.ts";
-import { forecast } from "../../src/http/forecast.ts";
+import { forecast } from "../../src/http/jobs/forecast.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { findJob } from "../../src/store/jobs.ts";
 import { readQueue } from "../../src/store/queue.ts";

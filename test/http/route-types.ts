@@ -1,4 +1,4 @@
-import { pageRoute, routesOf, tenantRoute } from "../../src/http/route.ts";
+import { pageRoute, routesOf, tenantRoute } from "../../src/http/edge/route.ts";
 
 /** What must not compile: each of these lines is an error, or this file is one. */
 const jobRoute = routesOf("job", async (_, id) => id);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { relaySocket } from "../../src/http/socket-relay.ts";
-import type { StreamLife } from "../../src/http/stream-life.ts";
+import { relaySocket } from "../../src/http/edge/socket-relay.ts";
+import type { StreamLife } from "../../src/http/edge/stream-life.ts";
 import { until } from "../setup/streams.ts";
 
 function listen(socket: WebSocket | null | undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type SseOptions, SseStream, toFrame } from "../../src/http/sse.ts";
+import { type SseOptions, SseStream, toFrame } from "../../src/http/edge/sse.ts";
 import { readStream, until } from "../setup/streams.ts";
 
 type Item = { job: string; seq: number; isProgress: boolean };

@@ -1,0 +1,70 @@
+import { readBounded } from "../../core/bounded-body.ts";
+import { findUnfit } from "../../core/json-limits.ts";
+import { AppError } from "./problem.ts";
+
+export function tooLarge(maxBytes: number): AppError {
+  return new AppError("payload_too_large", { detail: `The body may have ${maxBytes} bytes at most.` });
+}
+
+/** Whether a body tells its length, and that it is not too long: HTTP holds it to that. */
+export function isShort({ headers }: Request, maxBytes: number): boolean {
+  return Number(headers.get("content-length") ?? Number.NaN) <= maxBytes;
+}
+
+/** One that tells its length is read in one piece, which costs a fraction. @throws AppError `payload_too_large` */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const bytes = isShort(request, maxBytes)
+    ? new Uint8Array(await request.arrayBuffer())
+    : await readBounded(request.body, maxBytes);
+  if (!bytes || bytes.byteLength > maxBytes) {
+    throw tooLarge(maxBytes);
+  }
+  return bytes;
+}
+
+/**
+ * A body as text; bytes that are not UTF-8 become U+FFFD: a handler may pass on what some tool printed.
+ * @throws AppError `payload_too_large`
+ */
+export async function readLenientText(request: Request, maxBytes: number): Promise<string> {
+  if (!isShort(request, maxBytes)) {
+    return new TextDecoder().decode(await readBytes(request, maxBytes));
+  }
+  const text = await request.text();
+  if (text.length > maxBytes) {
+    throw tooLarge(maxBytes);
+  }
+  return text;
+}
+
+const maxBodyBytes = 1_048_576;
+
+/** A JSON body within all limits, for a route's schema to check. @throws AppError */
+export async function readJson(request: Request): Promise<unknown> {
+  const mediaType = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json") {
+    throw new AppError("unsupported_media_type", { detail: "Send the body as application/json." });
+  }
+  const value = parseJson(decode(await readBytes(request, maxBodyBytes)));
+  const unfit = findUnfit(value);
+  if (unfit) {
+    throw new AppError("validation_failed", { errors: [unfit] });
+  }
+  return value;
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw new AppError("malformed_request", { detail: "The body is not UTF-8." });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("malformed_request", { detail: "The body is not valid JSON." });
+  }
+}

@@ -1,0 +1,124 @@
+import type { RouteConfig } from "@asteasolutions/zod-to-openapi";
+import type { z } from "zod";
+import { Problem, type ProblemCode, problems } from "../../contract/problem.ts";
+import { methodOf, type Need, needOf, pathOf, type RouteKey, type RouteKind, routes } from "../../core/routes.ts";
+
+/** What the document says of a route beyond what the table of routes knows. */
+export type RouteDoc<Answer> = Readonly<{
+  id: string;
+  tag: "jobs" | "live" | "uploads" | "usage" | "webhooks" | "runpod" | "files" | "operations";
+  summary: string;
+  description?: string;
+  /** Optional headers: no schema could refuse what stands in them. */
+  headers?: readonly string[];
+  /** A body that the handler reads by itself. */
+  shownBody?: z.ZodType;
+  /** The usual answer: what the handler's value becomes. */
+  answer: readonly [status: 101 | 200 | 201 | 204, description: string, schema?: z.ZodType<Answer>];
+  /** Answers that the handler makes by itself, and what else there is to say of the usual one. */
+  answers?: RouteConfig["responses"];
+  problems?: readonly ProblemCode[];
+}>;
+
+/** And what it reads. */
+export type Described = RouteDoc<unknown> & Readonly<{ query?: z.ZodObject; body?: z.ZodType }>;
+
+const verbs = { GET: "get", POST: "post", PUT: "put", PATCH: "patch", DELETE: "delete" } as const;
+
+/** A route of the OpenAPI document. */
+export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
+  const need = needOf(key);
+  const { query } = doc;
+  const parameters = [...headerParameters(doc.headers ?? []), ...pathParameters(key)];
+  const body = doc.shownBody ?? doc.body;
+  const [status, said, schema] = doc.answer;
+  return {
+    method: verbs[methodOf(key)],
+    path: pathOf(key),
+    operationId: doc.id,
+    tags: [doc.tag],
+    summary: doc.summary,
+    ...(doc.description !== undefined && { description: doc.description }),
+    security: need ? securityOf(need) : [],
+    ...(parameters.length > 0 && { parameters }),
+    request: { ...(query && { query }), ...(body && { body: jsonBody(body) }) },
+    responses: {
+      ...doc.answers,
+      [status]: { ...(schema ? jsonAnswer(said, schema) : { description: said }), ...doc.answers?.[status] },
+      ...problemAnswers(problemsOf(key, doc)),
+    },
+  };
+}
+
+const schemes = { backend: "apiKey", user: "userToken", watcher: "clientToken" } as const;
+
+function securityOf({ callers, scope }: Need): Record<string, string[]>[] {
+  return callers.map((kind) => ({ [schemes[kind]]: kind === "watcher" ? [] : [scope] }));
+}
+
+const pathDescriptions: Readonly<Partial<Record<RouteKind, string>>> = {
+  job: "The job's id.",
+  upload: "The upload's id.",
+  attempt: "Names one attempt of one job, signed.",
+};
+
+function pathParameters(key: RouteKey) {
+  const description = pathDescriptions[routes[key].of];
+  const schema = { type: "string" as const, ...(description && { description }) };
+  const names = Array.from(pathOf(key).matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
+  return names.map((name) => ({
+    name,
+    in: "path" as const,
+    required: true,
+    schema,
+    ...(description && { description }),
+  }));
+}
+
+function headerParameters(names: readonly string[]) {
+  return names.map((name) => ({ name, in: "header" as const, required: false, schema: { type: "string" as const } }));
+}
+
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { "application/json": { schema } } } as const;
+}
+
+export function jsonAnswer<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { "application/json": { schema } } } as const;
+}
+
+const bodyProblems = [
+  "malformed_request",
+  "payload_too_large",
+  "unsupported_media_type",
+  "validation_failed",
+] as const satisfies readonly ProblemCode[];
+
+/** The errors of a route: its own, and those that come with what it reads, names in its path, and needs. */
+function problemsOf(key: RouteKey, { body, query, problems: own = [] }: Described): readonly ProblemCode[] {
+  const { of } = routes[key];
+  if (of === "service") {
+    return own;
+  }
+  return [
+    ...(body ? bodyProblems : []),
+    ...(query ? (["validation_failed"] as const) : []),
+    ...(of === "tenant" || of === "file" ? [] : (["not_found"] as const)),
+    ...own,
+    ...(needOf(key) ? (["unauthenticated", "insufficient_scope", "rate_limited"] as const) : []),
+    ...(["internal", "unavailable"] as const),
+  ];
+}
+
+function problemAnswers(codes: readonly ProblemCode[]) {
+  const byStatus = Object.groupBy(codes, (code) => problems[code].status);
+  return Object.fromEntries(
+    Object.entries(byStatus).map(([status, group]) => [
+      status,
+      {
+        description: (group ?? []).map((code) => `\`${code}\`: ${problems[code].title}`).join("; "),
+        content: { "application/problem+json": { schema: Problem } },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { rpcVersion } from "../../object/rpc.ts";
+import { openDatabase } from "../../store/database.ts";
+import { pingDatabase } from "../../store/jobs.ts";
+import { pingVideos } from "../../store/videos.ts";
+import { AppError } from "../edge/problem.ts";
+import { serviceRoute } from "../edge/route.ts";
+import { jobObject } from "../jobs/job-object.ts";
+
+const Health = z.strictObject({ status: z.literal("ok") }).meta({ id: "Health" });
+
+/** What a ready service needs, by the name that an operator knows it under. */
+async function findSilent(env: Env): Promise<string[]> {
+  const checks = {
+    D1: pingDatabase(openDatabase(env.DB)),
+    R2: pingVideos(env.VIDEOS),
+    // An object that never holds a job: reading it writes nothing.
+    "Durable Objects": jobObject(env, "readyz").read(rpcVersion, "readyz"),
+  };
+  const results = await Promise.allSettled(Object.values(checks));
+  return Object.keys(checks).filter((_, index) => results[index]?.status === "rejected");
+}
+
+export const healthRoutes = [
+  serviceRoute(
+    "GET /healthz",
+    {
+      id: "getHealth",
+      tag: "operations",
+      summary: "Whether the Worker runs; touches nothing",
+      answer: [200, "It runs.", Health],
+    },
+    async () => ({ status: "ok" as const }),
+  ),
+
+  serviceRoute(
+    "GET /readyz",
+    {
+      id: "getReadiness",
+      tag: "operations",
+      summary: "Whether D1, R2 and Durable Objects answer",
+      answer: [200, "All answer.", Health],
+      problems: ["internal", "unavailable"],
+    },
+    async (c) => {
+      const silent = await findSilent(c.env);
+      if (silent.length > 0) {
+        throw new AppError("unavailable", { detail: `No answer from ${silent.join(", ")}.` });
+      }
+      return { status: "ok" as const };
+    },
+  ),
+];

@@ -1,0 +1,172 @@
+import { z } from "zod";
+import { StoredObject, StoredPart } from "../../contract/upload.ts";
+import { tenantOf, uploadIdOf } from "../../core/object-keys.ts";
+import { type FileGrant, filesPath, readSignedUrl } from "../../core/signed-url.ts";
+import { openDatabase } from "../../store/database.ts";
+import { storePart } from "../../store/multipart.ts";
+import { notePart } from "../../store/uploads.ts";
+import { storeVideo } from "../../store/videos.ts";
+import { type AppContext, callOf } from "../edge/app-env.ts";
+import { AppError } from "../edge/problem.ts";
+import { routesOf } from "../edge/route.ts";
+import { abort, complete, noteComplete } from "./complete-upload.ts";
+import { serveVideo } from "./media.ts";
+import { keepTakenOutput, requireTakenOutput } from "./output-writer.ts";
+
+type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
+
+/** The grant that the request's URL carries. @throws AppError `invalid_signature`, `not_found` */
+async function requireGrant(c: AppContext): Promise<FileGrant> {
+  const url = new URL(c.req.url);
+  const key = decodeKey(url.pathname.slice(filesPath.length));
+  const { signingKeys } = c.get("settings");
+  const grant = key === null ? null : await readSignedUrl(signingKeys, c.req.method, key, url.searchParams, Date.now());
+  if (!grant) {
+    throw new AppError("invalid_signature");
+  }
+  return grant;
+}
+
+function decodeKey(path: string): string | null {
+  try {
+    return path.split("/").map(decodeURIComponent).join("/");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The body of an upload, with its length known: R2 streams only such. A body of another length breaks off on the way.
+ * @throws AppError
+ */
+function requireBody(c: AppContext, isFit: (length: number) => boolean, limit: string): ReadableStream {
+  const length = Number(c.req.header("content-length") ?? Number.NaN);
+  if (!(Number.isSafeInteger(length) && length > 0) || !c.req.raw.body) {
+    throw new AppError("malformed_request", { detail: "Send the file as the body, with its Content-Length." });
+  }
+  if (!isFit(length)) {
+    throw new AppError("payload_too_large", { detail: `This URL takes ${limit}.` });
+  }
+  return c.req.raw.body.pipeThrough(new FixedLengthStream(length));
+}
+
+/** Stores a body. @throws AppError `malformed_request` when it was shorter or longer than it claimed */
+async function inFull<Stored>(storing: Promise<Stored>): Promise<Stored> {
+  try {
+    return await storing;
+  } catch (error) {
+    // The words of the runtime's own FixedLengthStream; it has no other mark.
+    if (error instanceof Error && /FixedLengthStream|fixed-length/i.test(error.message)) {
+      throw new AppError("malformed_request", { detail: "The body is not as long as its Content-Length says." });
+    }
+    throw error;
+  }
+}
+
+async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObject> {
+  const { key, contentType, maxBytes } = grant;
+  if (c.req.header("content-type") !== contentType) {
+    throw new AppError("unsupported_media_type", { detail: `This URL takes ${contentType}.` });
+  }
+  const body = requireBody(c, (length) => length <= maxBytes, `${maxBytes} bytes at most`);
+  const isOutput = key.startsWith("output/");
+  if (isOutput) {
+    await requireTakenOutput(c.env, key);
+  }
+  const object = await inFull(storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput }));
+  if (!object) {
+    throw new AppError("precondition_failed", { detail: "This output was already written." });
+  }
+  await (isOutput ? keepTakenOutput(c.env, key) : noteComplete(c.env, key));
+  c.header("ETag", object.httpEtag);
+  return { key: object.key, size: object.size, etag: object.etag };
+}
+
+async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<StoredPart> {
+  const { key, part, bytes } = grant;
+  const body = requireBody(c, (length) => length === bytes, `exactly ${bytes} bytes`);
+  const etag = await inFull(storePart(c.env.VIDEOS, key, grant, body));
+  if (etag === null) {
+    throw new AppError("not_found", { detail: "The upload is complete or was given up." });
+  }
+  await notePart(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key), part, etag);
+  c.header("ETag", `"${etag}"`);
+  return { number: part, etag };
+}
+
+async function serve(c: AppContext, grant: FileGrant): Promise<Response> {
+  switch (grant.act) {
+    case "read":
+      return serveVideo(c.env.VIDEOS, grant.key, grant.filename, c.req.raw);
+    case "write":
+      return c.json(await write(c, grant), 200);
+    case "write_part":
+      return c.json(await writePart(c, grant), 200);
+    case "complete":
+      return c.json(await complete(callOf(c), grant.key), 200);
+    case "abort":
+      await abort(callOf(c), grant.key);
+      return c.body(null, 204);
+  }
+}
+
+/** The signed URLs. Their signature is their only credential. */
+const fileRoute = routesOf("file", requireGrant);
+
+export const fileRoutes = [
+  fileRoute(
+    "GET /files/{key}",
+    {
+      id: "readFile",
+      tag: "files",
+      summary: "Download by a signed URL; ranges and conditions are served",
+      answer: [200, "The object."],
+      answers: { 206: { description: "A range of it." }, 304: { description: "Not changed." } },
+      problems: ["invalid_signature", "not_found", "range_not_satisfiable"],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "PUT /files/{key}",
+    {
+      id: "writeFile",
+      tag: "files",
+      summary: "Upload a file, or a part of one, by a signed URL; an output takes one write",
+      answer: [200, "Stored.", z.union([StoredObject, StoredPart])],
+      problems: [
+        "malformed_request",
+        "invalid_signature",
+        "not_found",
+        "precondition_failed",
+        "payload_too_large",
+        "unsupported_media_type",
+      ],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "POST /files/{key}",
+    {
+      id: "completeUpload",
+      tag: "files",
+      summary: "Put the parts of an upload together, by its complete_url; again answers the same",
+      answer: [200, "The whole file is there.", StoredObject],
+      problems: ["invalid_signature", "not_found", "conflict"],
+    },
+    serve,
+  ),
+
+  fileRoute(
+    "DELETE /files/{key}",
+    {
+      id: "abortUpload",
+      tag: "files",
+      summary: "Give an upload up, by its abort_url",
+      answer: [204, "Gone."],
+      problems: ["invalid_signature", "conflict"],
+    },
+    serve,
+  ),
+];
