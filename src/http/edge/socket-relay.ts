@@ -44,11 +44,14 @@ async function look({ isLet }: StreamLife, end: () => void): Promise<void> {
   }
 }
 
-function pass(to: WebSocket, data: string | ArrayBuffer | Blob): void {
-  try {
-    to.send(data instanceof Blob ? "" : data);
-  } catch {
-    // It has gone.
+/** Neither side has anything to say that is no text. */
+function pass(to: WebSocket, data: unknown): void {
+  if (typeof data === "string") {
+    try {
+      to.send(data);
+    } catch {
+      // It has gone.
+    }
   }
 }
 

@@ -9,6 +9,8 @@ import { progressKey, takeProgress } from "./take-progress.ts";
 
 const progressUrl = new RegExp(`^https?://[^/]+${pathOf(progressKey).replace("{token}", "([^/?#]+)")}$`);
 
+const route = routerPathOf(progressKey);
+
 /** The runtime copies them all at once, which costs a fraction of setting one after the other. */
 const answerHeaders = new Headers({ ...fixedHeaders, ...usualHeaders, "Content-Type": "application/json" });
 
@@ -41,7 +43,6 @@ function respond(body: string, jobId: string, startedAt: number): Response {
   const response = new Response(body, { headers: answerHeaders });
   const requestId = newId();
   response.headers.set("X-Request-Id", requestId);
-  const route = routerPathOf(progressKey);
   logRequest({ requestId, method: "POST", route, status: 200, jobId }, performance.now() - startedAt);
   return response;
 }
