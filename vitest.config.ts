@@ -64,7 +64,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{contract,core,runpod,local,docs,faults}/**/*.test.ts", "test/store/migrations.test.ts"],
+          include: ["test/{client,contract,core,runpod,local,docs,faults}/**/*.test.ts", "test/store/migrations.test.ts"],
           testTimeout: 60_000,
         },
       },

@@ -1,9 +1,9 @@
 import type { AmendJob } from "../contract/amend-job.ts";
-import type { CreatedJob, CreateJobInput } from "../contract/create-job.ts";
 import type { JobEvent, JobHistory } from "../contract/event.ts";
-import type { Job } from "../contract/job.ts";
-import type { JobPage } from "../contract/list-jobs.ts";
+import { List, Page } from "./page.ts";
+import { jobPath, toQuery } from "./paths.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
+import type { CreatedJob, CreateJobInput, Job } from "./types.ts";
 import { watchJob } from "./watch.ts";
 
 export type ListOptions = RequestOptions & {
@@ -19,34 +19,24 @@ export type ListOptions = RequestOptions & {
   pageSize?: number;
 };
 
-/** A page of a list, and the instant that it tells of: where `watchProject` goes on with `since`. */
-export type ListedPage = { jobs: readonly Job[]; nextCursor: string | null; asOf: string | null };
-
 export type CreateOptions = RequestOptions & {
   /** Names the request, so that it makes one job however often it is sent; made up when absent. */
   idempotencyKey?: string;
 };
 
-function toQuery(options: ListOptions): URLSearchParams {
-  const { projectId, userId, type, status, createdAfter, createdBefore, metadata = {}, pageSize = 50 } = options;
-  const fields = {
+function toListQuery({ cursor, metadata = {}, ...options }: ListOptions & { cursor?: string | null }): string {
+  const { projectId, userId, type, status, createdAfter, createdBefore, pageSize = 50 } = options;
+  return toQuery({
+    limit: pageSize,
     project_id: projectId,
     user_id: userId,
     type,
+    status: typeof status === "string" ? status : status?.join(","),
     created_after: createdAfter,
     created_before: createdBefore,
-  };
-  const statuses = typeof status === "string" ? status : status?.join(",");
-  const query = new URLSearchParams({ limit: String(pageSize) });
-  for (const [name, value] of Object.entries({ ...fields, status: statuses })) {
-    if (value !== undefined) {
-      query.set(name, String(value));
-    }
-  }
-  for (const [name, value] of Object.entries(metadata)) {
-    query.set(`metadata[${name}]`, value);
-  }
-  return query;
+    ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`metadata[${name}]`, value])),
+    cursor,
+  });
 }
 
 /** The jobs that the token opens. */
@@ -57,62 +47,46 @@ export class Jobs {
     this.#transport = transport;
   }
 
-  create(request: CreateJobInput, { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions = {}) {
-    const headers = { "idempotency-key": idempotencyKey };
-    return this.#transport.json<CreatedJob>("/api/jobs", {
-      method: "POST",
-      body: request,
-      headers,
-      isSafe: true,
-      signal,
-    });
+  async create(request: CreateJobInput, options: CreateOptions = {}): Promise<CreatedJob> {
+    const headers = { "idempotency-key": options.idempotencyKey ?? crypto.randomUUID() };
+    return this.#transport.json("/api/jobs", options, { method: "POST", body: request, headers, isSafe: true });
   }
 
-  get(id: string, { signal }: RequestOptions = {}): Promise<Job> {
-    return this.#transport.json(`/api/jobs/${id}`, { signal });
+  async get(id: string, options: RequestOptions = {}): Promise<Job> {
+    return this.#transport.json(jobPath(id), options);
   }
 
   /** One page, newest first. */
-  page({ cursor = null, ...options }: ListOptions & { cursor?: string | null } = {}): Promise<ListedPage> {
-    const query = toQuery(options);
-    if (cursor !== null) {
-      query.set("cursor", cursor);
-    }
-    return this.#transport.read(`/api/jobs?${query}`, { signal: options.signal }, async (response) => {
-      const { data, next_cursor }: JobPage = await response.json();
-      return { jobs: data, nextCursor: next_cursor, asOf: response.headers.get("x-as-of") };
+  page(options: ListOptions & { cursor?: string | null } = {}): Promise<Page<Job>> {
+    const path = `/api/jobs${toListQuery(options)}`;
+    return this.#transport.read(path, options, async (response) => {
+      const next = (from: string) => this.page({ ...options, cursor: from });
+      return new Page(await response.json(), response.headers.get("x-as-of"), next);
     });
   }
 
   /** Newest first, page after page as they are asked for. */
-  async *list(options: ListOptions = {}): AsyncGenerator<Job, void> {
-    for (let cursor: string | null = null; ; ) {
-      const { jobs, nextCursor }: ListedPage = await this.page({ ...options, cursor });
-      yield* jobs;
-      if (nextCursor === null) {
-        return;
-      }
-      cursor = nextCursor;
-    }
+  list(options: ListOptions = {}): List<Job> {
+    return new List(() => this.page(options));
   }
 
-  cancel(id: string, { signal }: RequestOptions = {}): Promise<Job> {
-    return this.#transport.json(`/api/jobs/${id}/cancel`, { method: "POST", isSafe: true, signal });
+  async cancel(id: string, options: RequestOptions = {}): Promise<Job> {
+    return this.#transport.json(jobPath(id, "/cancel"), options, { method: "POST", isSafe: true });
   }
 
   /** Tries a job again that failed or was cancelled. */
-  retry(id: string, { signal }: RequestOptions = {}): Promise<Job> {
-    return this.#transport.json(`/api/jobs/${id}/retry`, { method: "POST", signal });
+  async retry(id: string, options: RequestOptions = {}): Promise<Job> {
+    return this.#transport.json(jobPath(id, "/retry"), options, { method: "POST" });
   }
 
   /** Changes labels, or notes that the end was seen. */
-  amend(id: string, change: AmendJob, { signal }: RequestOptions = {}): Promise<Job> {
-    return this.#transport.json(`/api/jobs/${id}`, { method: "PATCH", body: change, signal });
+  async amend(id: string, change: AmendJob, options: RequestOptions = {}): Promise<Job> {
+    return this.#transport.json(jobPath(id), options, { method: "PATCH", body: change });
   }
 
   /** Removes a finished job with its output. */
-  async delete(id: string, { signal }: RequestOptions = {}): Promise<void> {
-    await this.#transport.send(`/api/jobs/${id}`, { method: "DELETE", signal });
+  async delete(id: string, options: RequestOptions = {}): Promise<void> {
+    await this.#transport.send(jobPath(id), options, { method: "DELETE" });
   }
 
   /** A job's events until its final one, across broken connections: each once, in order, none lost. */
@@ -120,7 +94,7 @@ export class Jobs {
     return watchJob(this.#transport, id, options);
   }
 
-  async history(id: string, { signal }: RequestOptions = {}): Promise<readonly JobEvent[]> {
-    return (await this.#transport.json<JobHistory>(`/api/jobs/${id}/events`, { signal })).data;
+  async history(id: string, options: RequestOptions = {}): Promise<readonly JobEvent[]> {
+    return (await this.#transport.json<JobHistory>(jobPath(id, "/events"), options)).data;
   }
 }

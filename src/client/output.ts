@@ -1,4 +1,6 @@
 import type { OutputLink } from "../contract/upload.ts";
+import { toError } from "./errors.ts";
+import { jobPath } from "./paths.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
 
 /** The finished videos. */
@@ -10,16 +12,16 @@ export class Output {
   }
 
   /** A signed link to the finished video, good for an hour. */
-  async url(id: string, { signal }: RequestOptions = {}): Promise<string> {
-    return (await this.#transport.json<OutputLink>(`/api/jobs/${id}/output?redirect=false`, { signal })).url;
+  async url(id: string, options: RequestOptions = {}): Promise<string> {
+    return (await this.#transport.json<OutputLink>(jobPath(id, "/output?redirect=false"), options)).url;
   }
 
   /** The finished video. */
   async download(id: string, options: RequestOptions = {}): Promise<Response> {
     const url = await this.url(id, options);
-    const response = await fetch(url, options.signal ? { signal: options.signal } : {});
+    const response = await this.#transport.fetch(url, options.signal ? { signal: options.signal } : {});
     if (!response.ok) {
-      throw new Error(`The video could not be had: HTTP ${response.status}.`);
+      throw await toError(response);
     }
     return response;
   }

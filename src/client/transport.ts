@@ -1,4 +1,4 @@
-import { ExportJobsError } from "./errors.ts";
+import { ConnectionError, CredentialError, ExportJobsError, isPassing, retryAfterOf, toError } from "./errors.ts";
 
 export type ClientOptions = {
   /** Where the service is, like `https://exports.example.com`. */
@@ -7,12 +7,14 @@ export type ClientOptions = {
   token: string | (() => string | Promise<string>);
   /** Tries after the first one, where sending a request again is safe. */
   maxRetries?: number;
+  /** How long one try of a request may take; 30 s when absent. Files are measured by whether they move. */
+  timeoutMs?: number;
   fetch?: typeof fetch;
 };
 
-export type RequestOptions = { signal?: AbortSignal | undefined };
+export type RequestOptions = { signal?: AbortSignal | undefined; timeoutMs?: number | undefined };
 
-type Send = RequestOptions & {
+type Send = {
   method?: string;
   body?: unknown;
   headers?: Record<string, string>;
@@ -44,6 +46,37 @@ export function backoffMs(tries: number): number {
   return Math.min(longestPauseMs, firstPauseMs * 2 ** tries) * (0.5 + Math.random() / 2);
 }
 
+/** Does work with a controller of its own, which a signal aborts too. @throws the reason, also of work that goes on */
+export async function abortable<Result>(
+  signal: AbortSignal | undefined,
+  work: (abort: AbortController) => Promise<Result>,
+): Promise<Result> {
+  signal?.throwIfAborted();
+  const abort = new AbortController();
+  const stop = () => abort.abort(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return await new Promise((resolve, reject) => {
+      abort.signal.addEventListener("abort", () => reject(abort.signal.reason));
+      work(abort).then(resolve, reject);
+    });
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** As {@link abortable}, for what must be done within a time. @throws ConnectionError when it is over */
+export function within<Result>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  return abortable(signal, async (abort) => {
+    const timer = setTimeout(() => abort.abort(new ConnectionError(`No answer within ${ms / 1000} s.`)), ms);
+    return work(abort.signal).finally(() => clearTimeout(timer));
+  });
+}
+
 /** Sends requests, each again as long as that is safe and may help. */
 export class Transport {
   readonly #options: ClientOptions;
@@ -54,26 +87,44 @@ export class Transport {
     this.#url = options.url.replace(/\/+$/, "");
   }
 
-  /** @throws ExportJobsError, or the network's own error after the last try */
-  json<Answer>(path: string, send: Send = {}): Promise<Answer> {
-    return this.read(path, send, (response) => response.json());
+  /** Whether another leads to the same service, for the same caller as far as can be told. */
+  isLike(other: Transport): boolean {
+    const [own, others] = [this.#options.token, other.#options.token];
+    const isSameCaller = own === others || (typeof own === "function" && typeof others === "function");
+    return this.#url === other.#url && isSameCaller;
+  }
+
+  /** @throws ExportJobsError, or ConnectionError after the last try */
+  json<Answer>(path: string, options: RequestOptions, send: Send = {}): Promise<Answer> {
+    return this.read(path, options, (response) => response.json(), send);
   }
 
   /** As {@link json}, for what has no answer worth reading. */
-  async send(path: string, send: Send = {}): Promise<void> {
-    await this.read(path, send, async (response) => response.body?.cancel());
+  async send(path: string, options: RequestOptions, send: Send): Promise<void> {
+    await this.read(path, options, async (response) => response.body?.cancel(), send);
   }
 
   /** As {@link json}, for what is more than its body. An answer that breaks off while it is read is none. */
-  async read<Answer>(path: string, send: Send, read: (response: Response) => Promise<Answer>): Promise<Answer> {
-    const { method = "GET", isSafe = method !== "POST", signal } = send;
+  async read<Answer>(
+    path: string,
+    options: RequestOptions,
+    read: (response: Response) => Promise<Answer>,
+    send: Send = {},
+  ): Promise<Answer> {
+    const { isSafe = send.method !== "POST" } = send;
+    const { signal, timeoutMs = this.#options.timeoutMs ?? 30_000 } = options;
     for (let tries = 0; ; tries++) {
       try {
-        return await read(await this.once(path, send));
+        return await within(timeoutMs, signal, async (within) => {
+          const response = await this.once(path, within, send);
+          return read(response).catch((cause: unknown) => {
+            throw new ConnectionError("The answer broke off.", { cause });
+          });
+        });
       } catch (error) {
         signal?.throwIfAborted();
         const isOver = tries >= (this.#options.maxRetries ?? 4);
-        if (isOver || !mayHelp(error, isSafe)) {
+        if (isOver || !isPassing(error) || !(isSafe || wasTurnedAway(error))) {
           throw error;
         }
         await pause(retryAfterOf(error) ?? backoffMs(tries), signal);
@@ -81,36 +132,51 @@ export class Transport {
     }
   }
 
-  /** One try. @throws ExportJobsError when the answer is none of success */
-  async once(path: string, { method = "GET", body, headers = {}, signal }: Send): Promise<Response> {
-    const { token, fetch: send = fetch } = this.#options;
-    const authorization = `Bearer ${typeof token === "string" ? token : await token()}`;
-    const json = body === undefined ? {} : { "content-type": "application/json" };
-    const init: RequestInit = { method, headers: { authorization, ...json, ...headers } };
+  /**
+   * One try, without a clock. The caller's credential goes to paths of the service alone: a whole URL carries its own.
+   * @throws ExportJobsError when the answer is none of success
+   */
+  async once(path: string, signal: AbortSignal, { method = "GET", body, headers = {} }: Send): Promise<Response> {
+    const isSigned = /^https?:/.test(path);
+    const sent = new Headers(headers);
+    const init: RequestInit = { method, headers: sent, signal };
+    if (!isSigned) {
+      sent.set("authorization", `Bearer ${await this.#token()}`);
+    }
     if (body !== undefined) {
+      sent.set("content-type", "application/json");
       init.body = JSON.stringify(body);
     }
-    if (signal) {
-      init.signal = signal;
-    }
-    const url = /^https?:/.test(path) ? path : this.#url + path;
-    const response = await send(url, init);
+    const response = await this.fetch(isSigned ? path : this.#url + path, init);
     if (!response.ok) {
-      throw new ExportJobsError(response, await response.json().catch(() => ({})));
+      throw await toError(response);
     }
     return response;
   }
-}
 
-function mayHelp(error: unknown, isSafe: boolean): boolean {
-  if (!(error instanceof ExportJobsError)) {
-    return isSafe;
+  async #token(): Promise<string> {
+    const { token } = this.#options;
+    try {
+      return typeof token === "string" ? token : await token();
+    } catch (cause) {
+      const words = cause instanceof Error ? cause.message : String(cause);
+      throw new CredentialError(`There is no token: ${words}`, { cause });
+    }
   }
-  // These two were turned away before anything was done.
-  return error.isPassing && (isSafe || error.status === 429 || error.status === 503);
+
+  /** @throws ConnectionError, or the signal's reason */
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    const { fetch: send = fetch } = this.#options;
+    try {
+      return await send(url, init);
+    } catch (cause) {
+      init.signal?.throwIfAborted();
+      throw new ConnectionError("The service could not be reached.", { cause });
+    }
+  }
 }
 
-function retryAfterOf(error: unknown): number | null {
-  const ms = error instanceof ExportJobsError ? error.retryAfterMs : null;
-  return ms === null ? null : Math.min(ms, 60_000);
+/** Refused before anything was done. */
+function wasTurnedAway(error: unknown): boolean {
+  return error instanceof ExportJobsError && (error.status === 429 || error.status === 503);
 }

@@ -1,6 +1,8 @@
 import type { Upload, VideoContentType } from "../contract/upload.ts";
-import { ExportJobsError } from "./errors.ts";
-import { backoffMs, pause, type RequestOptions, type Transport } from "./transport.ts";
+import { ExportJobsError, InvalidIdError, isPassing, retryAfterOf, toError } from "./errors.ts";
+import { uploadPath } from "./paths.ts";
+import { pool, put } from "./put.ts";
+import { abortable, backoffMs, pause, type RequestOptions, type Transport } from "./transport.ts";
 
 export type UploadOptions = RequestOptions & {
   projectId: number;
@@ -15,138 +17,189 @@ export type UploadOptions = RequestOptions & {
 
 /** So many parts at once: enough to fill a line, few enough to lose little when it breaks. */
 const parallelParts = 3;
-const maxTries = 5;
+/** How long a line that is not known to be away may carry nothing. */
+const patienceMs = 5 * 60_000;
+/** So many answers in a row that the service is in trouble. */
+const maxTroubles = 8;
+/** So often an upload that was refused is looked at again. */
+const maxRepairs = 3;
 
 type Named = Blob & { name?: string; lastModified?: number };
+type Memory = { get: () => string | null; set: (id: string | null) => void };
 
-function browserStorage(): UploadOptions["storage"] {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    // A browser that keeps pages from storing anything throws.
-    return null;
-  }
-}
-
-/** PUTs bytes; in browsers by XMLHttpRequest, which alone tells how far it is. */
-function put(
-  url: string,
-  body: Blob,
-  headers: Record<string, string>,
-  onSent: (bytes: number) => void,
-  signal?: AbortSignal,
-): Promise<number> {
-  if (typeof XMLHttpRequest === "undefined") {
-    const init = signal ? { signal } : {};
-    return fetch(url, { method: "PUT", body, headers, ...init }).then(async (response) => {
-      await response.body?.cancel();
-      return response.status;
-    });
-  }
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("PUT", url);
-    for (const [name, value] of Object.entries(headers)) {
-      request.setRequestHeader(name, value);
+/** A blob without a name is like any other of its size, and is not remembered: parts of two must not get mixed. */
+function memoryOf(file: Named, { storage, projectId }: UploadOptions): Memory {
+  const key = ["export-jobs", projectId, file.name, file.size, file.lastModified].join(":");
+  const isKnown = file.name !== undefined && file.lastModified !== undefined;
+  /** A browser that keeps pages from storing anything throws. */
+  const tried = <Result>(act: (kept: NonNullable<UploadOptions["storage"]>) => Result): Result | null => {
+    try {
+      const kept = isKnown ? (storage === undefined ? globalThis.localStorage : storage) : null;
+      return kept ? act(kept) : null;
+    } catch {
+      return null;
     }
-    request.upload.onprogress = ({ loaded }) => onSent(loaded);
-    request.onload = () => resolve(request.status);
-    request.onerror = () => reject(new TypeError("The upload broke off."));
-    request.onabort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", () => request.abort(), { once: true });
-    request.send(body);
-  });
+  };
+  let id = tried((kept) => kept.getItem(key));
+  return {
+    get: () => id,
+    set: (next) => {
+      id = next;
+      tried((kept) => (next === null ? kept.removeItem(key) : kept.setItem(key, next)));
+    },
+  };
 }
 
-/** @throws Error with the status of an answer that no other try would change */
-async function putInsisting(
-  url: string,
-  body: Blob,
-  headers: Record<string, string>,
-  onSent: (bytes: number) => void,
-  signal?: AbortSignal,
-) {
+const isOffline = () => globalThis.navigator?.onLine === false;
+
+function whenOnline(signal: AbortSignal | undefined): Promise<void> {
+  const heard = ({ signal }: AbortController) =>
+    new Promise<void>((resolve) => globalThis.addEventListener("online", () => resolve(), { once: true, signal }));
+  return abortable(signal, heard);
+}
+
+/** When something moved last. */
+type Line = { movedAt: number };
+
+const isDead = ({ movedAt }: Line) => Date.now() - movedAt > patienceMs && !isOffline();
+
+/** Does something until it is done, as long as the line is not dead; time without any line does not count. */
+async function insist<Result>(
+  line: Line,
+  signal: AbortSignal | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const answers: unknown[] = [];
   for (let tries = 0; ; tries++) {
-    const status = await put(url, body, headers, onSent, signal).catch((error: unknown) => {
+    try {
+      return await work();
+    } catch (error) {
       signal?.throwIfAborted();
-      if (tries >= maxTries) {
+      answers.push(...(error instanceof ExportJobsError ? [error] : []));
+      if (!isPassing(error) || answers.length > maxTroubles || (tries > 1 && isDead(line))) {
         throw error;
       }
-      return 0;
-    });
-    if (status >= 200 && status < 300) {
-      onSent(body.size);
-      return;
+      await pause(retryAfterOf(error) ?? backoffMs(tries), signal);
+      if (isOffline()) {
+        await whenOnline(signal);
+        line.movedAt = Date.now();
+      }
     }
-    onSent(0);
-    if (tries >= maxTries || (status >= 400 && status < 500 && status !== 429)) {
-      throw new Error(`The upload was refused: HTTP ${status}.`);
-    }
-    await pause(backoffMs(tries), signal);
   }
 }
 
-async function begin(transport: Transport, file: Named, options: UploadOptions, key: string): Promise<Upload> {
-  const { storage = browserStorage(), signal } = options;
-  const known = storage?.getItem(key);
+/** The upload that was begun before, if it is still there, or a new one. */
+async function begin(transport: Transport, file: Named, options: UploadOptions, memory: Memory): Promise<Upload> {
+  const known = memory.get();
   if (known) {
-    const upload = await transport.json<Upload>(`/api/uploads/${known}`, { signal }).catch((error: unknown) => {
-      if (error instanceof ExportJobsError && error.status === 404) {
-        return null;
+    try {
+      return await transport.json<Upload>(uploadPath(known), options);
+    } catch (error) {
+      if (!(error instanceof InvalidIdError || (error instanceof ExportJobsError && error.status === 404))) {
+        throw error;
       }
-      throw error;
-    });
-    if (upload) {
-      return upload;
     }
   }
   const body = {
-    filename: options.filename ?? file.name ?? "video.mp4",
+    filename: options.filename ?? (file.name || "video.mp4"),
     content_type: options.contentType ?? (file.type || "video/mp4"),
     size: file.size,
     project_id: options.projectId,
   };
-  const upload = await transport.json<Upload>("/api/uploads", { method: "POST", body, isSafe: true, signal });
-  storage?.setItem(key, upload.id);
+  const upload = await transport.json<Upload>("/api/uploads", options, { method: "POST", body, isSafe: true });
+  memory.set(upload.id);
   return upload;
 }
 
-/** Uploads a file, in parts when it is large; a large one that was begun before goes on where it was. */
-export async function uploadFile(transport: Transport, file: Named, options: UploadOptions): Promise<Upload> {
-  const { storage = browserStorage(), signal, onProgress, projectId } = options;
-  // A blob without a name is like any other of its size: another's parts must not get mixed with its own.
-  const isKnown = file.name !== undefined && file.lastModified !== undefined;
-  const memory = isKnown ? (storage ?? null) : null;
-  const key = ["export-jobs", projectId, file.name, file.size, file.lastModified].join(":");
-  const upload = await begin(transport, file, { ...options, storage: memory }, key);
-  const { url, parts = [], part_size: partSize = file.size, uploaded_parts: there = [], complete_url } = upload;
-  const sent = new Map<number, number>();
-  const note = (number: number, bytes: number) => {
-    sent.set(number, bytes);
+/** Sends what is not there yet. */
+async function sendRest(transport: Transport, file: Named, upload: Upload, options: UploadOptions, line: Line) {
+  const { signal, onProgress } = options;
+  const { url, part_size: partSize = file.size, parts, uploaded_parts: there = [], complete_url, headers } = upload;
+  if (upload.status === "complete") {
+    return;
+  }
+  const slice = (number: number) => file.slice((number - 1) * partSize, number * partSize);
+  const sent = new Map(there.map(({ number }) => [number, slice(number).size]));
+  const note = () => {
+    line.movedAt = Date.now();
     onProgress?.(
       [...sent.values()].reduce((sum, part) => sum + part, 0),
       file.size,
     );
   };
-  const slice = (number: number) => file.slice((number - 1) * partSize, number * partSize);
-  if (upload.status === "pending" && url) {
-    await putInsisting(url, file, upload.headers, (bytes) => note(1, bytes), signal);
+  note();
+  const open = (parts ?? (url ? [{ number: 1, url }] : [])).filter(({ number }) => !sent.has(number));
+  await pool(parallelParts, open, signal, async ({ number, url }, signal) => {
+    const body = slice(number);
+    const onSent = (bytes: number) => {
+      sent.set(number, bytes);
+      note();
+    };
+    await insist(line, signal, async () => {
+      const response = await put(transport, { url, body, headers, onSent, signal });
+      if (!response.ok) {
+        throw await toError(response);
+      }
+      await response.body?.cancel();
+    });
+    onSent(body.size);
+  });
+  if (complete_url) {
+    await insist(line, signal, () => transport.send(complete_url, { signal }, { method: "POST", isSafe: true }));
   }
-  for (const { number } of there) {
-    note(number, slice(number).size);
-  }
-  const open = parts.filter(({ number }) => !sent.has(number));
-  const sendNext = async (): Promise<void> => {
-    for (let part = open.shift(); part; part = open.shift()) {
-      const { number, url: partUrl } = part;
-      await putInsisting(partUrl, slice(number), upload.headers, (bytes) => note(number, bytes), signal);
+}
+
+/** What another look at the upload may mend: links that ended, parts that got lost, a file that is there after all. */
+function isRepairable(error: unknown): error is ExportJobsError {
+  return error instanceof ExportJobsError && [403, 404, 409, 412].includes(error.status);
+}
+
+/**
+ * Uploads a file, in parts when it is large; one that was begun before goes on where it was. Waits for the line when it
+ * is away, and asks for new links when they have ended.
+ */
+export async function uploadFile(transport: Transport, file: Named, options: UploadOptions): Promise<Upload> {
+  const memory = memoryOf(file, options);
+  const line = { movedAt: Date.now() };
+  let refused = 0;
+  for (let repairs = 0; ; repairs++) {
+    const upload = await insist(line, options.signal, () => begin(transport, file, options, memory));
+    try {
+      await sendRest(transport, file, upload, options, line);
+      memory.set(null);
+      options.onProgress?.(file.size, file.size);
+      return { ...upload, status: "complete" };
+    } catch (error) {
+      if (!isRepairable(error)) {
+        throw error;
+      }
+      const isEnough = repairs >= maxRepairs;
+      // Fresh links that are refused too do not become better.
+      if (isEnough || (error.status === 403 && refused === 403)) {
+        memory.set(null);
+      }
+      if (isEnough) {
+        throw error;
+      }
+      refused = error.status;
     }
-  };
-  await Promise.all(Array.from({ length: parallelParts }, sendNext));
-  if (upload.status === "pending" && complete_url) {
-    await transport.send(complete_url, { method: "POST", isSafe: true, signal });
   }
-  memory?.removeItem(key);
-  onProgress?.(file.size, file.size);
-  return { ...upload, status: "complete" };
+}
+
+/** Videos that were uploaded. */
+export class Uploads {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async get(id: string, options: RequestOptions = {}): Promise<Upload> {
+    return this.#transport.json(uploadPath(id), options);
+  }
+
+  /** Removes the video, or gives the upload up. */
+  async delete(id: string, options: RequestOptions = {}): Promise<void> {
+    await this.#transport.send(uploadPath(id), options, { method: "DELETE" });
+  }
 }

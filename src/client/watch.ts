@@ -1,74 +1,16 @@
 import type { JobEvent, JobHistory, ProjectEvent } from "../contract/event.ts";
-import type { Job } from "../contract/job.ts";
-import { ExportJobsError } from "./errors.ts";
+import { isPassing, retryAfterOf } from "./errors.ts";
+import { jobPath, projectPath, toQuery } from "./paths.ts";
+import { reconnect } from "./stream.ts";
 import { backoffMs, pause, type RequestOptions, type Transport } from "./transport.ts";
+import { isFinal, type Job } from "./types.ts";
 
-/** The service sends at least a comment every 15 s: a stream that is silent for longer is dead. */
-const silenceMs = 40_000;
 /** So many streams in a row that bring nothing, and the watch goes on by long poll. */
 const maxBarrenStreams = 3;
-
-type Frame = { id: string; data: string };
-
-/** The frames of a stream of server-sent events. @throws when it breaks or falls silent */
-async function* readFrames(body: ReadableStream<Uint8Array>, abort: AbortController): AsyncGenerator<Frame> {
-  const decoder = new TextDecoder();
-  const reader = body.getReader();
-  let buffer = "";
-  for (;;) {
-    const timer = setTimeout(() => abort.abort(new Error("The stream fell silent.")), silenceMs);
-    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
-    if (done) {
-      return;
-    }
-    buffer += decoder.decode(value, { stream: true });
-    const frames = buffer.split("\n\n");
-    buffer = frames.pop() ?? "";
-    for (const frame of frames) {
-      const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) {
-        yield { id: /^id: (.*)$/m.exec(frame)?.[1] ?? "", data };
-      }
-    }
-  }
-}
-
-/** One connection's events; `over` is an answer that nothing more will come. */
-async function* readStream<Event extends ProjectEvent>(
-  transport: Transport,
-  path: string,
-  lastId: string | null,
-  { signal }: RequestOptions,
-): AsyncGenerator<{ id: string; event: Event } | "over"> {
-  const abort = new AbortController();
-  const stop = () => abort.abort(signal?.reason);
-  signal?.addEventListener("abort", stop, { once: true });
-  try {
-    const resume: Record<string, string> = lastId === null ? {} : { "last-event-id": lastId };
-    const headers = { accept: "text/event-stream", ...resume };
-    const response = await transport.once(path, { headers, signal: abort.signal });
-    if (response.status === 204 || !response.body) {
-      yield "over";
-      return;
-    }
-    for await (const { id, data } of readFrames(response.body, abort)) {
-      yield { id, event: JSON.parse(data) };
-    }
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    abort.abort();
-  }
-}
-
-const isFinal = ({ status }: { status: string }) => ["complete", "error", "cancelled"].includes(status);
-
-/** What no later try can mend: the job is gone, or not ours to see. */
-function isLost(error: unknown): boolean {
-  return error instanceof ExportJobsError && !error.isPassing;
-}
+const pollSeconds = 30;
 
 /** A job as the event that tells of its present state. */
-function toEvent(job: Job): JobEvent {
+export function toEvent(job: Job): JobEvent {
   const type = job.status === "pending" || job.status === "processing" ? "status" : job.status;
   const { id, version, updated_at, attempt, status, stage, progress, message, error, output_video_key, output } = job;
   const told = { attempt, status, stage, progress, message, error, output_video_key };
@@ -78,100 +20,25 @@ function toEvent(job: Job): JobEvent {
   };
 }
 
-/** The newest thing seen of a job: `endedAt` when that was its end. */
-type Seen = { seq: number; endedAt: string | null };
-
-/** How far a watcher has come: where it resumes, and what it has seen of each job. */
-type Position = { lastId: string | null; readonly seen: Map<string, Seen> };
-
-/**
- * Whether an event is news; after its deletion nothing more is of a job. What its owner changes after its end raises
- * its version, and is no second end.
- */
-function isNews(event: ProjectEvent, seen: Map<string, Seen>): boolean {
-  const { job_id: id, type, at } = event;
-  const { seq: known = 0, endedAt: knownEnd = null } = seen.get(id) ?? {};
-  const seq = type === "deleted" ? Infinity : event.seq;
-  const endedAt = type === "status" || type === "progress" ? null : at;
-  if (seq <= known) {
-    return false;
-  }
-  seen.set(id, { seq, endedAt });
-  return endedAt === null || type === "deleted" || endedAt !== knownEnd;
-}
-
-/** The new events of one connection. @returns how it ended: `barren` when it brought nothing, and soon */
-async function* connect<Event extends ProjectEvent>(
-  transport: Transport,
-  path: string,
-  position: Position,
-  options: RequestOptions,
-): AsyncGenerator<Event, "over" | "cut" | "barren"> {
-  const startedAt = Date.now();
-  let end: "cut" | "barren" = "barren";
-  try {
-    for await (const frame of readStream<Event>(transport, path, position.lastId, options)) {
-      if (frame === "over") {
-        return "over";
-      }
-      end = "cut";
-      position.lastId = frame.id;
-      if (isNews(frame.event, position.seen)) {
-        yield frame.event;
-      }
-    }
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    if (isLost(error)) {
-      throw error;
-    }
-  }
-  // One that stayed open was sound, and just had nothing to tell.
-  return Date.now() - startedAt > silenceMs ? "cut" : end;
-}
-
-/** Connects again as often as it takes, until `isEnough` or after too many connections that brought nothing. */
-async function* reconnect<Event extends ProjectEvent>(
-  transport: Transport,
-  path: string,
-  options: RequestOptions,
-  until: { isEnough: (event: Event) => boolean; maxBarren: number },
-): AsyncGenerator<Event, { isOver: boolean; position: Position }> {
-  const position: Position = { lastId: null, seen: new Map() };
-  for (let barren = 0; barren < until.maxBarren; ) {
-    const connection = connect<Event>(transport, path, position, options);
-    let step = await connection.next();
-    for (; !step.done; step = await connection.next()) {
-      yield step.value;
-      if (until.isEnough(step.value)) {
-        await connection.return("over");
-        return { isOver: true, position };
-      }
-    }
-    if (step.value === "over") {
-      return { isOver: true, position };
-    }
-    barren = step.value === "barren" ? barren + 1 : 0;
-    await pause(barren === 0 ? 100 : backoffMs(barren), options.signal);
-  }
-  return { isOver: false, position };
-}
-
 /**
  * A job's events until its final one, across broken connections: each once, in order, none lost. Where no stream comes
  * through it goes on by long poll.
- * @throws ExportJobsError when the job cannot be seen (any more)
+ * @throws ExportJobsError when the job cannot be seen (any more), CredentialError when there is no token
  */
 export async function* watchJob(
   transport: Transport,
   id: string,
-  options: RequestOptions,
+  { signal }: RequestOptions,
 ): AsyncGenerator<JobEvent, void> {
-  const isEnough = (event: JobEvent) => isFinal(event) && event.type !== "status";
-  const until = { isEnough, maxBarren: maxBarrenStreams };
-  const { isOver, position } = yield* reconnect(transport, `/api/jobs/${id}/events`, options, until);
+  const path = jobPath(id, "/events");
+  const { isOver, position } = yield* reconnect<JobEvent>(transport, {
+    signal,
+    path: () => path,
+    isEnough: (event) => isFinal(event) && event.type !== "status",
+    maxBarren: maxBarrenStreams,
+  });
   if (!isOver) {
-    yield* pollJob(transport, id, position.seen.get(id)?.seq ?? 0, options);
+    yield* pollJob(transport, id, position.seen.get(id)?.seq ?? 0, { signal });
   }
 }
 
@@ -179,15 +46,16 @@ export async function* watchJob(
 async function pollOnce(transport: Transport, id: string, seq: number, { signal }: RequestOptions) {
   for (let tries = 0; ; tries++) {
     try {
-      const job = await transport.json<Job>(`/api/jobs/${id}?wait=30&version=${seq}`, { signal });
-      const { data } = await transport.json<JobHistory>(`/api/jobs/${id}/events`, { signal });
+      const path = jobPath(id, `?wait=${pollSeconds}&version=${seq}`);
+      const job = await transport.json<Job>(path, { signal, timeoutMs: (pollSeconds + 30) * 1000 });
+      const { data } = await transport.json<JobHistory>(jobPath(id, "/events"), { signal });
       return { job, data };
     } catch (error) {
       signal?.throwIfAborted();
-      if (isLost(error)) {
+      if (!isPassing(error)) {
         throw error;
       }
-      await pause(backoffMs(tries), signal);
+      await pause(retryAfterOf(error) ?? backoffMs(tries), signal);
     }
   }
 }
@@ -218,17 +86,27 @@ async function* pollJob(
 }
 
 export type WatchProjectOptions = RequestOptions & {
-  /** A list's `asOf`: what ended or was deleted since is told too. */
-  since?: string | null;
+  /** A list's `as_of`: what ended or was deleted since is told too. A function is asked at each connection. */
+  since?: string | null | (() => string | null);
+  /** A connection is open. Unless it `resumes`, what happened before is not told: read a list now. */
+  onOpen?: (resumes: boolean) => void;
+  /** A connection brought nothing, as where a proxy lets no stream through; it is tried again. */
+  onBarren?: () => void;
 };
 
 /** The events of all jobs of a project, until the signal ends it; after a break the present states come again. */
 export async function* watchProject(
   transport: Transport,
   projectId: number,
-  { since = null, ...options }: WatchProjectOptions,
+  { signal, since = null, onOpen, onBarren }: WatchProjectOptions,
 ): AsyncGenerator<ProjectEvent, void> {
-  const until = { isEnough: () => false, maxBarren: Infinity };
-  const query = since === null ? "" : `?since=${encodeURIComponent(since)}`;
-  yield* reconnect<ProjectEvent>(transport, `/api/projects/${projectId}/events${query}`, options, until);
+  const base = projectPath(projectId);
+  yield* reconnect<ProjectEvent>(transport, {
+    signal,
+    onOpen,
+    onBarren,
+    path: () => base + toQuery({ since: typeof since === "function" ? since() : since }),
+    isEnough: () => false,
+    maxBarren: Infinity,
+  });
 }

@@ -92,6 +92,8 @@ describe("the command line", () => {
       code: 3,
       err: expect.stringContaining("unauthenticated"),
     });
-    expect(await run(["get", "nothing"])).toMatchObject({ code: 3, err: expect.stringContaining("not_found") });
+    expect(await run(["get", "../uploads/x"])).toMatchObject({ code: 2, err: expect.stringContaining("not an id") });
+    const nobody = crypto.randomUUID();
+    expect(await run(["get", nobody])).toMatchObject({ code: 3, err: expect.stringContaining("not_found") });
   });
 });

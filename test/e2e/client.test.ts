@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../local/random.ts";
 import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
-import { ExportJobs, ExportJobsError, type JobEvent, JobFailedError } from "../../src/client/index.ts";
+import {
+  ExportJobs,
+  ExportJobsError,
+  type JobEvent,
+  JobFailedError,
+  type RunProgress,
+} from "../../src/client/index.ts";
 import { readDocument } from "../docs/markdown.ts";
 import { startCuttingProxy } from "./cutting-proxy.ts";
 import { finishRun, takeRun } from "./handler.ts";
@@ -57,12 +63,12 @@ async function render(stages: string[] = ["rendering"]): Promise<void> {
 
 describe("the client", () => {
   it("runs a job from its creation to its file", async () => {
-    const events: JobEvent[] = [];
-    const running = exports.run(annotate(key), { onProgress: (event) => events.push(event) });
+    const steps: RunProgress[] = [];
+    const running = exports.run(annotate(key), { onProgress: (step) => steps.push(step) });
     await render();
     const job = await running;
     expect(job).toMatchObject({ status: "complete", progress: 100 });
-    expect(events.at(-1)).toMatchObject({ type: "complete", job_id: job.id });
+    expect(steps.at(-1)).toMatchObject({ phase: "job", progress: 100, event: { type: "complete", job_id: job.id } });
     expect(await (await exports.output.download(job.id)).text()).toBe("a rendered video");
     expect((await exports.jobs.history(job.id)).at(-1)?.type).toBe("complete");
     expect(
@@ -70,6 +76,36 @@ describe("the client", () => {
     ).not.toBeNull();
     await exports.jobs.delete(job.id);
     await expect(exports.jobs.get(job.id)).rejects.toMatchObject({ code: "not_found", status: 404 });
+  });
+
+  it("runs a job from the file to its result, with one progress", async () => {
+    const { input_video_key: _key, ...request } = annotate(key);
+    const input = new File([await openAsBlob(join(dir, "match.mp4"))], "match.mp4", { type: "video/mp4" });
+    const steps: RunProgress[] = [];
+    const running = exports.run({ ...request, input }, { onProgress: (step) => steps.push(step) });
+    await render();
+    expect((await running).input_video_key).toMatch(/match\.mp4$/);
+    const figures = steps.map(({ progress }) => progress);
+    expect(figures).toEqual(figures.toSorted((a, b) => a - b));
+    expect(figures.at(-1)).toBe(100);
+    expect([...new Set(steps.map(({ phase }) => phase))]).toEqual(["upload", "job"]);
+  });
+
+  it("speaks of uploads, usage and webhooks", async () => {
+    const upload = await exports.upload(new Blob(["a video"], { type: "video/mp4" }), { projectId: 5 });
+    expect(await exports.uploads.get(upload.id)).toMatchObject({ id: upload.id, status: "complete" });
+    await exports.uploads.delete(upload.id);
+    await expect(exports.uploads.get(upload.id)).rejects.toMatchObject({ code: "not_found" });
+    expect((await exports.usage({ projectId: 1 })).data).toMatchObject([{ project_id: 1 }]);
+    expect((await exports.usage({ projectId: 999 })).data).toEqual([]);
+    const { id, secret } = await exports.webhooks.create({ url: "https://app.example.com/hooks", project_ids: [5] });
+    expect(secret).toMatch(/^whsec_/);
+    expect((await exports.webhooks.update(id, { description: "ours" })).description).toBe("ours");
+    expect((await exports.webhooks.list()).map((endpoint) => endpoint.id)).toEqual([id]);
+    expect(await exports.webhooks.deliveries(id).toArray()).toEqual([]);
+    expect(await exports.webhooks.recover(id, new Date(0).toISOString())).toBe(0);
+    await exports.webhooks.delete(id);
+    await expect(exports.webhooks.get(id)).rejects.toMatchObject({ code: "not_found" });
   });
 
   it("lists page by page, filtered", async () => {
@@ -96,8 +132,8 @@ describe("the client", () => {
       [1, 2].map(() => exports.jobs.create({ ...annotate(key), project_id: 3, metadata: {} })),
     );
     await exports.jobs.cancel(goes?.id ?? "");
-    const { jobs, asOf: since } = await exports.jobs.page({ projectId: 3 });
-    expect(jobs.map(({ id }) => id).toSorted()).toEqual([ends?.id, goes?.id].toSorted());
+    const { data, as_of: since } = await exports.jobs.page({ projectId: 3 });
+    expect(data.map(({ id }) => id).toSorted()).toEqual([ends?.id, goes?.id].toSorted());
     await exports.jobs.cancel(ends?.id ?? "");
     await exports.jobs.delete(goes?.id ?? "");
     const last = new Map<string, string>();
@@ -116,7 +152,7 @@ describe("the client", () => {
     expect(refused).toBeInstanceOf(ExportJobsError);
     expect(refused).toMatchObject({ code: "validation_failed", errors: [{ pointer: "/params/clips" }] });
     const stranger = new ExportJobs({ url: stack.url, token: async () => "ej_nobody_0123456789abcdef" });
-    await expect(stranger.jobs.get("x")).rejects.toMatchObject({ code: "unauthenticated" });
+    await expect(stranger.jobs.get(crypto.randomUUID())).rejects.toMatchObject({ code: "unauthenticated" });
     const running = exports.run(annotate(key));
     const failing = takeRun(stack).then((run) => finishRun(stack, run, null, { error: "invalid_params: too short" }));
     await expect(running).rejects.toBeInstanceOf(JobFailedError);

@@ -37,9 +37,9 @@ it("useExport and useExports show a job of the service from its beginning to its
   const params = { clips: [{ start_time: 0, end_time: 1 }] };
   const { id } = await client.jobs.create({ project_id: 9, type: "annotate", input_video_key: key, params });
   const Component = () => {
-    const { event } = useExport(client, id);
+    const { job } = useExport(client, id);
     const { exports } = useExports(client, 9);
-    return `${event?.stage} / ${exports.map((one) => `${one.id === id} ${one.stage}`).join(" ")}`;
+    return `${job?.stage} / ${exports.map((one) => `${one.id === id} ${one.stage}`).join(" ")}`;
   };
   const container = document.createElement("div");
   const root = createRoot(container);

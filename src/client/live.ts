@@ -1,0 +1,2 @@
+export { type ExportState, LiveJob } from "./live-job.ts";
+export { type ExportsState, LiveList, type LiveListOptions } from "./live-list.ts";
