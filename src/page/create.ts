@@ -1,18 +1,12 @@
 import type { CreateJobInput, ExportJobs } from "../client/index.ts";
-import { ExportJobsError } from "../client/index.ts";
 import { choice, field, h, messageOf } from "./dom.ts";
 import { newParamsEditor } from "./params-editor.ts";
 import { readProject } from "./session.ts";
 
-function explain(error: unknown): string {
-  const details =
-    error instanceof ExportJobsError ? error.errors.map(({ pointer, detail }) => `${pointer} ${detail}`) : [];
-  return [messageOf(error), ...details].join("\n");
-}
-
 /** Drop a video, say what is to become of it, see it on the video, and begin. */
 export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortSignal): void {
   let file: File | null = null;
+  let uploaded: { file: File; projectId: number; key: string } | null = null;
   const video = h("video", {
     controls: true,
     muted: true,
@@ -39,10 +33,22 @@ export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortS
   const choose = (chosen: File | undefined) => {
     if (chosen) {
       file = chosen;
+      URL.revokeObjectURL(video.src);
       video.src = URL.createObjectURL(chosen);
       video.hidden = false;
       button.disabled = false;
     }
+  };
+  /** A file that is there already is not sent again. */
+  const upload = async (chosen: File, projectId: number): Promise<string> => {
+    if (uploaded?.file !== chosen || uploaded.projectId !== projectId) {
+      const onProgress = (sent: number, total: number) => {
+        bar.value = (sent / total) * 100;
+      };
+      const { input_video_key: key } = await client.upload(chosen, { projectId, onProgress, signal });
+      uploaded = { file: chosen, projectId, key };
+    }
+    return uploaded.key;
   };
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -54,23 +60,20 @@ export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortS
     said.textContent = "";
     try {
       const project_id = readProject();
-      const onProgress = (sent: number, total: number) => {
-        bar.value = (sent / total) * 100;
-      };
-      const { input_video_key } = await client.upload(file, { projectId: project_id, onProgress, signal });
       const request: CreateJobInput = {
         project_id,
-        input_video_key,
+        input_video_key: await upload(file, project_id),
         metadata: { name: file.name.slice(0, 200) },
         ...editor.read(),
       };
       const { id } = await client.jobs.create(request, { signal });
       location.assign(`#/job/${id}`);
     } catch (error) {
-      said.textContent = explain(error);
+      said.textContent = messageOf(error);
       button.disabled = false;
     }
   };
+  signal.addEventListener("abort", () => URL.revokeObjectURL(video.src));
   picker.addEventListener("change", () => choose(picker.files?.[0]));
   type.addEventListener("change", () => editor.show(type.value));
   drop.addEventListener("dragover", (event) => {

@@ -1,3 +1,5 @@
+import { describeError } from "../client/errors.ts";
+
 type Child = Node | string | null;
 type Attributes = Readonly<Record<string, string | number | boolean | ((event: Event) => unknown) | null>>;
 
@@ -79,8 +81,5 @@ export function isAbort(error: unknown): boolean {
 
 /** What went wrong, in words; none for what was ended on purpose. */
 export function messageOf(error: unknown): string {
-  if (isAbort(error)) {
-    return "";
-  }
-  return error instanceof Error ? error.message : String(error);
+  return isAbort(error) ? "" : describeError(error);
 }

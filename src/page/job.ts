@@ -1,24 +1,29 @@
-import type { ExportJobs, Job, JobEvent } from "../client/index.ts";
+import { type ExportJobs, isFinal, type Job, type JobEvent } from "../client/index.ts";
+import { LiveJob } from "../client/live.ts";
 import { formatBytes, formatEta, formatTime, h, inPlainWords, messageOf } from "./dom.ts";
 
-const isOver = ({ status }: Job) => !["pending", "processing"].includes(status);
+function toRow({ at, stage, progress, attempt, message, type }: JobEvent): HTMLTableRowElement {
+  const what = type === "progress" ? "progress" : stage;
+  const cells = [formatTime(at), what, `${progress} %`, String(attempt), message ?? ""];
+  return h("tr", {}, ...cells.map((text) => h("td", {}, text)));
+}
 
-function toTimeline(events: readonly JobEvent[]): HTMLElement {
-  const rows = events.map(({ at, stage, progress, attempt, message, type }) =>
-    h(
-      "tr",
-      {},
-      ...[
-        formatTime(at),
-        type === "progress" ? "progress" : stage,
-        `${progress} %`,
-        String(attempt),
-        message ?? "",
-      ].map((text) => h("td", {}, text)),
-    ),
-  );
+/** What happened: the history as it was, then each event; of progress the newest. */
+function newTimeline(): { element: HTMLElement; add: (event: JobEvent) => void } {
   const head = ["When", "What", "Progress", "Attempt", ""].map((text) => h("th", { scope: "col" }, text));
-  return h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
+  const body = h("tbody");
+  let last: JobEvent | null = null;
+  const add = (event: JobEvent) => {
+    if (last && last.seq >= event.seq) {
+      return;
+    }
+    if (last?.type === "progress" && event.type === "progress" && last.attempt === event.attempt) {
+      body.lastElementChild?.remove();
+    }
+    body.append(toRow(event));
+    last = event;
+  };
+  return { element: h("table", {}, h("thead", {}, h("tr", {}, ...head)), body), add };
 }
 
 function toResult({ output, id }: Job): HTMLElement | null {
@@ -41,117 +46,111 @@ function toResult({ output, id }: Job): HTMLElement | null {
   );
 }
 
-function toState(job: Job): HTMLElement {
-  const { status, stage, progress, error, message, attempt, eta } = job;
-  if (error) {
-    return h(
-      "p",
-      { class: "bad" },
-      `${inPlainWords(error.code)} `,
-      h("small", {}, `${error.code}: ${error.message} (attempt ${error.attempt})`),
-    );
-  }
-  if (isOver(job)) {
-    return h("p", { class: status === "complete" ? "good" : "quiet" }, status);
+function toWords(job: Job): string {
+  const { stage, progress, error, message, attempt, eta } = job;
+  if (isFinal(job)) {
+    return error ? `${error.code}: ${error.message} (attempt ${error.attempt})` : "";
   }
   const words = [stage, `${progress} %`, attempt > 1 ? `attempt ${attempt}` : "", message ?? "", formatEta(eta)];
-  return h(
-    "div",
-    {},
-    h("progress", { max: 100, value: progress, "aria-label": "Progress" }),
-    h("p", { class: "quiet" }, words.filter((word) => word !== "").join(" · ")),
-  );
+  return words.filter((word) => word !== "").join(" · ");
+}
+
+const tones = { pending: "quiet", processing: "quiet", complete: "good", error: "bad", cancelled: "quiet" };
+
+/** How far it is, changed in place: a reader's screen is told of the status alone. */
+function newState(): { element: HTMLElement; show: (job: Job) => void } {
+  const bar = h("progress", { max: 100, "aria-label": "Progress" });
+  const told = h("p", { "aria-live": "polite" });
+  const words = h("p", { class: "quiet" });
+  const show = (job: Job) => {
+    bar.hidden = isFinal(job);
+    bar.value = job.progress;
+    const text = job.error ? inPlainWords(job.error.code) : job.status;
+    if (told.textContent !== text) {
+      told.textContent = text;
+      told.className = tones[job.status];
+    }
+    words.textContent = toWords(job);
+  };
+  return { element: h("div", {}, bar, told, words), show };
 }
 
 /** One job: state, result, what was asked for and what happened, live. */
 export function showJob(main: HTMLElement, client: ExportJobs, signal: AbortSignal, id: string): void {
-  const [state, result, actions, timeline] = [
-    h("div", { "aria-live": "polite" }),
-    h("div"),
-    h("div", { class: "row" }),
-    h("div"),
-  ];
+  const live = new LiveJob(client, id);
+  const [state, timeline] = [newState(), newTimeline()];
+  const [result, actions] = [h("div"), h("div", { class: "row" })];
   const said = h("p", { role: "alert", class: "bad" });
   const title = h("h2", {}, "Job");
   const params = h("pre", { tabindex: 0, "aria-label": "Parameters" });
-  let shownVersion = 0;
-  let following = new AbortController();
+  let history: Promise<void> | null = null;
+  let shown = "";
+  let leave = () => {};
 
-  const act = (text: string, work: () => Promise<unknown>, then: () => unknown = follow) => {
+  const act = (text: string, work: () => Promise<unknown>) => {
     const onclick = async () => {
-      try {
-        await work();
-        await then();
-      } catch (error) {
-        said.textContent = messageOf(error);
-      }
+      said.textContent = "";
+      await work().catch((error: unknown) => {
+        said.textContent = signal.aborted ? "" : messageOf(error);
+      });
     };
     return h("button", { type: "button", onclick }, text);
   };
-  const draw = async () => {
-    const { signal: shown } = following;
-    const job = await client.jobs.get(id, { signal: shown });
-    title.textContent = `${job.type} · ${job.status}`;
-    params.textContent = JSON.stringify({ params: job.params, metadata: job.metadata }, null, 2);
-    state.replaceChildren(toState(job));
-    if (job.version !== shownVersion && isOver(job)) {
-      result.replaceChildren(toResult(job) ?? "");
-    }
-    shownVersion = job.version;
-    actions.replaceChildren(...toActions(job));
-    timeline.replaceChildren(toTimeline(await client.jobs.history(id, { signal: shown })));
+  const change = (text: string, work: () => Promise<Job>) => act(text, async () => live.put(await work()));
+  const remove = async () => {
+    // Nobody asks for the job any more: the browser would report that it is gone.
+    leave();
+    await client.jobs.delete(id).catch((error: unknown) => {
+      follow();
+      throw error;
+    });
+    location.assign("#/jobs");
   };
   const toActions = (job: Job) => {
-    if (!isOver(job)) {
-      return [act("Cancel", () => client.jobs.cancel(id))];
+    if (!isFinal(job)) {
+      return [change("Cancel", () => client.jobs.cancel(id))];
     }
-    const retry = job.status === "complete" ? [] : [act("Try again", () => client.jobs.retry(id))];
-    const seen = act(
-      job.acknowledged_at ? "Mark as new" : "Mark as seen",
-      () => client.jobs.amend(id, { acknowledged: !job.acknowledged_at }),
-      draw,
-    );
-    const remove = act(
-      "Delete",
-      () => {
-        // Nobody asks for the job any more: the browser would report that it is gone.
-        following.abort();
-        return client.jobs.delete(id).catch((error: unknown) => {
-          void follow();
-          throw error;
-        });
-      },
-      () => location.assign("#/jobs"),
-    );
-    return [...retry, seen, remove];
+    const retry = job.status === "complete" ? [] : [change("Try again", () => client.jobs.retry(id))];
+    const acknowledged = job.acknowledged_at === null;
+    const seen = acknowledged ? "Mark as seen" : "Mark as new";
+    return [...retry, change(seen, () => client.jobs.amend(id, { acknowledged })), act("Delete", remove)];
   };
-  const follow = async () => {
-    following.abort();
-    following = new AbortController();
-    const { signal: shown } = following;
-    try {
-      said.textContent = "";
-      await draw();
-      for await (const _event of client.watch(id, { signal: shown })) {
-        await draw();
-      }
-    } catch (error) {
-      if (!shown.aborted) {
-        said.textContent = messageOf(error);
-      }
+  /** What does not change with every event is left alone: the focus may be in it. */
+  const showRest = (job: Job) => {
+    const now = [job.status, job.acknowledged_at, job.output?.etag, JSON.stringify(job.metadata)].join();
+    if (now !== shown) {
+      shown = now;
+      title.textContent = `${job.type} · ${job.status}`;
+      params.textContent = JSON.stringify({ params: job.params, metadata: job.metadata }, null, 2);
+      actions.replaceChildren(...toActions(job));
+      result.replaceChildren(toResult(job) ?? "");
     }
   };
-  signal.addEventListener("abort", () => following.abort());
+  const show = () => {
+    const { job, event, error } = live.getSnapshot();
+    said.textContent = error ? messageOf(error) : said.textContent;
+    if (job) {
+      state.show(job);
+      showRest(job);
+      history ??= client.jobs.history(id, { signal }).then((events) => events.forEach(timeline.add));
+      history.then(() => event && timeline.add(event)).catch(() => undefined);
+    }
+  };
+  const follow = () => {
+    leave = live.subscribe(show);
+    show();
+  };
+  signal.addEventListener("abort", () => leave());
   main.append(
     title,
     said,
-    state,
+    state.element,
     actions,
     result,
     h("h3", {}, "What was asked for"),
     params,
     h("h3", {}, "What happened"),
-    timeline,
+    timeline.element,
   );
-  void follow();
+  follow();
 }

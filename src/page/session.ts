@@ -18,7 +18,12 @@ export function signOut(): void {
 }
 
 export function readProject(): number {
-  return Number(localStorage.getItem(projectKey) ?? 1);
+  return toProject(localStorage.getItem(projectKey) ?? "") ?? 1;
+}
+
+/** Null for what is no number of a project. */
+export function toProject(text: string): number | null {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 export function chooseProject(projectId: number): void {

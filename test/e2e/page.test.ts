@@ -2,11 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Page, type Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
+import { ExportJobs } from "../../src/client/index.ts";
 import { startTestStack } from "./test-stack.ts";
 
 const executablePath = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
@@ -127,13 +128,13 @@ describe.skipIf(!isThere)("the page", () => {
 
   it("is left in the middle of what a button does, without a complaint", async () => {
     const asked = Promise.withResolvers<void>();
-    const history = "**/api/jobs/*/events";
-    await page.route(history, () => asked.resolve());
+    const job = "**/api/jobs/*";
+    await page.route(job, (route) => (route.request().method() === "PATCH" ? asked.resolve() : route.fallback()));
     await page.getByRole("button", { name: "Mark as new" }).click();
     await asked.promise;
     await page.getByRole("link", { name: "Jobs", exact: true }).click();
     await page.locator(".jobs li").first().waitFor();
-    await page.unroute(history);
+    await page.unroute(job);
     expect(complaints).toEqual([]);
   });
 
@@ -193,6 +194,39 @@ describe.skipIf(!isThere)("the page", () => {
     await page.getByText("No jobs here yet.").waitFor();
     await page.getByLabel("Status").selectOption("all");
     await page.locator(".jobs li").first().waitFor();
+  });
+
+  it("follows a job without asking for it at each event, and leaves the focus where it is", async () => {
+    const client = new ExportJobs({ url: stack.url, token: stack.apiKey });
+    const [last] = await client.jobs.list().toArray({ limit: 1 });
+    const params = { clips: Array.from({ length: 60 }, () => ({ start_time: 0, end_time: 2 })) };
+    const input_video_key = last?.input_video_key ?? "";
+    const { id } = await client.jobs.create({ project_id: 1, type: "annotate", input_video_key, params });
+    const asked: string[] = [];
+    const listen = (request: Request) => request.url().includes(`/api/jobs/${id}`) && asked.push(request.url());
+    page.on("request", listen);
+    await page.goto(`${stack.url}/#/job/${id}`);
+    await page.getByRole("heading", { name: /processing/ }).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).focus();
+    const figure = () => page.getByRole("progressbar").evaluate((bar) => ("value" in bar ? Number(bar.value) : 0));
+    await expect.poll(figure, { timeout: 60_000 }).toBeGreaterThan(30);
+    expect(await page.evaluate("document.activeElement?.textContent")).toBe("Cancel");
+    expect(asked.length).toBeLessThan(12);
+    page.off("request", listen);
+    await client.jobs.cancel(id);
+    await page.getByRole("heading", { name: /cancelled/ }).waitFor();
+    await page.getByRole("cell", { name: "queued" }).first().waitFor();
+  });
+
+  it("takes no project that is none, and no job", async () => {
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.locator(".jobs li").first().waitFor();
+    await page.getByLabel("Project").fill("");
+    await page.keyboard.press("Tab");
+    await page.getByText("A project is a number.").waitFor();
+    await page.goto(`${stack.url}/#/job/..%2Fuploads`);
+    await page.getByText("is not an id.").waitFor();
+    expect(complaints).toEqual([]);
   });
 
   it("shows usage as a chart and a table", async () => {
