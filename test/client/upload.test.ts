@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Random } from "../../local/random.ts";
 import { idOf, problem, Service, settle } from "./service.ts";
 
 const partBytes = 4;
@@ -170,6 +171,41 @@ describe("an upload", () => {
     line.onLine = true;
     line.dispatchEvent(new Event("online"));
     expect(await driven(sending)).toMatchObject({ status: "complete" });
+  });
+
+  it("loses nothing in 200 cuts, before or behind what the service does", async () => {
+    const random = new Random(13);
+    let cuts = 0;
+    /** Fails before the service hears of it, or loses its answer. */
+    const cutting = (work: () => Response) => {
+      const isCut = cuts < 200 && random.chance(0.8);
+      cuts += isCut ? 1 : 0;
+      const answer = isCut && random.chance(0.5) ? null : work();
+      return isCut || !answer ? Promise.reject(new TypeError("cut")) : answer;
+    };
+    const storage = memory();
+    const made = () => Response.json(upload(90), { status: 201 });
+    const parts: number[] = [];
+    service.on(create, () => cutting(made)).on(read, () => cutting(() => Response.json(upload(90))));
+    service.on(part, ({ path }) =>
+      cutting(() => {
+        parts.push(numberOf(path));
+        stored.add(numberOf(path));
+        return Response.json({});
+      }),
+    );
+    service.on(complete, () =>
+      cutting(() => {
+        isComplete = stored.size === 90;
+        return isComplete ? Response.json({}) : problem(409, "conflict");
+      }),
+    );
+    const whole = new File(["x".repeat(360)], "match.mp4", { type: "video/mp4", lastModified: 1 });
+    const told: number[] = [];
+    const onProgress = (sent: number) => told.push(sent);
+    const done = await driven(service.client().upload(whole, { projectId: 7, storage, onProgress }));
+    expect([done.status, stored.size, cuts, told.at(-1), storage.kept.size]).toEqual(["complete", 90, 200, 360, 0]);
+    expect(parts.length).toBeGreaterThan(90);
   });
 
   it("outlasts minutes without a line, and gives up when nothing moves", async () => {
