@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LiveJob, LiveList } from "../../src/client/live.ts";
+import { remember } from "../../src/client/stream.ts";
 import { deleted, idOf, newEvent, newJob, page, problem, Service, settle } from "./service.ts";
 
 const output = { size: 9, content_type: "video/mp4", etag: "e", url: "https://exports.test/f", expires_at: "" };
@@ -131,6 +132,14 @@ describe("a live list", () => {
     await settle();
     expect(service.count(list)).toBeGreaterThan(3);
   });
+});
+
+it("what is remembered has an end, the longest silent goes first", () => {
+  const seen = new Map<string, number>();
+  for (const name of ["a", "b", "c", "a", "d"]) {
+    remember(seen, name, 1, 3);
+  }
+  expect([...seen.keys()]).toEqual(["c", "a", "d"]);
 });
 
 describe("a live job", () => {
