@@ -1,5 +1,4 @@
 import type { OutputLink } from "../contract/upload.ts";
-import { toError } from "./errors.ts";
 import { jobPath } from "./paths.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
 
@@ -18,11 +17,6 @@ export class Output {
 
   /** The finished video. */
   async download(id: string, options: RequestOptions = {}): Promise<Response> {
-    const url = await this.url(id, options);
-    const response = await this.#transport.fetch(url, options.signal ? { signal: options.signal } : {});
-    if (!response.ok) {
-      throw await toError(response);
-    }
-    return response;
+    return this.#transport.file(await this.url(id, options), options);
   }
 }

@@ -1,5 +1,5 @@
 import type { JobEvent } from "../contract/event.ts";
-import type { Transport } from "./transport.ts";
+import type { RequestOptions, Transport } from "./transport.ts";
 import type { CreateJobInput } from "./types.ts";
 import { type UploadOptions, uploadFile } from "./upload.ts";
 
@@ -22,12 +22,8 @@ const uploadPercent = 30;
 
 type Options = Omit<UploadOptions, "projectId" | "onProgress"> & { onProgress?: (progress: RunProgress) => void };
 
-async function fetchFile(transport: Transport, url: URL, signal: AbortSignal | undefined): Promise<File> {
-  const response = await transport.fetch(url.href, signal ? { signal } : {});
-  if (!response.ok) {
-    throw new Error(`${url.origin} did not give the video: HTTP ${response.status}.`);
-  }
-  const blob = await response.blob();
+async function fetchFile(transport: Transport, url: URL, options: RequestOptions): Promise<File> {
+  const blob = await (await transport.file(url.href, options)).blob();
   return new File([blob], url.pathname.split("/").at(-1) ?? "", { type: blob.type });
 }
 
@@ -52,7 +48,7 @@ export async function prepareRun(
   if (typeof url === "string") {
     return { job: { ...rest, input_video_key: url }, onEvent: from(0) };
   }
-  const file = url instanceof URL ? await fetchFile(transport, url, options.signal) : url;
+  const file = url instanceof URL ? await fetchFile(transport, url, options) : url;
   const { input_video_key } = await uploadFile(transport, file, {
     ...options,
     projectId: request.project_id,

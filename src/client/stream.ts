@@ -1,19 +1,11 @@
 import type { ProjectEvent } from "../contract/event.ts";
 import { ConnectionError, isPassing, retryAfterOf } from "./errors.ts";
-import { backoffMs, pause, type RequestOptions, type Transport } from "./transport.ts";
+import { backoffMs, heard, pause, type RequestOptions, silenceMs, type Transport } from "./transport.ts";
 
-/** The service sends at least a comment every 15 s: a stream that is silent for longer is dead. */
-const silenceMs = 40_000;
 /** So many jobs' newest events are remembered; of one that was silent for longer an event may come twice. */
 const maxSeen = 10_000;
 
 type Frame = { id: string; data: string };
-
-/** Aborts what says nothing for a while. */
-async function heard<Result>(abort: AbortController, work: Promise<Result>): Promise<Result> {
-  const timer = setTimeout(() => abort.abort(new ConnectionError("The stream fell silent.")), silenceMs);
-  return work.finally(() => clearTimeout(timer));
-}
 
 /** The frames of a stream of server-sent events. @throws ConnectionError when it breaks or falls silent */
 async function* readFrames(body: ReadableStream<Uint8Array>, abort: AbortController): AsyncGenerator<Frame> {

@@ -77,6 +77,15 @@ export function within<Result>(
   });
 }
 
+/** The service sends at least a comment every 15 s: a stream that is silent for longer is dead. */
+export const silenceMs = 40_000;
+
+/** Aborts what says nothing for a while. */
+export function heard<Result>(abort: AbortController, work: Promise<Result>): Promise<Result> {
+  const timer = setTimeout(() => abort.abort(new ConnectionError("The line fell silent.")), silenceMs);
+  return work.finally(() => clearTimeout(timer));
+}
+
 /** Sends requests, each again as long as that is safe and may help. */
 export class Transport {
   readonly #options: ClientOptions;
@@ -148,6 +157,18 @@ export class Transport {
       init.body = JSON.stringify(body);
     }
     const response = await this.fetch(isSigned ? path : this.#url + path, init);
+    if (!response.ok) {
+      throw await toError(response);
+    }
+    return response;
+  }
+
+  /** A file, whose body may take its time. @throws ExportJobsError, ConnectionError */
+  async file(url: string, { signal }: RequestOptions): Promise<Response> {
+    const abort = new AbortController();
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
+    const response = await heard(abort, this.fetch(url, { signal: abort.signal }));
     if (!response.ok) {
       throw await toError(response);
     }

@@ -97,6 +97,21 @@ describe("a request", () => {
   });
 });
 
+it("a file's head comes in time, its body takes as long as it needs and ends with the signal", async () => {
+  service.on(/output/, () => Response.json({ url: "https://files.test/video" }));
+  service.on(/video/, () => new Promise(() => undefined));
+  const downloading = outcome(service.client().output.download(idOf(1)));
+  await vi.advanceTimersByTimeAsync(45_000);
+  expect(await downloading).toBeInstanceOf(ConnectionError);
+  service.on(/video/, service.stream);
+  const abort = new AbortController();
+  const { body } = await service.client().output.download(idOf(1), { signal: abort.signal });
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(service.streams[0]?.isOpen()).toBe(true);
+  abort.abort(new Error("enough"));
+  await expect(body?.getReader().read()).rejects.toThrow("enough");
+});
+
 describe("a watch", () => {
   it("tells at once that there is no token", async () => {
     let asked = 0;
