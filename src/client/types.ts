@@ -9,9 +9,9 @@ export type Job = Narrowed<job.Job>;
 export type CreatedJob = Narrowed<create.CreatedJob>;
 export type { CreateJobInput } from "../contract/create-job.ts";
 
-type Stated = Pick<job.Job, "status">;
+type Final = { status: (typeof job.finalStatuses)[number] };
 
 /** Whether a job is over. Only its owner's retry leads back. */
-export function isFinal({ status }: Stated): boolean {
-  return status !== "pending" && status !== "processing";
+export function isFinal<Of extends Pick<job.Job, "status">>(job: Of): job is Of & Final {
+  return job.status !== "pending" && job.status !== "processing";
 }

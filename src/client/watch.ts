@@ -11,7 +11,7 @@ const pollSeconds = 30;
 
 /** A job as the event that tells of its present state. */
 export function toEvent(job: Job): JobEvent {
-  const type = job.status === "pending" || job.status === "processing" ? "status" : job.status;
+  const type = isFinal(job) ? job.status : "status";
   const { id, version, updated_at, attempt, status, stage, progress, message, error, output_video_key, output } = job;
   const told = { attempt, status, stage, progress, message, error, output_video_key };
   return {
