@@ -39,7 +39,8 @@ export class LiveList extends LiveStore<ExportsState> {
   /** What was told before the list was read. */
   #early: ProjectEvent[] | null = [];
   #asOf: string | null = null;
-  #isFull = false;
+  /** The last job of a list that is full: those before it are nobody's concern. */
+  #oldest: string | null = null;
   #readAt = Number.NEGATIVE_INFINITY;
 
   constructor(client: ExportJobs, options: LiveListOptions) {
@@ -53,6 +54,7 @@ export class LiveList extends LiveStore<ExportsState> {
     this.#looking.clear();
     this.#early = [];
     this.#asOf = null;
+    this.#oldest = null;
     this.#readAt = Number.NEGATIVE_INFINITY;
     return abortable(signal, async (abort) => {
       const read = single(abort, async () => {
@@ -101,12 +103,15 @@ export class LiveList extends LiveStore<ExportsState> {
     const jobs = await page.toArray({ limit });
     this.#asOf = page.as_of ?? this.#asOf;
     this.#readAt = Date.now();
+    let there = 0;
     for (const job of jobs) {
       const told = this.#unshown.get(job.id) ?? null;
       if (told?.type !== "deleted") {
         this.#shown.set(job.id, withJob(this.#shown.get(job.id) ?? { job: null, event: told }, job));
+        there += 1;
       }
     }
+    this.#oldest = there >= limit ? (jobs.at(-1)?.id ?? null) : null;
   }
 
   /** @returns what came of it: `missing` when the job may belong into the list */
@@ -133,11 +138,11 @@ export class LiveList extends LiveStore<ExportsState> {
     const { limit } = this.#options;
     const jobs = [...this.#shown.values()].flatMap((known) => toJob(known) ?? []).filter((job) => this.#fits(job));
     const shown = jobs.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
-    const wasFull = this.#isFull;
-    this.#isFull = shown.length >= limit;
+    const wasFull = this.#oldest !== null;
+    this.#oldest = shown.length >= limit ? (shown.at(-1)?.id ?? null) : null;
     this.#keepOnly(new Set(shown.map(({ id }) => id)));
     this.set({ jobs: shown });
-    if (wasFull && !this.#isFull) {
+    if (wasFull && this.#oldest === null) {
       read();
     }
     for (const [id, known] of this.#shown) {
@@ -181,8 +186,7 @@ export class LiveList extends LiveStore<ExportsState> {
   }
 
   #isTooOld(id: string): boolean {
-    const oldest = this.getSnapshot().jobs?.at(-1);
-    return this.#isFull && oldest !== undefined && id < oldest.id;
+    return this.#oldest !== null && id < this.#oldest;
   }
 
   #fitsStatus({ status }: Pick<Job, "status">): boolean {

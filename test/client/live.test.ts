@@ -95,6 +95,21 @@ describe("a live list", () => {
     expect(shown(live)?.map((text) => text[0])).toEqual(["6", "4", "3"]);
   });
 
+  it("reads the list once, however many older jobs the stream greets with", async () => {
+    service.on(projectStream, (call, signal) => {
+      const response = service.stream(call, signal);
+      service.streams.at(-1)?.send(...[9, 8, 3, 2, 1].map((number) => newEvent(number, 5, { type: "status" })));
+      return response;
+    });
+    let answer = (_response: Response) => {};
+    service.on(list, () => new Promise((resolve) => (answer = resolve)));
+    const live = open({ limit: 2 });
+    await settle();
+    answer(page(newJob(9), newJob(8)));
+    await settle();
+    expect([shown(live)?.length, service.count(list)]).toEqual([2, 1]);
+  });
+
   it("shows what fits its filter, and asks once about a job that does not", async () => {
     service.on(projectStream, service.stream).on(list, () => page(newJob(1)));
     const live = open({ status: "active", type: "framing" });
