@@ -231,6 +231,26 @@ describe.skipIf(!isThere)("the page", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("uploads a file once, also when its job was refused at first", async () => {
+    const puts: string[] = [];
+    const listen = (request: Request) => request.method() === "PUT" && puts.push(request.url());
+    page.on("request", listen);
+    await page.getByRole("link", { name: "New export" }).click();
+    await page.locator("input[type=file]").setInputFiles(join(dir, "match.mp4"));
+    await page.locator(".box:not([hidden])").waitFor();
+    const problem = { detail: "not like this", errors: [{ pointer: "/params/fps", detail: "is odd" }] };
+    await page.route("**/api/jobs", (route) => route.fulfill({ status: 422, json: problem }));
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    await page.getByText("/params/fps is odd").waitFor();
+    await page.unroute("**/api/jobs");
+    expect(complaints.splice(0).every((text) => text.includes("422"))).toBe(true);
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("heading", { name: /cancelled/ }).waitFor();
+    expect(puts.length).toBe(1);
+    page.off("request", listen);
+  });
+
   it("shows usage as a chart and a table", async () => {
     await page.getByRole("link", { name: "Usage" }).click();
     await page.getByRole("img", { name: "GPU seconds per day" }).waitFor();
