@@ -64,7 +64,10 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{client,contract,core,runpod,local,docs,faults}/**/*.test.ts", "test/store/migrations.test.ts"],
+          include: [
+            "test/{client,contract,core,runpod,local,docs,faults}/**/*.test.ts",
+            "test/store/migrations.test.ts",
+          ],
           testTimeout: 60_000,
         },
       },
