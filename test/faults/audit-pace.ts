@@ -39,7 +39,7 @@ export function auditPace({ options, clock, timers, d1, ledger }: World, { spec,
 }
 
 function mayWaitMs({ now, handlerSockets }: ObjectModel, job: JobState, timers: Timers): number {
-  const isProgress = nextAction(job, now, timers).do === "write_row" && !isSettleable(job);
+  const isProgress = nextAction(job, now - idleMs, timers).do === "write_row" && !isSettleable(job);
   const isKept = handlerSockets.some(({ isOpen }) => isOpen);
   return isProgress ? progressMs + (isKept ? timers.pollMaxMs : 0) : idleMs;
 }

@@ -34,7 +34,6 @@ export class SaveAudit {
     }
     if (after.version > before.version) {
       this.#savesProgress(now);
-      this.savesReport({ before, after, reservedBefore, reserved });
     } else if (reserved >= reservedBefore && JSON.stringify(before) !== JSON.stringify(after)) {
       this.#onWrong("figures that nobody sees were saved alone");
     }

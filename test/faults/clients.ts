@@ -1,5 +1,5 @@
 import type { JobEvent } from "../../src/contract/event.ts";
-import { canReopen, isFinal } from "../../src/core/job-state.ts";
+import { canReopen, isFinal, type JobState } from "../../src/core/job-state.ts";
 import type { JobShell, Removed } from "../../src/object/job-shell.ts";
 import type { JobProjection } from "../../src/store/jobs.ts";
 import { auditOwner, auditStranger } from "./audit-answers.ts";
@@ -9,6 +9,13 @@ import type { Row } from "./fixtures.ts";
 import type { ObjectModel } from "./object-model.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { WorldJob } from "./world-job.ts";
+
+/** D1 settled a version, and is away since its job was amended. */
+function isBehind(job: JobState | null, version: number): boolean {
+  return (
+    job !== null && job.version > version && job.duties.some(({ duty, tries }) => duty === "write_row" && tries > 0)
+  );
+}
 
 /** Whether a row may begin its job, as src/object/job-spec.ts says. */
 export function mayBegin({ status, reusedFrom }: Row): boolean {
@@ -117,7 +124,11 @@ export class Clients {
     const { isAlone, end } = this.#begin(spec.id);
     const answer = await object.call((shell) => shell.retry(spec.tenantId)).finally(end);
     this.#auditAvailable(object, answer);
-    if (!["refused", "unavailable"].includes(String(answer)) && facts.isReopened !== (answer !== "over_quota")) {
+    if (
+      isAlone() &&
+      !["refused", "unavailable"].includes(String(answer)) &&
+      facts.isReopened !== (answer !== "over_quota")
+    ) {
       this.#world.ledger.violate("retry", `${spec.id.slice(-2)} was to be tried again, and the quota was not kept`);
     }
     if (answer === "refused" && couldBegin && object.job && canReopen(object.job) && !object.isRolledBack) {
@@ -247,7 +258,7 @@ export class Clients {
       }
       const isOver = isFinal(row.status) && row.settledAt !== null;
       const live = isOver ? row : await object.call((shell) => shell.read(spec.tenantId)).catch(() => null);
-      if (live) {
+      if (live && !(isOver && isBehind(object.job, row.version))) {
         auditReading(ledger, facts, before, { shown: live, mishaps: facts.mishaps });
         before = { shown: live, mishaps: facts.mishaps };
       }

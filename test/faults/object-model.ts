@@ -195,6 +195,8 @@ export class ObjectModel {
     if (this.#reason === "report") {
       this.#saving.savesReport(saving);
     }
+    // What follows in the same turn is done because it is due.
+    this.#reason = null;
     this.#unsavedSince = null;
   }
 
