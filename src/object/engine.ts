@@ -73,7 +73,12 @@ export class Engine {
     if (action.do === "ask" && this.#running === null) {
       this.#asked = perform(action, () => change.job, this.#ports);
     }
-    this.#take(change, false);
+    try {
+      this.#take(change, false);
+    } catch (error) {
+      this.#asked = null;
+      throw error;
+    }
   }
 
   #take(change: Change, isProgress: boolean): void {

@@ -25,7 +25,7 @@ export const equivalent: Readonly<Record<string, string>> = {
   "object/job-memory.ts guard, operand taken for false: !this.#job": asked,
   "object/job-memory.ts flush, operand taken for true: this.#job": asked,
   "object/job-memory.ts checkpoint, operand taken for true: job": asked,
-  'object/engine.ts run, step dropped: this.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMaxMs });':
+  'object/engine.ts run, step dropped: this.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMax...':
     "No job asks for so many steps in a row: a net under the decisions.",
   'core/upkeep-signals.ts isDone, operand taken for true: duty === "count_usage"':
     "What else is owed is named by a text, or by a version that is above the number of any attempt.",
