@@ -255,10 +255,11 @@ export class World implements Surroundings {
     clock.after(random.between(11_000, 20_000), () => {
       object.evict();
       const key = object.job?.attempts.at(-1)?.outputKey ?? "";
+      const left = { attempt: 1, kept: null };
       random.pick([
         () => this.#startAgain(job),
         () => void object.call((shell) => shell.takesOutput(key)).catch(() => {}),
-        () => void object.call((shell) => shell.detach({ attempt: 1, kept: null })).catch(() => {}),
+        () => void object.call((shell) => object.during("close", () => shell.detach(left))).catch(() => {}),
         () => void this.clients.remove(job).catch(() => {}),
       ])();
     });
