@@ -143,10 +143,8 @@ export function amended(job: JobState, signal: SignalOf<"amended">, { now }: Dec
     return null;
   }
   const taken = signal.acknowledged ? (job.acknowledgedAt ?? now) : null;
-  const isSame = signal.metadata === null || toCanonicalJson(signal.metadata) === toCanonicalJson(job.metadata);
-  return {
-    ...job,
-    metadata: isSame ? job.metadata : signal.metadata,
-    acknowledgedAt: signal.acknowledged === null ? job.acknowledgedAt : taken,
-  };
+  const acknowledgedAt = signal.acknowledged === null ? job.acknowledgedAt : taken;
+  const metadata = signal.metadata ?? job.metadata;
+  const isSame = toCanonicalJson(metadata) === toCanonicalJson(job.metadata) && acknowledgedAt === job.acknowledgedAt;
+  return isSame ? null : { ...job, metadata, acknowledgedAt };
 }

@@ -13,7 +13,9 @@ const lateMs = 1_000;
 export class SaveAudit {
   readonly #timers: Timers;
   readonly #onWrong: (wrong: string) => void;
-  #progressSavedAt = Number.NEGATIVE_INFINITY;
+  /** When progress alone was saved on a call, and when by a timer. */
+  readonly #called = { at: Number.NEGATIVE_INFINITY };
+  readonly #timed = { at: Number.NEGATIVE_INFINITY };
   /** When an alarm was found lacking, which is once in a life. */
   #calledAt: number | null = null;
   /** The alarm that this life has set, or looked for. */
@@ -25,7 +27,7 @@ export class SaveAudit {
   }
 
   /** Progress alone is saved seldom, and what a crash may take back is not saved for itself. */
-  saves({ before, after, reservedBefore, reserved }: Saving, now: number): void {
+  saves({ before, after, reservedBefore, reserved }: Saving, now: number, isTimed: boolean): void {
     if (isFinal(after.status) && reserved !== after.version) {
       this.#onWrong(`versions up to ${reserved} were reserved for a job that is over`);
     }
@@ -33,18 +35,17 @@ export class SaveAudit {
       return;
     }
     if (after.version > before.version) {
-      this.#savesProgress(now);
+      this.#savesProgress(now, isTimed ? this.#timed : this.#called);
     } else if (reserved >= reservedBefore && JSON.stringify(before) !== JSON.stringify(after)) {
       this.#onWrong("figures that nobody sees were saved alone");
     }
   }
 
-  #savesProgress(now: number): void {
-    const pausedMs = now - this.#progressSavedAt;
-    if (pausedMs < this.#timers.progressFlushMs) {
-      this.#onWrong(`progress alone was saved ${pausedMs} ms after progress`);
+  #savesProgress(now: number, last: { at: number }): void {
+    if (now - last.at < this.#timers.progressFlushMs) {
+      this.#onWrong(`progress alone was saved ${now - last.at} ms after progress`);
     }
-    this.#progressSavedAt = now;
+    last.at = now;
   }
 
   /** Without a call, only what a lost memory would not come back with is saved. */
@@ -64,7 +65,7 @@ export class SaveAudit {
 
   /** A socket closes, and what it kept is saved at once. */
   forgetsProgress(): void {
-    this.#progressSavedAt = Number.NEGATIVE_INFINITY;
+    this.#called.at = Number.NEGATIVE_INFINITY;
   }
 
   /** An alarm that comes soon enough is not set again, and one that should have come is not waited for. */

@@ -187,7 +187,7 @@ export class ObjectModel {
     if (this.#reason === "close") {
       this.#saving.forgetsProgress();
     } else if (this.#reason !== "sweep") {
-      this.#saving.saves(saving, this.now);
+      this.#saving.saves(saving, this.now, this.#reason === "timer");
     }
     if (this.#reason === "timer") {
       this.#saving.savesUncalled(saving);
