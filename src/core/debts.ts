@@ -1,16 +1,22 @@
 import { type Attempt, type AttemptIn, endOfLife, openRunsOf, sentAtOf } from "./attempt.ts";
 import { putAttempt } from "./attempts.ts";
-import { owe, withoutDuty } from "./duty.ts";
-import { isFinal, isSettleable, type JobState } from "./job-state.ts";
+import { type Duty, owe, withoutDuty } from "./duty.ts";
+import { findAttempt, isFinal, isSettleable, type JobState } from "./job-state.ts";
 import type { DecisionContext } from "./signals.ts";
 
 /** What a change leaves to be done, whatever the change was. */
 export function oweDebts(before: JobState, after: JobState, context: DecisionContext): JobState {
   const { now } = context;
   const closed = after.attempts.filter((attempt) => attempt.phase === "closed");
-  const owing = closed.reduce((job, attempt) => oweOfClosed(job, attempt, now), after);
+  const owing = closed.reduce((job, attempt) => oweOfClosed(job, attempt, now), withoutOpenUsage(after));
   const deleting = oweDeletions(before, owing, context);
   return isSettleable(deleting) && deleting.settledAt === null ? oweRow(deleting, deleting.version, now) : deleting;
+}
+
+/** An attempt that goes on after all has not used all that it will: it is counted when it closes again. */
+function withoutOpenUsage(job: JobState): JobState {
+  const isOpen = ({ duty, of }: Duty) => duty === "count_usage" && findAttempt(job, Number(of))?.phase !== "closed";
+  return job.duties.some(isOpen) ? { ...job, duties: job.duties.filter((owed) => !isOpen(owed)) } : job;
 }
 
 /** RunPod a cancel for every run that nobody waits for any more (I8); once the job is over, D1 the usage (I10). */

@@ -162,18 +162,17 @@ async function findFigures({ spec }: JobState, attempt: Attempt, ports: Ports): 
   return { number: attempt.number, report: asked?.kind === "ok" ? asked.value : null, bytesIn };
 }
 
-function toUsageRow(job: JobState, attempt: Attempt, { report, bytesIn }: Figures): UsageRow {
+function toUsageRow(job: JobState, attempt: AttemptIn<"closed">, { report, bytesIn }: Figures): UsageRow {
   const { spec, status, output } = job;
-  const run = runOf(attempt);
-  const closed: AttemptIn<"closed"> | null = attempt.phase === "closed" ? attempt : null;
+  const { run } = attempt;
   return {
     tenantId: spec.tenantId,
-    day: toTimestamp(closed?.closedAt ?? job.updatedAt).slice(0, 10),
+    day: toTimestamp(attempt.closedAt).slice(0, 10),
     projectId: spec.projectId,
     jobId: spec.id,
     attempt: attempt.number,
     type: spec.type,
-    outcome: closed?.outcome ?? "closed",
+    outcome: attempt.outcome,
     jobStatus: attempt.number === job.attempts.length && isFinal(status) ? status : null,
     gpuMs: Math.round(run?.executionMs ?? report?.executionMs ?? 0),
     queueMs: Math.round(run?.delayMs ?? report?.delayMs ?? 0),
@@ -187,7 +186,7 @@ function toUsageRow(job: JobState, attempt: Attempt, { report, bytesIn }: Figure
 async function writeRow(figures: Figures[], job: JobState, ports: Ports): Promise<Signal> {
   const usage = job.attempts.flatMap((attempt) => {
     const found = figures.find(({ number }) => number === attempt.number);
-    return found ? [toUsageRow(job, attempt, found)] : [];
+    return found && attempt.phase === "closed" ? [toUsageRow(job, attempt, found)] : [];
   });
   const counted = usage.map(({ attempt }) => attempt);
   const isCounted = ({ duty, of }: Duty) => duty !== "count_usage" || counted.includes(Number(of));

@@ -196,6 +196,20 @@ describe("POST /run", () => {
     });
   });
 
+  it("superseded, then heard of after all: its usage is counted when it is over, not before", () => {
+    const play = new Play().open();
+    play.lose(1);
+    play.now = timers.runGraceMs;
+    play.miss(1);
+    play.tell({ kind: "cancel_requested" });
+    expect(play.duty("count_usage")).toMatchObject({ of: 1 });
+    play.tell({ kind: "retry_requested" });
+    expect(play.ring(1, "run-1")).toBe(true);
+    expect(play.duty("count_usage")).toBeUndefined();
+    play.find(1);
+    expect(play.duty("count_usage")).toMatchObject({ of: 1 });
+  });
+
   it("that RunPod calls faulty ends the job at once, loudly", () => {
     const play = new Play().open();
     play.answer(1, { kind: "job_fault", message: "RunPod refused the run with HTTP 400." });

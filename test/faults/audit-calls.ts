@@ -174,8 +174,11 @@ type Truth = Readonly<{ inputBytes: number | undefined; figures: { delayMs: numb
 /** What is wrong with what an attempt is said to have used: that is the bill. */
 export function auditUsage(job: JobState | null, usage: UsageRow, { inputBytes, figures }: Truth): string[] {
   const attempt = job?.attempts[usage.attempt - 1];
-  if (!job || attempt?.phase !== "closed") {
+  if (!job || !attempt) {
     return [];
+  }
+  if (attempt.phase !== "closed") {
+    return ["usage is of an attempt that is over"];
   }
   const { spec } = job;
   const isOwn = usage.jobId === spec.id && usage.tenantId === spec.tenantId && usage.projectId === spec.projectId;

@@ -49,8 +49,8 @@ export class SaveAudit {
   }
 
   /** Without a call, only what a lost memory would not come back with is saved. */
-  savesUncalled({ after, reservedBefore }: Saving): void {
-    if (after.version === reservedBefore) {
+  savesUncalled({ before, after, reservedBefore }: Saving): void {
+    if (after.version === reservedBefore && JSON.stringify(before) === JSON.stringify(after)) {
       this.#onWrong("what was saved already was saved again");
     }
   }
