@@ -1,4 +1,5 @@
 import { type LabelChanges, Metadata, mergeLabels } from "../contract/common.ts";
+import { toCanonicalJson } from "./canonical-json.ts";
 import type { JobState } from "./job-state.ts";
 import type { SignalOf } from "./signals.ts";
 
@@ -23,7 +24,9 @@ export function toAmended(
   if (knownVersions && !knownVersions.includes(job.version)) {
     return "changed_meanwhile";
   }
-  const metadata = labels && mergeLabels(job.metadata ?? original, labels);
+  const known = job.metadata ?? original;
+  const merged = mergeLabels(known, labels ?? {});
+  const metadata = toCanonicalJson(merged) === toCanonicalJson(known) ? null : merged;
   const fits = metadata === null || Metadata.safeParse(metadata).success;
   return fits ? { kind: "amended", metadata, acknowledged } : "too_many_labels";
 }

@@ -77,7 +77,6 @@ export type Running = Readonly<{
   sentAt: number;
   run: Run;
   pollAt: number;
-  polls: number;
   /** Polls without a word, in a row. */
   silences: number;
   /** 404s of `/status`, in a row. */

@@ -101,7 +101,7 @@ function toAttempt(first: FirstAttempt): Attempt {
     return { ...identity, phase: "verifying", sentAt, run, ...looking };
   }
   if (run) {
-    const polling = { pollAt: at, polls: first.polls, silences: 0, gone: null, rung: first.hinted };
+    const polling = { pollAt: at, silences: 0, gone: null, rung: first.hinted };
     return { ...identity, phase: "running", sentAt, run, ...polling };
   }
   if (first.outcome !== null) {

@@ -4,7 +4,7 @@ import { toCanonicalJson } from "./canonical-json.ts";
 import { owe } from "./duty.ts";
 import { canReopen, currentAttempt, findAttempt, isFinal, type JobState } from "./job-state.ts";
 import { nextAskAt } from "./pace.ts";
-import { toHinted } from "./run-signals.ts";
+import { straysBeside, toHinted } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
 /** More runs than one attempt can have by mistake. */
@@ -89,9 +89,10 @@ function rungLate(job: JobState, attempt: AttemptIn<"closed">, runId: string | n
     return toHinted(job, attempt, runId, context);
   }
   const run = runId === null ? attempt.run : newRun(runId, "webhook", now);
+  const strays = runId === null ? attempt.strays : straysBeside(attempt, runId);
   const { sentAt } = attempt;
   const looking = { phase: "verifying", sentAt, run, claim: "late_word", since: now, lookAt: now } as const;
-  return putAttempt(job, toPhase({ ...attempt, rungAt: now }, { ...looking, silences: 0 }));
+  return putAttempt(job, toPhase({ ...attempt, rungAt: now, strays }, { ...looking, silences: 0 }));
 }
 
 /** Final for the user at once; whatever runs, or turns out to run, is cancelled behind it. */

@@ -57,12 +57,12 @@ export function transition(job: JobState, signal: Signal, context: DecisionConte
   if (handled === null || !isAllowed(job, handled)) {
     return null;
   }
-  const isLight = lightKinds.has(signal.kind) && isSameAnchor(job, handled);
+  const isFigure = lightKinds.has(signal.kind) && isSameAnchor(job, handled);
   const next = isVisible(job, handled) ? toNextVersion(job, handled, context) : handled;
   const owing = oweDebts(job, next, context);
   const isTold = owing.lastSeq > job.lastSeq;
-  const events = isTold ? [toEvent(owing, eventTypeOf(owing, isLight ? "progress" : "status"))] : [];
-  return { job: owing, events, durable: !isLight };
+  const events = isTold ? [toEvent(owing, eventTypeOf(owing, isFigure ? "progress" : "status"))] : [];
+  return { job: owing, events, durable: !isFigure || !isSameTrouble(job, handled) };
 }
 
 function handle<Kind extends Signal["kind"]>(kind: Kind, job: JobState, signal: Signal, context: DecisionContext) {
@@ -87,7 +87,7 @@ function isVisible(before: JobState, after: JobState): boolean {
 }
 
 /** In percent: lists are read from D1 and need no more than a rough figure; who watches one job asks its object. */
-const progressStep = 25;
+const progressStep = 33;
 
 /**
  * Gives the change its version, and owes it to D1: a change of status at once, progress in few steps, so that however
@@ -105,7 +105,8 @@ function toNextVersion(before: JobState, after: JobState, { now, timers }: Decis
   if (before.status !== after.status || isOver || before.metadata !== after.metadata) {
     return oweRow(told, version, now);
   }
-  const isStep = Math.abs(next.progress - row.progress) > progressStep;
+  const hasBegun = before.stage === "waiting_for_gpu" && after.stage !== before.stage;
+  const isStep = hasBegun || Math.abs(next.progress - row.progress) > progressStep;
   return isStep ? oweRow(told, version, Math.max(now, row.at + timers.progressFlushMs)) : told;
 }
 
@@ -119,4 +120,13 @@ function isSameAnchor(before: JobState, after: JobState): boolean {
 
 function isSameAttempt(before: Attempt, after: Attempt | undefined): boolean {
   return before.phase === after?.phase && runOf(before)?.startedAt === runOf(after)?.startedAt;
+}
+
+/** An object sleeps between its polls: what they count up must not be forgotten. On a good day they count nothing. */
+function isSameTrouble(before: JobState, after: JobState): boolean {
+  return before.attempts.every((attempt, index) => troubleOf(attempt) === troubleOf(after.attempts[index]));
+}
+
+function troubleOf(attempt: Attempt | undefined): string | null {
+  return attempt?.phase === "running" ? `${attempt.silences}/${attempt.gone?.times ?? 0}` : null;
 }

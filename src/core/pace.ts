@@ -6,7 +6,8 @@ import type { DecisionContext } from "./signals.ts";
 import type { Timers } from "./timers.ts";
 
 const nearEndPercent = 90;
-const growth = 1.5;
+/** A pause is longer than the one before by half. */
+const growthPerWait = 0.5;
 /** RunPod's own bounds of `policy.ttl`: 10 s to 7 days. */
 const minTtlMs = 10_000;
 const maxTtlMs = 7 * 24 * 3_600_000;
@@ -18,15 +19,18 @@ function withJitter(pauseMs: number, salt: string): number {
   return Math.round(pauseMs * (0.8 + 0.4 * fraction(salt)));
 }
 
-/** Pause before the next `/status` poll: short while someone watches or the end is near, else growing. */
+/**
+ * Pause before the next `/status` poll: short while someone watches or the end is near, else growing with the time since
+ * the run is known, so that an object which has slept since goes on at the same pace.
+ */
 export function pollPauseMs(
   job: JobState,
-  { nonce, polls, rung }: Pick<AttemptIn<"running">, "nonce" | "polls" | "rung">,
-  { timers, watched }: DecisionContext,
+  { nonce, run, rung }: Pick<AttemptIn<"running">, "nonce" | "run" | "rung">,
+  { now, timers, watched }: DecisionContext,
 ): number {
   const isShort = watched || rung || job.progress >= nearEndPercent;
-  const grown = Math.min(timers.pollMaxMs, timers.pollMinMs * growth ** Math.min(20, polls));
-  return withJitter(isShort ? timers.pollMinMs : grown, `${nonce}/poll/${polls}`);
+  const grown = Math.min(timers.pollMaxMs, timers.pollMinMs + growthPerWait * Math.max(0, now - run.knownAt));
+  return withJitter(isShort ? timers.pollMinMs : grown, `${nonce}/poll/${now}`);
 }
 
 /** Pause after a handler's own report: as long as it speaks, there is no need to ask. */

@@ -137,6 +137,12 @@ function learnRun(
     : enterRunning(job, attempt, { ...run, startedAt: attempt.heardAt }, context);
 }
 
+/** The runs that were named for an attempt before this one: they are cancelled in the end, where they were bought. */
+export function straysBeside(attempt: Attempt, runId: string): string[] {
+  const before = runOf(attempt);
+  return [...attempt.strays, ...(before ? [before.id] : [])].filter((id) => id !== runId);
+}
+
 /** A webhook named the run of an attempt whose answer was lost: RunPod is asked about it at once. */
 export function toHinted(
   job: JobState,
@@ -144,12 +150,10 @@ export function toHinted(
   runId: string,
   context: DecisionContext,
 ): JobState {
-  const before = runOf(attempt);
-  const strays = before ? [...attempt.strays, before.id] : attempt.strays;
   const run = newRun(runId, "webhook", context.now);
   const heardAt = attempt.phase === "unconfirmed" ? attempt.heardAt : null;
   const rungAt = nextAskAt(attempt, context.now);
-  const rung = { ...attempt, hint: null, rungAt, strays: strays.filter((id) => id !== runId) };
+  const rung = { ...attempt, hint: null, rungAt, strays: straysBeside(attempt, runId) };
   return enterRunning(job, rung, { ...run, startedAt: heardAt }, context);
 }
 
@@ -159,10 +163,10 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
   const { now } = context;
   const rung = attempt.rungAt !== null;
   const sentAt = sentAtOf(attempt) ?? attempt.openedAt;
-  const fresh = { phase: "running", sentAt, run, polls: 0, silences: 0, gone: null, rung } as const;
+  const fresh = { phase: "running", sentAt, run, silences: 0, gone: null, rung } as const;
   const pollAt = rung
     ? Math.max(now, attempt.rungAt ?? now)
-    : now + pollPauseMs(job, { nonce: attempt.nonce, polls: 0, rung }, context);
+    : now + pollPauseMs(job, { nonce: attempt.nonce, run, rung }, context);
   const running = putAttempt(job, toPhase(attempt, { ...fresh, pollAt }));
   if (currentAttempt(job)?.number !== attempt.number) {
     return running;

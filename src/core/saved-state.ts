@@ -1,5 +1,5 @@
 import type { JobSpec, JobState } from "./job-state.ts";
-import type { KeptProgress } from "./kept-progress.ts";
+import { type KeptProgress, withKept } from "./kept-progress.ts";
 
 /**
  * The form in which an object keeps its job. A release that changes it adds one to the version and one upgrade below;
@@ -39,7 +39,7 @@ export function fromSavedState(saved: SavedState, spec: JobSpec, kept: KeptProgr
   const { job: state, reserved } = upgrades.slice(saved.v - oldest).reduce((older, upgrade) => upgrade(older), saved);
   const job = { ...state, spec };
   if (kept && kept.version >= job.version) {
-    return { ...job, ...kept };
+    return withKept(job, kept);
   }
   return reserved > job.version ? { ...job, version: reserved, lastSeq: reserved } : job;
 }

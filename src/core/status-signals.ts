@@ -25,7 +25,7 @@ export function statusAnswered(job: JobState, signal: SignalOf<"status_answered"
     executionMs: report.executionMs ?? attempt.run.executionMs,
     endedAt: report.word === "completed" || report.word === "failed" ? context.now : null,
   };
-  return applyWord(job, { ...attempt, run, silences: 0, polls: attempt.polls + 1 }, report, context);
+  return applyWord(job, { ...attempt, run, silences: 0 }, report, context);
 }
 
 function applyWord(

@@ -15,6 +15,8 @@ const restoreWindowMs = 30 * 24 * 3_600_000;
 
 /** So long the project's watchers are told of a removal; who comes back later reads the list. */
 const newsMs = 24 * 3_600_000;
+/** A PUT by S3's own link that began just before the link ended may take so long. */
+const longestPutMs = 3_600_000;
 
 /** What one write to D1 does. */
 function isOfTheRow({ duty }: Duty): boolean {
@@ -51,7 +53,8 @@ export function d1Seen(job: JobState, { version }: SignalOf<"d1_seen">, { now }:
   }
   const row = { ...job.row, version: Math.min(version, job.row.version) };
   // D1 is ahead of us only when a reopening was shown to it and then did not come about.
-  const seen = { ...job, row, version: Math.max(job.version, version), settledAt: null };
+  const next = version > job.version ? version + 1 : job.version;
+  const seen = { ...job, row, version: next, settledAt: null };
   return oweRow(seen, seen.version, now);
 }
 
@@ -82,11 +85,11 @@ function notRemoved(job: JobState, owed: Duty, now: number): JobState {
   return job.status === "complete" ? { ...kept, removal: null } : owe(kept, { duty: "forget", of: job.spec.id }, now);
 }
 
-function afterDuty(job: JobState, owed: Duty, { now, timers }: DecisionContext): JobState {
+function afterDuty(job: JobState, owed: Duty, { now }: DecisionContext): JobState {
   const until = owed.until ?? 0;
   if (owed.duty === "delete_output" && now < until) {
-    // Until then a late writer may bring it again; a PUT that began just before takes its time.
-    const again = { ...owed, tries: 0, dueAt: until + timers.runGraceMs, until: null };
+    // Until then a late writer may bring it again.
+    const again = { ...owed, tries: 0, dueAt: until + longestPutMs, until: null };
     return { ...job, duties: job.duties.map((duty) => (duty === owed ? again : duty)) };
   }
   return settleDuty(job, owed);

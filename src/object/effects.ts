@@ -149,15 +149,21 @@ type Figures = Readonly<{ number: number; report: RunReport | null; bytesIn: num
 
 /** Of each attempt whose usage is to be counted. */
 function listFigures(job: JobState, ports: Ports): Promise<Figures[]> {
-  const isOwed = ({ number }: Attempt) => findDuty(job, { duty: "count_usage", of: number }) !== undefined;
-  return Promise.all(job.attempts.filter(isOwed).map((attempt) => findFigures(job, attempt, ports)));
+  const owed = job.attempts.flatMap((attempt) => {
+    const duty = findDuty(job, { duty: "count_usage", of: attempt.number });
+    return duty ? [{ attempt, tries: duty.tries }] : [];
+  });
+  return Promise.all(owed.map(({ attempt, tries }) => findFigures(job, attempt, tries, ports)));
 }
 
-/** RunPod's figures, asked for once more where its last word came without them. */
-async function findFigures({ spec }: JobState, attempt: Attempt, ports: Ports): Promise<Figures> {
+/** RunPod's figures, asked for once more where its last word came without them; not again at each try of D1's write. */
+async function findFigures({ spec }: JobState, attempt: Attempt, tries: number, ports: Ports): Promise<Figures> {
   const run = runOf(attempt);
-  const isAsked = run !== null && run.executionMs === null;
-  const asked = isAsked ? await ports.provider.askStatus(attempt.endpointId, run.id).catch(() => null) : null;
+  const isAsked = run !== null && run.executionMs === null && tries === 0;
+  const call = { endpointId: attempt.endpointId, call: "status", isTroubled: false } as const;
+  const asked = isAsked
+    ? await callProvider(ports, call, () => ports.provider.askStatus(attempt.endpointId, run.id))
+    : null;
   const bytesIn = spec.inputSize ?? (await ports.stores.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
   return { number: attempt.number, report: asked?.kind === "ok" ? asked.value : null, bytesIn };
 }
@@ -167,7 +173,7 @@ function toUsageRow(job: JobState, attempt: AttemptIn<"closed">, { report, bytes
   const { run } = attempt;
   return {
     tenantId: spec.tenantId,
-    day: toTimestamp(attempt.closedAt).slice(0, 10),
+    day: toTimestamp(attempt.openedAt).slice(0, 10),
     projectId: spec.projectId,
     jobId: spec.id,
     attempt: attempt.number,

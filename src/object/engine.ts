@@ -70,15 +70,10 @@ export class Engine {
       return;
     }
     const action = this.#next(change.job);
-    if (action.do === "ask" && this.#running === null) {
-      this.#asked = perform(action, () => change.job, this.#ports);
-    }
-    try {
-      this.#take(change, false);
-    } catch (error) {
-      this.#asked = null;
-      throw error;
-    }
+    const isFree = action.do === "ask" && this.#running === null;
+    const asked = isFree ? perform(action, () => change.job, this.#ports) : this.#asked;
+    this.#take(change, false);
+    this.#asked = asked;
   }
 
   #take(change: Change, isProgress: boolean): void {

@@ -140,8 +140,11 @@ export class JobShell {
       return signal;
     }
     this.#engine.apply(signal);
-    // A read of a final job asks D1 alone.
     await this.#engine.writeRow();
+    if (this.job && isFinal(this.job.status) && this.job.duties.some(({ duty }) => duty === "write_row")) {
+      // A read of a final job asks D1 alone: until that knows, nothing has changed for its readers.
+      return "unavailable";
+    }
     return this.read(spec.tenantId) ?? "gone";
   }
 
@@ -154,8 +157,9 @@ export class JobShell {
     if (!job || !canReopen(job)) {
       return "refused";
     }
-    if (!(await this.#ports.stores.reopenRow(job))) {
-      return "over_quota";
+    const isReopened = await this.#ports.stores.reopenRow(job).catch(() => null);
+    if (isReopened !== true) {
+      return isReopened === null ? "unavailable" : "over_quota";
     }
     if (!this.#engine.apply({ kind: "retry_requested" })) {
       return "refused";
@@ -199,15 +203,17 @@ export class JobShell {
     if (!this.job.removal) {
       return "active";
     }
-    if (!this.job.removal.rowGone) {
-      await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
+    if (this.job.removal.rowGone) {
+      // Whoever asks has read a row: D1 was set back to before the removal.
+      this.#engine.apply({ kind: "d1_seen", version: this.job.version });
     }
+    await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
     this.#advance();
     const { removal = null, duties = [] } = this.job ?? {};
-    if (removal?.rowGone) {
-      return "removed";
+    if (duties.some(({ duty }) => duty === "delete_row")) {
+      return "unavailable";
     }
-    return duties.some(({ duty }) => duty === "delete_row") ? "unavailable" : "lent";
+    return removal?.rowGone ? "removed" : "lent";
   }
 
   /** The job as it is now, as an event. */

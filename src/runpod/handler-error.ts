@@ -50,6 +50,9 @@ function findWords(error: unknown, depth: number): string[] {
     return wordsOfText(error, depth);
   }
   if (Array.isArray(error)) {
+    if (error.every((item) => typeof item === "string") && traceback.test(error.join("\n"))) {
+      return wordsOfText(error.join("\n"), depth);
+    }
     return error.slice(0, maxListed).flatMap((item) => findWords(item, depth + 1));
   }
   if (isObject(error)) {

@@ -4,9 +4,13 @@ import type { Sample } from "../core/eta.ts";
 import type { Database } from "./database.ts";
 import { type UsageRow, usage } from "./schema.ts";
 
-/** Writes an attempt's usage; again changes nothing (I10). */
+/** Writes an attempt's usage: once (I10), and again if it went on after all, with what it came to then. */
 export function countUsage(db: Database, row: UsageRow) {
-  return db.insert(usage).values(row).onConflictDoNothing();
+  const { tenantId, day, projectId, jobId, attempt } = usage;
+  return db
+    .insert(usage)
+    .values(row)
+    .onConflictDoUpdate({ target: [tenantId, day, projectId, jobId, attempt], set: row });
 }
 
 /** Days are `YYYY-MM-DD` in UTC, both included. */

@@ -210,6 +210,23 @@ describe("POST /run", () => {
     expect(play.duty("count_usage")).toMatchObject({ of: 1 });
   });
 
+  it("superseded, then heard of under another id: the run that was named before is known", () => {
+    const play = new Play().open();
+    play.lose(1);
+    play.ring(1, "run-1");
+    play.hear(1, { ...report, word: "gone" });
+    play.now = timers.runGraceMs;
+    play.miss(1);
+    play.open().accept(2);
+    const closed = play.attempt();
+    expect(closed).toMatchObject({ phase: "closed", run: null });
+    play.ring(1, "run-1");
+    play.miss(1);
+    play.now += 2_000;
+    play.ring(1, "made-up");
+    expect(play.attempt()).toMatchObject({ phase: "verifying", run: { id: "made-up" }, strays: ["run-1"] });
+  });
+
   it("that RunPod calls faulty ends the job at once, loudly", () => {
     const play = new Play().open();
     play.answer(1, { kind: "job_fault", message: "RunPod refused the run with HTTP 400." });

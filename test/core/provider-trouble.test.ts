@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Signal } from "../../src/core/signals.ts";
+import { transition } from "../../src/core/machine.ts";
+import type { ProviderAnswer } from "../../src/core/provider-answer.ts";
+import type { RunReport, Signal } from "../../src/core/signals.ts";
 import { output, Play, report, timers } from "./play.ts";
 
 const trouble = {
@@ -215,7 +217,9 @@ describe("polls", () => {
     const play = new Play().open().accept().upkeep();
     const pauses = Array.from({ length: 12 }, () => {
       play.hear(1, queued);
-      return pollAt(play);
+      const pause = pollAt(play);
+      play.now += pause;
+      return pause;
     });
     expect(pauses[0]).toBeLessThan(timers.pollMinMs * 2);
     expect(pauses.at(-1)).toBeGreaterThanOrEqual(timers.pollMaxMs * 0.8);
@@ -235,6 +239,20 @@ describe("polls", () => {
     });
     expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
     expect(pauses.at(-1)).toBeGreaterThan(100_000);
+  });
+
+  it("that hear of trouble are saved: an object may sleep before the next one, and on a good day nothing is", () => {
+    const play = new Play().open().accept().upkeep();
+    const hear = (answer: ProviderAnswer<RunReport>) => {
+      const signal = { kind: "status_answered", attempt: 1, runId: "run-1", answer } as const;
+      const change = transition(play.job, signal, { now: play.now, timers, watched: false });
+      play.job = change?.job ?? play.job;
+      return change?.durable;
+    };
+    const gone = { kind: "ok", value: { ...report, word: "gone" } } as const;
+    const silent = { kind: "maybe_bought", message: "no answer" } as const;
+    const waiting = { kind: "ok", value: queued } as const;
+    expect([gone, gone, waiting, silent, waiting, waiting].map(hear)).toEqual([true, true, true, true, true, false]);
   });
 
   it("rest while the handler speaks", () => {

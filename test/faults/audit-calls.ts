@@ -98,6 +98,10 @@ export class CallAudit {
     this.#onWrong(`${runId} was asked about for figures that are known`);
   }
 
+  isMisled(runId: string): void {
+    this.#onWrong(`${runId} was cancelled at an endpoint that is not its own`);
+  }
+
   /** An output that may be there is looked for at once; on a good day a question costs no look. */
   expectsLook(key: string): void {
     this.#looks.add(key);
@@ -183,7 +187,7 @@ export function auditUsage(job: JobState | null, usage: UsageRow, { inputBytes, 
   const { spec } = job;
   const isOwn = usage.jobId === spec.id && usage.tenantId === spec.tenantId && usage.projectId === spec.projectId;
   const isLast = attempt.number === job.attempts.length && isFinal(job.status);
-  const day = new Date(attempt.closedAt).toISOString().slice(0, 10);
+  const day = new Date(attempt.openedAt).toISOString().slice(0, 10);
   const sizes = spec.inputSize === null ? [0, inputBytes ?? usage.bytesIn] : [spec.inputSize];
   const bytesOut = job.output?.key === attempt.outputKey ? job.output.size : 0;
   const rules: [string, boolean][] = [

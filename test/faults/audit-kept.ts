@@ -1,6 +1,7 @@
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
-import type { KeptProgress } from "../../src/core/kept-progress.ts";
+import { type KeptProgress, withLateProgress } from "../../src/core/kept-progress.ts";
 import type { Held } from "../../src/object/ports.ts";
+import { isEqual } from "./audit-step.ts";
 
 type Saved = Readonly<{ job: JobState; reserved: number }>;
 
@@ -24,6 +25,24 @@ export function auditLoad({ job: saved, reserved }: Saved, kept: KeptProgress | 
     ["what was saved is known", isSame],
   ];
   return rules.filter(([, holds]) => !holds).map(([rule]) => rule);
+}
+
+/** What a closing socket brings is taken over where it is news, above all that was ever shown. */
+export function auditLate(before: JobState, kept: KeptProgress): string[] {
+  const after = withLateProgress(before, kept);
+  if (kept.updatedAt <= before.updatedAt || isFinal(before.status)) {
+    return after === before ? [] : ["what is no news changes nothing"];
+  }
+  const version = Math.max(before.version, kept.version) + 1;
+  const { progress, stage, message, updatedAt } = kept;
+  const attempts = before.attempts.map((attempt) => {
+    const isLast = attempt.number === before.attempts.length;
+    return isLast && attempt.phase === "running" && !attempt.rung && kept.pollAt !== null
+      ? { ...attempt, pollAt: kept.pollAt }
+      : attempt;
+  });
+  const expected = { ...before, attempts, progress, stage, message, updatedAt, version, lastSeq: version };
+  return isEqual(after, expected) ? [] : ["what a socket kept is taken over, with a version of its own"];
 }
 
 type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;

@@ -112,7 +112,8 @@ function toAnchor(attempt: Attempt): unknown {
   const heard = "heardAt" in attempt && attempt.heardAt !== null;
   const lookAt = "lookAt" in attempt ? attempt.lookAt : null;
   const { phase, rungAt, hint, strays } = attempt;
-  return { phase, rungAt, hint, strays, id: run?.id, startedAt: run?.startedAt, isRung, heard, lookAt };
+  const trouble = attempt.phase === "running" ? [attempt.silences, attempt.gone?.times ?? 0] : [];
+  return { phase, rungAt, hint, strays, id: run?.id, startedAt: run?.startedAt, isRung, heard, lookAt, trouble };
 }
 
 /** Whether an object has something to do, now or later. */

@@ -5,7 +5,7 @@ const enough = 5;
 
 /** Pauses are spread: jobs that were made together do not ask together. */
 export class SpreadAudit {
-  readonly #pauses = new Map<string, number[]>();
+  readonly #pauses: number[] = [];
 
   /** @returns what is wrong */
   note({ signal, change, after, context }: Step): string[] {
@@ -14,10 +14,8 @@ export class SpreadAudit {
     if (!isFirst || attempt.rungAt !== null || context.watched) {
       return [];
     }
-    const key = String(attempt.polls);
-    const pauses = [...(this.#pauses.get(key) ?? []), attempt.pollAt - context.now];
-    this.#pauses.set(key, pauses);
-    const isSpread = pauses.length < enough || new Set(pauses).size > 2;
+    this.#pauses.push(attempt.pollAt - context.now);
+    const isSpread = this.#pauses.length < enough || new Set(this.#pauses).size > 2;
     return isSpread ? [] : [`${enough} runs are asked about after the same pause`];
   }
 }

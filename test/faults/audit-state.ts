@@ -18,7 +18,7 @@ const fieldsOf: Readonly<Record<Phase["phase"], readonly string[]>> = {
   submitting: ["sentAt", "tries", "heardAt"],
   held: ["why", "tries", "resendAt"],
   unconfirmed: ["sentAt", "lookAt", "looks", "heardAt", "verdict"],
-  running: ["sentAt", "run", "pollAt", "polls", "silences", "gone", "rung"],
+  running: ["sentAt", "run", "pollAt", "silences", "gone", "rung"],
   verifying: ["sentAt", "run", "claim", "since", "lookAt", "silences"],
   abandoned: ["sentAt", "outcome"],
   closed: ["sentAt", "run", "outcome", "closedAt", "cancelsOwed", "usageOwed"],

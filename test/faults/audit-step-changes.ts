@@ -34,7 +34,8 @@ function rulesOfEvent({ before, after, change, signal }: Step): Rule[] {
   const [event] = events;
   const isOver = isFinal(before.status) && isFinal(after.status);
   const isTold = after.version > before.version && !isOver && signal.kind !== "d1_seen";
-  const isQuiet = !isFinal(after.status) && change?.durable === false;
+  const isDecided = !isEqual(toAnchor(before), toAnchor(after));
+  const isQuiet = !isFinal(after.status) && !isDecided && mayWait.includes(signal.kind);
   const type = isFinal(after.status) ? after.status : isQuiet ? "progress" : "status";
   const { progress, message, stage, status } = after;
   const said = { seq: event?.seq, type: event?.type, status: event?.status, progress: event?.progress };
@@ -48,7 +49,8 @@ function rulesOfEvent({ before, after, change, signal }: Step): Rule[] {
 
 /** A crash must not take back what was decided; and what decides nothing must not cost a write each time. */
 function rulesOfSaving({ before, after, change, signal }: Step): Rule[] {
-  const isDecided = !isEqual(toAnchor(before), toAnchor(after));
+  const isCounted = !isEqual(toTrouble(before), toTrouble(after));
+  const isDecided = isCounted || !isEqual(toAnchor(before), toAnchor(after));
   return [
     ["what was decided is durable", change?.durable === true || !isDecided],
     ["figures alone wait for the next save", isDecided || !mayWait.includes(signal.kind) || change?.durable === false],
@@ -58,6 +60,11 @@ function rulesOfSaving({ before, after, change, signal }: Step): Rule[] {
 
 function toAnchor({ status, nextAttemptAt, verdict, attempts }: JobState): unknown {
   return { status, nextAttemptAt, verdict, attempts: attempts.map(toAnchorOf) };
+}
+
+/** What an object that sleeps between its polls must know again. */
+function toTrouble({ attempts }: JobState): unknown {
+  return attempts.map((attempt) => attempt.phase === "running" && [attempt.silences, attempt.gone?.times ?? 0]);
 }
 
 function toAnchorOf(attempt: Attempt): unknown {

@@ -3,7 +3,7 @@ import type { Duty } from "../../src/core/duty.ts";
 import { isFinal, isSettleable, type JobState } from "../../src/core/job-state.ts";
 import { attemptIn, dutyIn, isEqual, type Rule, type Step } from "./audit-step.ts";
 
-const progressStep = 25;
+const progressStep = 33;
 
 /** What a change leaves to be done: D1's row, those who listen, runs to cancel, usage to count, outputs to delete. */
 export function rulesOfDebts(step: Step): Rule[] {
@@ -35,7 +35,8 @@ function rulesOfRow(step: Step): Rule[] {
 function rulesOfProgressRow({ before, after, context, signal }: Step): Rule[] {
   const row = dutyIn(after, "write_row");
   const wasOwed = dutyIn(before, "write_row") !== undefined;
-  const lies = Math.abs(after.progress - after.row.progress) > progressStep && !isFinal(after.status);
+  const hasBegun = before.stage === "waiting_for_gpu" && after.stage !== before.stage;
+  const lies = (hasBegun || Math.abs(after.progress - after.row.progress) > progressStep) && !isFinal(after.status);
   const isStep = lies && after.version > before.version;
   const soonest = after.row.at + context.timers.progressFlushMs;
   const isInTime = row !== undefined && (row.tries > 0 || row.dueAt <= Math.max(context.now, soonest));
@@ -80,10 +81,16 @@ function rulesOfClosed(step: Step): Rule[] {
       "a run is cancelled at once, and until its life ends",
       cancels.every((duty) => duty.dueAt === now && isAlive(duty)),
     ],
+    ["usage is counted once the job is over", counted.length === 0 || isFinal(after.status)],
+    ["what goes on is not counted yet", after.duties.every((duty) => isOfClosed(after, duty))],
     ["usage is counted at once", counted.every(({ dueAt, until }) => dueAt === now && until === null)],
     ["each attempt of a job that just ended is counted", after.attempts.every(({ number }) => isCounted(step, number))],
     ["each run that was given up is owed a cancel", after.attempts.every(({ number }) => isCancelling(step, number))],
   ];
+}
+
+function isOfClosed(job: JobState, { duty, of }: Duty): boolean {
+  return duty !== "count_usage" || attemptIn(job, Number(of))?.phase === "closed";
 }
 
 function isCounted(step: Step, number: number): boolean {

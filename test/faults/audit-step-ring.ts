@@ -75,12 +75,16 @@ function rulesOfAsking(step: StepOf<"doorbell">, was: AttemptIn<"running">): Rul
   return [["RunPod is asked at once", has(is, { ...was, rung: true, rungAt: at, pollAt: at })]];
 }
 
+function straysOf(was: Attempt, id: string): string[] {
+  const run = "run" in was ? was.run : null;
+  return [...was.strays, ...(run ? [run.id] : [])].filter((other) => other !== id);
+}
+
 /** The attempt goes on with the run that was named; another that had been named is cancelled in the end. */
 function rulesOfHint(step: StepOf<"doorbell">, was: Attempt, id: string, startedAt: number | null): Rule[] {
   const { now } = step.context;
   const is = attemptIn(step.after, was.number);
-  const run = "run" in was ? was.run : null;
-  const strays = [...was.strays, ...(run ? [run.id] : [])].filter((other) => other !== id);
+  const strays = straysOf(was, id);
   const rungAt = Math.max(now, was.rungAt === null ? now : was.rungAt + ringPauseMs);
   return [
     ["a run that was named is a hint", has(is, { hint: null, rungAt })],
@@ -123,5 +127,6 @@ function rulesOfLateRing(step: StepOf<"doorbell">, was: AttemptIn<"closed">, run
   return [
     ["what a given-up attempt left is looked for", has(is, { ...looking, rungAt: now })],
     ["the run that was named is kept", isNamed],
+    ["runs that were named before are known", isEqual(is?.strays, runId === null ? was.strays : straysOf(was, runId))],
   ];
 }

@@ -21,7 +21,7 @@ export function rulesOfStart(step: Step, number: number, run: Partial<Run>): Rul
   const begun: Rule[] = [
     ["a run is known", has(is.run, { endedAt: null, delayMs: null, executionMs: null, ...run })],
     ["a new run is asked about in time", isAsked && is.rung === isRung],
-    ["nothing was heard of a new run yet", has(is, { polls: 0, silences: 0, gone: null })],
+    ["nothing was heard of a new run yet", has(is, { silences: 0, gone: null })],
     ["when it was sent stays known", is.sentAt === sentAt],
   ];
   return [...begun, ...rulesOfJob(step, number, is.run.id)];

@@ -43,7 +43,8 @@ function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
   ];
   if (signal.outcome === "lent" && !before.removal?.rowGone) {
     if (before.status !== "complete") {
-      const isForgotten = dutyIn(after, "forget", before.spec.id)?.dueAt === context.now;
+      const forget = dutyIn(after, "forget", before.spec.id);
+      const isForgotten = forget !== undefined && forget.dueAt <= context.now;
       return [isKept, ["a stand-in for a job that lends is forgotten", after.removal !== null && isForgotten]];
     }
     return [isKept, ["what others show is not removed", after.removal === null && !dutyIn(after, duty, of)]];
@@ -59,11 +60,11 @@ function isNewerRow(after: JobState, { duty, of }: Duty): boolean {
 
 function rulesOfDone({ after, context }: StepOf<"duty_tried">, owed: Duty): Rule[] {
   const left = dutyIn(after, owed.duty, owed.of);
-  const { now, timers } = context;
+  const { now } = context;
   if (owed.duty !== "delete_output" || owed.until === null || now >= owed.until) {
     return [["what is done is owed no more", left === undefined]];
   }
-  const again = { tries: 0, dueAt: owed.until + timers.runGraceMs, until: null };
+  const again = { tries: 0, dueAt: owed.until + 3_600_000, until: null };
   return [["an output is deleted again when nobody can write it any more", has(left, again)]];
 }
 
@@ -92,6 +93,7 @@ function rulesOfGoneRow({ before, after, context }: StepOf<"duty_tried">): Rule[
   const left = after.attempts.map(({ outputKey }) => dutyIn(after, "delete_output", outputKey));
   const isDue = (owed: Duty | undefined) => owed !== undefined && (owed.until === null || owed.dueAt === now);
   const forget = dutyIn(after, "forget", before.spec.id);
+  const known = dutyIn(before, "forget", before.spec.id) ?? { dueAt: now + monthMs, until: null };
   return [
     ["a removal goes on", isEqual(after.removal, removal)],
     ["nothing of what its owner gave is left", has(after, bare) && isEqual(after.spec, spec)],
@@ -99,7 +101,7 @@ function rulesOfGoneRow({ before, after, context }: StepOf<"duty_tried">): Rule[
     ["what was told of it goes, if anybody was", isTold === (dutyIn(after, "drop_messages")?.dueAt === now)],
     ["those who see it are told", dutyIn(after, "tell_deleted", before.spec.userId ?? "")?.dueAt === now],
     ["every output goes at once", left.every(isDue)],
-    ["it is forgotten when D1 cannot be set back to it any more", has(forget, { dueAt: now + monthMs, until: null })],
+    ["it is forgotten when D1 cannot be set back to it any more", has(forget, known)],
   ];
 }
 
@@ -148,7 +150,8 @@ function rulesOfSeen({ before, after, signal, context }: StepOf<"d1_seen">): Rul
     const isDue = gone !== undefined && (gone.dueAt <= now || dutyIn(before, "delete_row") !== undefined);
     return [["a row that came back goes", isDue && after.version === before.version]];
   }
-  const version = Math.max(before.version, signal.version);
+  // What D1 showed under a version of its own must not change under it.
+  const version = signal.version > before.version ? signal.version + 1 : before.version;
   const row = dutyIn(after, "write_row");
   const known = { ...before.row, version: Math.min(before.row.version, signal.version) };
   return [

@@ -73,7 +73,7 @@ function rulesOfHeard({ after, context }: Asked, was: AttemptIn<"running">, repo
     endedAt: isOver ? context.now : null,
   };
   const { id, toldBy, knownAt } = was.run;
-  const isNoted = has(is, { silences: 0, polls: was.polls + 1, rung: was.rung });
+  const isNoted = has(is, { silences: 0, rung: was.rung });
   return [
     ["RunPod's figures are kept", has(run, figures)],
     ["the run stays the same", has(run, { id, toldBy, knownAt })],
@@ -89,7 +89,7 @@ function rulesOfAskingOn({ after, context }: Asked, was: AttemptIn<"running">): 
     return [["a run that goes on goes on", false]];
   }
   const isSoon = watched || was.rung || after.progress >= 90;
-  const grownMs = Math.min(timers.pollMaxMs, timers.pollMinMs * 1.5 ** (was.polls + 1));
+  const grownMs = Math.min(timers.pollMaxMs, timers.pollMinMs + Math.max(0, now - was.run.knownAt) / 2);
   const pauseMs = isSoon ? timers.pollMinMs : grownMs;
   const isPaced = is.pollAt >= Math.floor(now + 0.8 * pauseMs) && is.pollAt <= Math.ceil(now + 1.2 * pauseMs);
   return [

@@ -239,9 +239,10 @@ export class Clients {
     }
   }
 
-  /** Only an older release, which cannot read the job, says that it is unavailable. */
+  /** Only an older release, which cannot read the job, and one that gets no word from D1, say that it is unavailable. */
   #auditAvailable({ id, isRolledBack }: ObjectModel, answer: unknown): void {
-    if ((answer === "unavailable") !== isRolledBack && answer !== null) {
+    const mayBe = isRolledBack || !this.#isPrompt;
+    if (answer === "unavailable" ? !mayBe : isRolledBack && answer !== null) {
       this.#world.ledger.violate("answer", `the owner of ${id.slice(-2)} was answered ${JSON.stringify(answer)}`);
     }
   }

@@ -103,6 +103,10 @@ export class Faults {
         this.#rates.set(kind, random.pick([0.05, 0.2, 0.5, 0.9]));
       }
     }
+    if (isOn && !isPrompt && random.chance(0.5)) {
+      // As the runtime does it: whoever is silent leaves memory.
+      this.#rates.set("evict", 1);
+    }
   }
 
   /** Whether this one goes wrong, here and now. */

@@ -248,7 +248,8 @@ export class ObjectModel {
   #auditReturn(job: JobState | null): void {
     const left = this.#left;
     this.#left = null;
-    const [was, is] = [left, job].map((state) => state && JSON.stringify(toKeptProgress(state)));
+    // What a poll alone decided is decided again.
+    const [was, is] = [left, job].map((state) => state && JSON.stringify({ ...toKeptProgress(state), pollAt: null }));
     if (left && !this.isRolledBack && !this.isClosing && was !== is) {
       this.world.ledger.violate("evict", `${this.id.slice(-2)} left memory as ${was}, and came back as ${is}`);
     }

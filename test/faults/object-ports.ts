@@ -281,6 +281,10 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       });
     },
     cancelRun: (endpointId, runId) => {
+      const isOfRun = (attempt: Attempt) => runOf(attempt)?.id === runId || attempt.strays.includes(runId);
+      if (isAlive() && !object.current?.attempts.some((one) => isOfRun(one) && one.endpointId === endpointId)) {
+        object.calls.isMisled(runId);
+      }
       const owed = object.current?.duties.find(({ duty, of }) => duty === "cancel" && of === runId);
       return audited(
         "cancel",

@@ -1,15 +1,20 @@
 import { Random } from "../../local/random.ts";
 import { type Attempt, openRunsOf, runOf } from "../../src/core/attempt.ts";
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
+import type { KeptProgress } from "../../src/core/kept-progress.ts";
 import type { transition } from "../../src/core/machine.ts";
-import type { DecisionContext, Signal } from "../../src/core/signals.ts";
+import type { DecisionContext, RunReport, Signal } from "../../src/core/signals.ts";
+import { auditLate } from "./audit-kept.ts";
 import { auditState } from "./audit-state.ts";
 import { auditStep } from "./audit-step.ts";
 
 const probability = 0.15;
 
+/** So many things in a row: a second and a third one meet states that a day hardly comes to. */
+const maxDepth = 3;
+
 /**
- * Tells a job, of each state that a day brings it to, one more thing that could be told it there, and throws away what
+ * Tells a job, of each state that a day brings it to, a few more things that could be told it there, and throws away what
  * becomes of it: what is rare in a day is tried in every state all the same.
  */
 export class Probe {
@@ -22,14 +27,23 @@ export class Probe {
 
   /** @returns what is wrong */
   try(job: JobState, context: DecisionContext): string[] {
-    if (!this.#random.chance(probability)) {
+    return this.#random.chance(probability)
+      ? [...auditLate(job, toLate(job, this.#random)), ...this.#follow(job, context, maxDepth)]
+      : [];
+  }
+
+  #follow(job: JobState, context: DecisionContext, depth: number): string[] {
+    if (depth === 0) {
       return [];
     }
     const signal = this.#pick(job, context.now);
     const change = this.#transition(job, signal, context);
     const after = change?.job ?? job;
-    const wrong = auditStep({ before: job, signal, context, change, after });
-    return [...wrong, ...(change ? auditState(after) : [])].map((rule) => `${rule} (a probe by ${signal.kind})`);
+    const wrong = [...auditStep({ before: job, signal, context, change, after }), ...(change ? auditState(after) : [])];
+    const later = { ...context, now: context.now + this.#random.between(0, 3_000) };
+    return wrong.length > 0
+      ? wrong.map((rule) => `${rule} (a probe by ${signal.kind})`)
+      : this.#follow(after, later, depth - 1);
   }
 
   #pick(job: JobState, now: number): Signal {
@@ -37,7 +51,9 @@ export class Probe {
     const choices = [
       () => this.#byOwner(job),
       () => this.#byUpkeep(job, now),
-      ...(attempt ? [() => this.#byPeer(attempt), () => this.#byLook(job, attempt)] : []),
+      ...(attempt
+        ? [() => this.#byPeer(attempt), () => this.#byLook(job, attempt), () => this.#byRunpod(attempt)]
+        : []),
     ];
     return this.#random.pick(choices)();
   }
@@ -90,6 +106,51 @@ export class Probe {
     ]);
   }
 
+  /** What the attempt waits for is answered. */
+  #byRunpod(attempt: Attempt): Signal {
+    const { number } = attempt;
+    const random = this.#random;
+    const trouble = random.pick([
+      { kind: "not_bought", message: "no" } as const,
+      { kind: "maybe_bought", message: "no" } as const,
+      { kind: "busy", afterMs: random.pick([null, 0, 7_000]), message: "no" } as const,
+      { kind: "misconfigured", message: "no" } as const,
+      { kind: "job_fault", message: "no" } as const,
+    ]);
+    const bought = { kind: "ok", value: { runId: `run-of-probe-${number}` } } as const;
+    switch (attempt.phase) {
+      case "submitting":
+      case "abandoned":
+        return random.pick<Signal>([
+          { kind: "input_missing", attempt: number },
+          { kind: "run_answered", attempt: number, answer: trouble },
+          { kind: "run_answered", attempt: number, answer: bought },
+        ]);
+      case "running":
+        return random.pick<Signal>([
+          { kind: "status_answered", attempt: number, runId: attempt.run.id, answer: trouble },
+          {
+            kind: "status_answered",
+            attempt: number,
+            runId: attempt.run.id,
+            answer: { kind: "ok", value: this.#word() },
+          },
+        ]);
+      default:
+        return { kind: "clock" };
+    }
+  }
+
+  #word(): RunReport {
+    const figures = { delayMs: 5, executionMs: 7 };
+    const progress = { progress: this.#random.between(0, 100), stage: null, message: "by RunPod" };
+    return this.#random.pick<RunReport>([
+      { ...figures, word: this.#random.pick(["queued", "completed", "gone"]) },
+      { ...figures, word: "running", progress: this.#random.pick([null, progress]) },
+      { ...figures, word: "failed", code: "handler_failed", message: "no" },
+    ]);
+  }
+
   #byLook({ spec }: JobState, attempt: Attempt): Signal {
     const { number, outputKey } = attempt;
     const output = { key: outputKey, size: 7, etag: `probe of ${spec.id}` };
@@ -99,4 +160,12 @@ export class Probe {
       { kind: "output_unknown", attempt: number },
     ]);
   }
+}
+
+/** Progress that a closing socket brings, older or newer than what is known. */
+function toLate({ version, updatedAt }: JobState, random: Random): KeptProgress {
+  const shown = version + random.between(-3, 3);
+  const news = { progress: random.between(0, 100), stage: "encoding", message: "kept" };
+  const pollAt = random.pick([null, updatedAt + 60_000]);
+  return { ...news, version: shown, lastSeq: shown, updatedAt: updatedAt + random.between(-2, 2), pollAt };
 }

@@ -213,10 +213,15 @@ export class World implements Surroundings {
     if (!object || !socket) {
       return;
     }
-    socket.isOpen = false;
     if (this.random.chance(0.5)) {
-      object.evict();
+      // A handler that falls silent before its line breaks: the object may have left memory.
+      await this.clock.sleep(this.random.between(11_000, 15_000));
     }
+    if (!socket.isOpen) {
+      return;
+    }
+    socket.isOpen = false;
+    object.evict();
     object.handlerSockets.splice(object.handlerSockets.indexOf(socket), 1);
     object.isClosing = true;
     const close = (shell: JobShell) => {

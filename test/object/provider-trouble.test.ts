@@ -7,6 +7,7 @@ import {
   call,
   completeRun,
   createJob,
+  expectProblem,
   getJob,
   openSocket,
   ring,
@@ -15,6 +16,7 @@ import {
   waitForJob,
 } from "../setup/job.ts";
 import { interceptProvider, newClock, type Provider, type Script } from "../setup/provider.ts";
+import { readStorage, refuseReopenings } from "../setup/storage.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -217,5 +219,34 @@ describe("an input that is gone", () => {
     const job = await afterCalls(provider, id, "run", 2);
     expect(job).toMatchObject({ status: "error", error: { code: "input_not_found" } });
     expect(provider.count(id, "run")).toBe(1);
+  });
+});
+
+describe("an object that leaves memory between its polls", () => {
+  it.each([
+    ["404s", () => new Response(null, { status: 404 })],
+    ["silence", () => new Response(null, { status: 500 })],
+  ])("comes back with what they heard: %s", async (_what, answer) => {
+    let isInTrouble = false;
+    const provider = interceptProvider(on("status", () => (isInTrouble ? answer() : null)));
+    const { id } = await createJob();
+    await waitForJob(id, ({ stage }) => stage === "waiting_for_gpu");
+    isInTrouble = true;
+    const before = provider.count(id, "status");
+    await vi.waitFor(() => expect(provider.count(id, "status")).toBeGreaterThanOrEqual(before + 2), { timeout: 6_000 });
+    await vi.waitFor(async () => expect(await readStorage(id)).toMatch(/\\*"(times|silences)\\*":[2-9]/));
+    isInTrouble = false;
+    await cancel(id);
+  });
+});
+
+describe("while D1 is away", () => {
+  it("an owner's retry is unavailable, and no fault", async () => {
+    const { id } = await createJob();
+    await takeRun(id);
+    await cancel(id);
+    await waitForJob(id, ({ status }) => status === "cancelled");
+    refuseReopenings();
+    await expectProblem(await api(`/api/jobs/${id}/retry`, { method: "POST" }), 503, "unavailable");
   });
 });

@@ -139,6 +139,22 @@ describe("a removal that breaks off", () => {
     expect([await readStorage(id), await readAlarm(id)]).toEqual(["[]", null]);
   });
 
+  it("is made anew when D1 is set back to before it", async () => {
+    const { id } = await createJob();
+    await complete(id);
+    const readRow = () => env.DB.prepare("SELECT * FROM export_jobs WHERE id = ?").bind(id).first();
+    await vi.waitFor(async () => expect(await readRow()).toMatchObject({ settled_at: expect.any(String) }), soon);
+    const row = Object.entries((await readRow()) ?? {});
+    await removed(id);
+    const names = row.map(([name]) => name).join();
+    const values = row.map(([, value]) => value);
+    await env.DB.prepare(`INSERT INTO export_jobs (${names}) VALUES (${values.map(() => "?").join()})`)
+      .bind(...values)
+      .run();
+    expect((await remove(id)).status).toBe(204);
+    await expectProblem(await api(`/api/jobs/${id}`), 404, "not_found");
+  });
+
   it("can be asked for of a job by reuse whose start was lost", async () => {
     const { lender, request } = await newLender();
     const original = env.EXPORT_JOB.get;

@@ -149,6 +149,9 @@ const wrappings: Record<string, (message: string) => unknown> = {
   "a list of details": (message) => ({ detail: [{ loc: ["body"], msg: message }] }),
   "objects in objects": (message) => ({ error: { error: { message: JSON.stringify({ message }) } } }),
   "a list": (message) => [message],
+  "a traceback as a list of its lines": (message) => ({
+    error_message: ofGenerator(message).split("\n"),
+  }),
   "a list of objects": (message) => [null, { message }],
 };
 

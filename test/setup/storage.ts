@@ -43,31 +43,39 @@ export function slowDeletions(ms: number): readonly string[] {
 
 /** D1 removes the first job's row that it is told to, but its answer gets lost, until mocks are restored. */
 export function loseAnswerToRemoval(): void {
-  const original = env.DB.prepare;
   let isLost = false;
-  const lossy = (statement: D1PreparedStatement): D1PreparedStatement =>
+  interceptStatements(/^delete from "?export_jobs/i, async (run) => {
+    const result = await run();
+    if (isLost) {
+      return result;
+    }
+    isLost = true;
+    throw new Error("Network connection lost.");
+  });
+}
+
+/** D1 takes no reopening of a job, until mocks are restored. */
+export function refuseReopenings(): void {
+  interceptStatements(/^update "export_jobs" set .*"completed_at" = /i, () =>
+    Promise.reject(new Error("D1_ERROR: Network connection lost.")),
+  );
+}
+
+function interceptStatements(pattern: RegExp, answer: (run: () => unknown) => Promise<unknown>): void {
+  const original = env.DB.prepare;
+  const intercepted = (statement: D1PreparedStatement): D1PreparedStatement =>
     new Proxy(statement, {
       get: (target, name) => {
         const found: unknown = Reflect.get(target, name);
         if (typeof found !== "function") {
           return found;
         }
-        return (...values: unknown[]) => {
-          const result: unknown = Reflect.apply(found, target, values);
-          return name === "bind" ? lossy(target.bind(...values)) : lose(result);
-        };
+        return (...values: unknown[]) =>
+          name === "bind" ? intercepted(target.bind(...values)) : answer(() => Reflect.apply(found, target, values));
       },
     });
-  const lose = async (result: unknown) => {
-    await result;
-    if (isLost) {
-      return result;
-    }
-    isLost = true;
-    throw new Error("Network connection lost.");
-  };
   vi.spyOn(Object.getPrototypeOf(env.DB), "prepare").mockImplementation(function (this: D1Database, sql) {
     const statement: D1PreparedStatement = Reflect.apply(original, this, [sql]);
-    return /^delete from "?export_jobs/i.test(String(sql)) ? lossy(statement) : statement;
+    return pattern.test(String(sql)) ? intercepted(statement) : statement;
   });
 }
