@@ -116,6 +116,11 @@ function toAnchor(attempt: Attempt): unknown {
   return { phase, rungAt, hint, strays, id: run?.id, startedAt: run?.startedAt, isRung, heard, lookAt, trouble };
 }
 
+/** Whether an object has something to do now. */
+export function isDue(job: JobState, now: number, timers: Timers): boolean {
+  return !["wait", "rest"].includes(nextAction(job, now, timers).do);
+}
+
 /** Whether an object has something to do, now or later. */
 export function needsAlarm(job: JobState, now: number, timers: Timers): boolean {
   return nextAction(job, now, timers).do !== "rest";

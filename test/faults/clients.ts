@@ -168,7 +168,7 @@ export class Clients {
     const isWrong =
       (answer === "active" && job !== null && isFinal(job.status) && object.facts.savesFailed === savesFailed) ||
       (answer === "unavailable" && this.#isPrompt && !object.isRolledBack) ||
-      (answer === "removed" && shell.job?.removal?.rowGone !== true);
+      (answer === "removed" && (shell.job?.removal?.rowGone !== true || this.#d1.rows.has(object.id)));
     if (isWrong) {
       this.#world.ledger.violate("removal", `${object.id.slice(-2)} was ${job?.status}, and its removal: ${answer}`);
     }
@@ -206,6 +206,9 @@ export class Clients {
     const { isAlone, end } = this.#begin(spec.id);
     const answer = await object.call((shell) => shell.amend(spec, change, state)).finally(end);
     this.#auditAvailable(object, answer);
+    if (answer === "unavailable" && !object.isRolledBack && object.current && !isFinal(object.current.status)) {
+      this.#world.ledger.violate("answer", `an amendment of ${spec.id.slice(-2)} waits for D1, which no reader asks`);
+    }
     if (typeof answer !== "string") {
       facts.label = isSilent ? facts.label : label;
       if (change.acknowledged && this.#world.random.chance(0.3)) {

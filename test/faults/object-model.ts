@@ -6,7 +6,7 @@ import { JobShell } from "../../src/object/job-shell.ts";
 import type { Ports, Wake } from "../../src/object/ports.ts";
 import { CallAudit } from "./audit-calls.ts";
 import { auditSave } from "./audit-save.ts";
-import { needsAlarm, SaveAudit } from "./audit-saving.ts";
+import { isDue, needsAlarm, SaveAudit } from "./audit-saving.ts";
 import type { JobFacts } from "./ledger.ts";
 import type { Disk, HandlerSocket, WatcherSocket } from "./object-parts.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -174,9 +174,20 @@ export class ObjectModel {
   during<Answer>(reason: Reason, run: () => Answer): Answer {
     this.#reason = reason;
     try {
-      return run();
+      const answer = run();
+      this.#auditPrompt(reason === "timer" ? 0 : 1);
+      return answer;
     } finally {
       this.#reason = null;
+    }
+  }
+
+  /** What is due by then is begun at once: an alarm that guards it may come a minute later. */
+  #auditPrompt(callsUnderWay: number): void {
+    const { job = null } = this.#shell ?? {};
+    const isIdle = this.#inFlight === callsUnderWay && !this.#runningAlarm;
+    if (job && isIdle && isDue(job, this.now, this.world.timers) && this.facts.savesFailed === this.#savesFailed) {
+      this.world.ledger.violate("pace", `${this.id.slice(-2)} has something to do at once, and waits for an alarm`);
     }
   }
 

@@ -175,6 +175,9 @@ function createEmpty(world: World, index: number): void {
 function restoreIfRemoved(world: World, job: WorldJob): void {
   if (job.facts.answered.some(({ what }) => what === "remove") && job.object.job?.removal?.rowGone) {
     world.restore(job);
+    if (world.random.chance(0.5)) {
+      world.clock.after(world.random.between(0, 60_000), () => void world.clients.remove(job).catch(() => {}));
+    }
   }
 }
 

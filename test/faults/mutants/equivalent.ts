@@ -17,22 +17,18 @@ export const equivalent: Readonly<Record<string, string>> = {
     "The token of an attempt that was never sent is known to nobody.",
   "core/output-signals.ts outputFound, operand taken for false: signal.output.size <= 0":
     "A look finds no empty object (store/videos.ts): I6 is held twice.",
-  "core/saved-state.ts fromSavedState, operand taken for true: kept.version >= job.version":
-    "A socket is given each version that is at risk in the same turn, so that it keeps no older one then.",
   "core/job-state.ts canReopen, operand taken for true: attempts.length < maxAttempts":
     "No simulated day comes to 500 attempts; test/core/removal.test.ts holds the bound.",
   "core/job-state.ts isWanted, operand taken for true: job": asked,
+  "object/job-shell.ts amend, operand taken for true: this.job": asked,
+  "object/job-shell.ts detach, operand taken for true: job?.attempts.length === attempt":
+    "What an older attempt's socket kept is older than the next one's opening, which is saved.",
   "object/job-memory.ts guard, operand taken for false: !this.#job": asked,
   "object/job-memory.ts flush, operand taken for true: this.#job": asked,
-  "object/job-memory.ts checkpoint, operand taken for true: job": asked,
   'object/engine.ts run, step dropped: this.memory.wakeFor({ do: "wait", until: this.#ports.now() + this.#ports.timers.pollMax...':
     "No job asks for so many steps in a row: a net under the decisions.",
   'core/upkeep-signals.ts isDone, operand taken for true: duty === "count_usage"':
     "What else is owed is named by a text, or by a version that is above the number of any attempt.",
-  "core/kept-progress.ts withLateProgress, operand taken for true: !isFinal(job.status)":
-    "What ended a job is later than any progress that a socket keeps: held once more against clocks that step back.",
-  "core/job-state.ts newRemovedState, field dropped: removal: { requestedAt: now, rowGone: false }":
-    "The request that is applied in the same turn says so again.",
   "core/job-state.ts isSettleable, operand taken for true: job.removal === null":
     "A removed job owes its forgetting to the end.",
   'object/provider-calls.ts callProvider, guard negated: answer.kind === "misconfigured" || answer.kind === "job_fault"':
