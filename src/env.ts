@@ -5,6 +5,7 @@ import type { SigningKeys } from "./core/signing.ts";
 import type { Timers } from "./core/timers.ts";
 import type { RunpodAccess } from "./runpod/client.ts";
 import type { S3Access } from "./store/s3.ts";
+import type { UploadQuota } from "./store/uploads.ts";
 
 /** A setting is missing or malformed; the message names each, never a value. */
 export class SettingsError extends Error {
@@ -71,7 +72,10 @@ const SettingsSchema = z.object({
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
   MAX_ACTIVE_JOBS: inText(z.int().min(1), anyText).default(1000),
+  MAX_ACTIVE_JOBS_PER_USER: inText(z.int().min(1), anyText).default(100),
   MAX_STORED_BYTES: inText(z.int().min(1), anyText).default(1e12),
+  MAX_STORED_BYTES_PER_USER: inText(z.int().min(1), anyText).default(1e11),
+  MAX_PENDING_UPLOADS_PER_USER: inText(z.int().min(1), anyText).default(50),
   RETENTION_DAYS: inText(z.int().min(1), anyText).optional(),
   LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
@@ -122,8 +126,9 @@ export type Settings = Readonly<{
   maxRetries: number;
   /** Jobs of a tenant that are not over. */
   maxActiveJobs: number;
-  /** What a tenant's uploads may hold, in bytes. */
-  maxStoredBytes: number;
+  /** Those of one user. */
+  maxActiveJobsOfUser: number;
+  uploadQuota: UploadQuota;
   /** Finished jobs are removed after so many days; null to keep them. */
   retentionDays: number | null;
   isRateLimited: boolean;
@@ -216,7 +221,12 @@ function toSettings(values: Values): Settings {
     jwt: toJwtTrust(values),
     s3: toS3Access(values),
     maxActiveJobs: values.MAX_ACTIVE_JOBS,
-    maxStoredBytes: values.MAX_STORED_BYTES,
+    maxActiveJobsOfUser: values.MAX_ACTIVE_JOBS_PER_USER,
+    uploadQuota: {
+      maxBytes: values.MAX_STORED_BYTES,
+      maxBytesOfUser: values.MAX_STORED_BYTES_PER_USER,
+      maxPendingOfUser: values.MAX_PENDING_UPLOADS_PER_USER,
+    },
     retentionDays: values.RETENTION_DAYS ?? null,
     webhooks: {
       dohUrl: values.DOH_URL,

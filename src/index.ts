@@ -1,5 +1,6 @@
 import { serve } from "./app.ts";
 import { log, logFailure } from "./log.ts";
+import { removeOrphans } from "./tasks/orphans.ts";
 import { takeQueueCount } from "./tasks/queue.ts";
 import { removeOldJobs } from "./tasks/retention.ts";
 import { sweep } from "./tasks/sweep.ts";
@@ -23,6 +24,7 @@ const tasks: Readonly<Record<string, readonly Task[]>> = {
   "*/2 * * * *": [{ during: "retention", run: (env, now) => removeOldJobs(env, now) }],
   "*/5 * * * *": [
     { during: "uploads", run: (env, now) => reapUploads(env, now) },
+    { during: "orphans", run: (env, now) => removeOrphans(env, now) },
     { during: "webhooks", run: (env) => wakeSenders(env) },
   ],
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ObjectKey, ProjectId, Timestamp } from "./common.ts";
+import { ObjectKey, ProjectId, Timestamp, UserId } from "./common.ts";
 
 /** The video types that may be uploaded and are served as they are. */
 export const VideoContentType = z.enum([
@@ -29,6 +29,9 @@ export const CreateUpload = z
     content_type: VideoContentType,
     size: z.int().min(1).meta({ description: "Bytes, exactly as they will be sent." }),
     project_id: ProjectId,
+    user_id: UserId.optional().meta({
+      description: "Whose it is: that user may then use it. Of a backend's own none may.",
+    }),
   })
   .meta({
     id: "CreateUpload",
@@ -45,6 +48,7 @@ export const Upload = z
     input_video_key: ObjectKey,
     status: UploadStatus,
     project_id: ProjectId,
+    user_id: UserId.nullable(),
     filename: z.string(),
     content_type: VideoContentType,
     size: z.int(),

@@ -35,13 +35,13 @@ export function maySee(caller: Caller, thing: Owned & { id: string }): boolean {
   return mayUseProject(caller, thing.projectId) && (caller.kind === "backend" || caller.userId === thing.userId);
 }
 
-/** Whether an upload is the caller's to use; one that a backend made for nobody by name serves all of its project. */
+/** Whether an upload is the caller's to use: a user's own, or any of a backend's projects. */
 export function isUploadOf(
   caller: Caller,
-  upload: Readonly<{ projectId: number; uploadedBy: string | null }>,
+  { projectId, uploadedBy }: Readonly<{ projectId: number; uploadedBy: string | null }>,
 ): boolean {
-  const isOwn = caller.kind === "backend" || upload.uploadedBy === null || upload.uploadedBy === callerUser(caller);
-  return mayUseProject(caller, upload.projectId) && isOwn;
+  const isOwn = caller.kind === "backend" || (caller.kind === "user" && caller.userId === uploadedBy);
+  return isOwn && mayUseProject(caller, projectId);
 }
 
 /** The user who calls; null for a backend. */

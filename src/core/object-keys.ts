@@ -26,6 +26,11 @@ export function uploadIdOf(key: string): string {
   return key.split("/")[2] ?? "";
 }
 
+/** Which upload an input's key names. */
+export function uploadOf(key: string): Readonly<{ tenantId: string; id: string }> {
+  return { tenantId: tenantOf(key), id: uploadIdOf(key) };
+}
+
 /** The job that an output's key belongs to. */
 export function jobIdOf(key: string): string {
   return key.split("/")[2] ?? "";

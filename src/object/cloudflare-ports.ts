@@ -87,7 +87,10 @@ function newStores({ env, settings, listeners: { watchers, webhooks, relay } }: 
       }
       return inTime(projectJob(db, row, extra), statusTimeoutMs);
     },
-    reopenRow: ({ spec, version }) => inTime(reopenJobRow(db, spec, version, settings.maxActiveJobs), statusTimeoutMs),
+    reopenRow: ({ spec, version }) => {
+      const { maxActiveJobs, maxActiveJobsOfUser } = settings;
+      return inTime(reopenJobRow(db, spec, version, maxActiveJobs, maxActiveJobsOfUser), statusTimeoutMs);
+    },
     deleteRow: (spec) => inTime(deleteJobRow(db, spec), statusTimeoutMs),
     notify: (job, version) => inTime(webhooks.notify(job, version), statusTimeoutMs),
     dropMessages: ({ tenantId, id }) => inTime(webhooks.dropMessages(tenantId, id), statusTimeoutMs),

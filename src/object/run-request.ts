@@ -27,7 +27,7 @@ export async function newRunRequest(
   const until = { now, expiresAt: endOfLife(attempt) };
   const token = await newAttemptToken(settings.signingKeys, { jobId, attempt: number, nonce }, until.expiresAt);
   const webhook = `${settings.publicBaseUrl}/webhooks/runpod/${token}`;
-  const output = { key: outputKey, contentType, maxBytes: maxOutputBytes, once: true };
+  const output = { key: outputKey, contentType, maxBytes: maxOutputBytes, isExact: false };
   const [inputUrl, outputLink] = await Promise.all([
     newReadUrl(settings, inputVideoKey, null, until),
     newWriteLink(settings, output, until),

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { isCommon } from "./likelihood.ts";
@@ -11,13 +11,19 @@ import { isWebhookTenant } from "./webhook-tenants.ts";
  * look for one with the same fingerprint and for the lender of a reused output stand in the same statement, so that no
  * race gets past them.
  * @param maxActive the tenant's quota of jobs that are not over
- * @returns null when the tenant has used the key before, has as many active jobs as it may, or has the same one active,
- * and when the lender is gone
+ * @param maxOfUser the share of one user
+ * @returns null when the caller has used the key before, the tenant or the user has as many active jobs as they may, or
+ * the same one is active, and when the lender is gone
  */
-export async function insertJob(db: Database, row: NewExportJobRow, maxActive: number): Promise<ExportJobRow | null> {
+export async function insertJob(
+  db: Database,
+  row: NewExportJobRow,
+  maxActive: number,
+  maxOfUser = maxActive,
+): Promise<ExportJobRow | null> {
   const { tenantId, fingerprint, reusedFrom } = row;
   const conditions = [
-    hasRoom(tenantId, maxActive),
+    hasRoom(row, maxActive, maxOfUser),
     fingerprint && sql`NOT EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)})`,
     reusedFrom && sql`EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${and(isJob(tenantId, reusedFrom), isComplete)})`,
   ].flatMap((condition) => condition || []);
@@ -31,11 +37,16 @@ export async function insertJob(db: Database, row: NewExportJobRow, maxActive: n
 
 const isComplete = eq(exportJobs.status, "complete");
 
-/** Whether the tenant may have one active job more; the inner LIMIT bounds what is read, however many there are. */
-function hasRoom(tenantId: string, maxActive: number): SQL {
+type Owner = Pick<NewExportJobRow, "tenantId" | "userId">;
+
+/** Whether tenant and user may have one active job more; what is read is bounded by the tenant's quota. */
+function hasRoom({ tenantId, userId }: Owner, maxActive: number, maxOfUser: number): SQL | undefined {
   const active = and(eq(exportJobs.tenantId, tenantId), isNull(exportJobs.completedAt));
-  return sql`(SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
-    WHERE ${active} LIMIT ${maxActive})) < ${maxActive}`;
+  const isFewer = (condition: SQL | undefined, max: number) =>
+    sql`(SELECT count(*) FROM (SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active
+      WHERE ${condition} LIMIT ${max})) < ${max}`;
+  const isWithin = isFewer(active, maxActive);
+  return userId ? and(isWithin, isFewer(and(active, eq(exportJobs.userId, userId)), maxOfUser)) : isWithin;
 }
 
 function isTwin(tenantId: string, fingerprint: string): SQL | undefined {
@@ -93,12 +104,12 @@ export async function findJobs(db: Database, keys: readonly JobKey[]): Promise<E
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-export async function findJobByIdempotencyKey(db: Database, tenantId: string, key: string) {
-  const [row] = await db
+/** The jobs under some forms of an Idempotency-Key. */
+export function listJobsByIdempotencyKey(db: Database, tenantId: string, keys: string[]): Promise<ExportJobRow[]> {
+  return db
     .select()
     .from(exportJobs)
-    .where(and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.idempotencyKey, key)));
-  return row ?? null;
+    .where(and(eq(exportJobs.tenantId, tenantId), inArray(exportJobs.idempotencyKey, keys)));
 }
 
 /** What the job's object copies to D1. */
@@ -182,12 +193,18 @@ async function wasHeard(db: Database, { tenantId, id }: JobKey): Promise<number>
  * Shows a job to the sweep again, before its object reopens it: should that fail midway, nothing is lost (I11). From here
  * on it counts as active, so that no two get into the last place of the quota.
  * @param lastVersion the object's; the row's becomes higher, so that a settling that D1 takes late hides nothing again
- * @param maxActive the tenant's quota of jobs that are not over; one that is active already is within it
- * @returns false when the quota is used up, or the row is gone
+ * @param maxActive the tenant's quota of jobs that are not over, `maxOfUser` a user's; one that is active already is within
+ * @returns false when a quota is used up, or the row is gone
  */
-export async function reopenJobRow(db: Database, { tenantId, id }: JobKey, lastVersion: number, maxActive: number) {
+export async function reopenJobRow(
+  db: Database,
+  { tenantId, id, userId }: JobKey & Owner,
+  lastVersion: number,
+  maxActive: number,
+  maxOfUser = maxActive,
+) {
   const version = sql`max(${exportJobs.version}, ${lastVersion + 1})`;
-  const isWithin = or(isNull(exportJobs.completedAt), hasRoom(tenantId, maxActive));
+  const isWithin = or(isNull(exportJobs.completedAt), hasRoom({ tenantId, userId }, maxActive, maxOfUser));
   const reopened = await db
     .update(exportJobs)
     .set({ completedAt: null, settledAt: null, version })

@@ -1,4 +1,4 @@
-import { AwsClient } from "aws4fetch";
+import { presignUrl, type S3Request, signRequest } from "../core/sigv4.ts";
 
 /** Credentials for R2's own S3 endpoint, over which videos need not pass through the Worker. */
 export type S3Access = Readonly<{ endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string }>;
@@ -6,43 +6,32 @@ export type S3Access = Readonly<{ endpoint: string; bucket: string; accessKeyId:
 /** SigV4 allows a week. */
 const maxExpirySeconds = 604_800;
 
-function newClient({ accessKeyId, secretAccessKey }: S3Access): AwsClient {
-  // R2's region is always `auto`. Retries are the caller's to decide.
-  return new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto", retries: 0 });
-}
+type Texts = Readonly<Record<string, string>>;
 
-function urlOf({ endpoint, bucket }: S3Access, key: string, query: Readonly<Record<string, string>>): string {
-  const path = key.split("/").map(encodeURIComponent).join("/");
-  return `${endpoint}/${bucket}/${path}?${new URLSearchParams(query).toString()}`;
+/** A request for an object of the bucket. */
+function toRequest({ endpoint, bucket }: S3Access, method: string, key: string, query: Texts, headers: Texts = {}) {
+  const { origin, pathname } = new URL(endpoint);
+  return { method, origin, path: `${pathname.replace(/\/$/, "")}/${bucket}/${key}`, query, headers };
 }
 
 export type Presign = Readonly<{
   method: "GET" | "PUT";
   key: string;
   expiresAt: number;
-  query?: Readonly<Record<string, string>>;
+  query?: Texts;
   /** Signed: the request must carry exactly these. */
-  headers?: Readonly<Record<string, string>>;
+  headers?: Texts;
 }>;
 
-/** A URL of R2's S3 endpoint that carries its own signature (AWS Signature Version 4, query parameters). */
-export async function presign(access: S3Access, request: Presign, now: number): Promise<string> {
+/** A URL of R2's S3 endpoint that carries its own signature. */
+export function presign(access: S3Access, request: Presign, now: number): Promise<string> {
   const { method, key, expiresAt, query = {}, headers = {} } = request;
   const seconds = Math.min(maxExpirySeconds, Math.max(1, Math.ceil((expiresAt - now) / 1000)));
-  const url = urlOf(access, key, { ...query, "X-Amz-Expires": String(seconds) });
-  const datetime = new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, "");
-  // Without `allHeaders` content-type would be left out of the signature.
-  const signed = await newClient(access).sign(url, {
-    method,
-    headers: { ...headers },
-    aws: { signQuery: true, allHeaders: true, datetime },
-  });
-  return signed.url;
+  return presignUrl(access, toRequest(access, method, key, query, headers), seconds, now);
 }
 
-async function call(access: S3Access, method: string, url: string, body?: string): Promise<string> {
-  const init = { method, ...(body === undefined ? {} : { body }) };
-  const signed = await newClient(access).sign(url, init);
+async function call(access: S3Access, request: S3Request, body: string | null = null): Promise<string> {
+  const signed = await signRequest(access, request, body, Date.now());
   const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) });
   const text = (await response.text()).slice(0, 1_000_000);
   // S3 may answer 200 to a completion and still report an error in its body.
@@ -69,21 +58,22 @@ function readTag(xml: string, tag: string): string | null {
 
 /** @throws S3Error */
 export async function createMultipart(access: S3Access, key: string, contentType: string): Promise<string> {
-  const url = urlOf(access, key, { uploads: "" });
-  const signed = await newClient(access).sign(url, { method: "POST", headers: { "content-type": contentType } });
-  const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) });
-  const id = readTag(await response.text(), "UploadId");
-  if (!response.ok || id === null) {
-    throw new S3Error(`S3 answered ${response.status}`, response.status);
+  const request = toRequest(access, "POST", key, { uploads: "" }, { "content-type": contentType });
+  const id = readTag(await call(access, request), "UploadId");
+  if (id === null) {
+    throw new S3Error("S3 gave no UploadId", 502);
   }
   return id;
 }
 
-/** The parts that are there: their ETags by number. @throws S3Error */
-export async function listParts(access: S3Access, key: string, uploadId: string): Promise<Record<string, string>> {
-  const xml = await call(access, "GET", urlOf(access, key, { uploadId, "max-parts": "1000" }));
+/** The parts that are there: their ETags by number; null when the upload is gone. @throws S3Error */
+export async function listParts(access: S3Access, key: string, uploadId: string) {
+  const xml = await unlessGone(call(access, toRequest(access, "GET", key, { uploadId, "max-parts": "1000" })));
+  if (xml === null) {
+    return null;
+  }
   const parts = xml.split("<Part>").slice(1);
-  return Object.fromEntries(
+  return Object.fromEntries<string>(
     parts.flatMap((part) => {
       const [number, etag] = [readTag(part, "PartNumber"), readTag(part, "ETag")];
       return number === null || etag === null ? [] : [[number, etag.replaceAll('"', "")]];
@@ -102,16 +92,22 @@ export async function completeMultipart(
     ({ partNumber, etag }) => `<Part><PartNumber>${partNumber}</PartNumber><ETag>"${etag}"</ETag></Part>`,
   );
   const body = `<CompleteMultipartUpload>${entries.join("")}</CompleteMultipartUpload>`;
-  await call(access, "POST", urlOf(access, key, { uploadId }), body);
+  await call(access, toRequest(access, "POST", key, { uploadId }), body);
 }
 
 /** Aborting what is gone is no error. @throws S3Error */
 export async function abortMultipart(access: S3Access, key: string, uploadId: string): Promise<void> {
+  await unlessGone(call(access, toRequest(access, "DELETE", key, { uploadId })));
+}
+
+/** @returns null for what is not there */
+async function unlessGone(calling: Promise<string>): Promise<string | null> {
   try {
-    await call(access, "DELETE", urlOf(access, key, { uploadId }));
+    return await calling;
   } catch (error) {
-    if (!(error instanceof S3Error && error.status === 404)) {
-      throw error;
+    if (error instanceof S3Error && error.status === 404) {
+      return null;
     }
+    throw error;
   }
 }

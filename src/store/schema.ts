@@ -155,6 +155,13 @@ export const storedBytes = sqliteTable("stored_bytes", {
   bytes: integer("bytes").notNull(),
 });
 
+/** The table of migrations/0010_add_shares_of_users.sql. */
+export const userStoredBytes = sqliteTable(
+  "user_stored_bytes",
+  { tenantId: text("tenant_id").notNull(), userId: text("user_id").notNull(), bytes: integer("bytes").notNull() },
+  (share) => [primaryKey({ columns: [share.tenantId, share.userId] })],
+);
+
 export type UsageRow = typeof usage.$inferInsert;
 export type ExportJobRow = typeof exportJobs.$inferSelect;
 export type NewExportJobRow = typeof exportJobs.$inferInsert;

@@ -1,78 +1,181 @@
 import { and, eq, isNull, lt, type SQL, sql } from "drizzle-orm";
-import { type Database, rowAsSelect } from "./database.ts";
-import { exportJobs, type NewUploadRow, storedBytes, type UploadRow, uploads } from "./schema.ts";
+import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
+import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
+import { exportJobs, type NewUploadRow, storedBytes, type UploadRow, uploads, userStoredBytes } from "./schema.ts";
 
-const isUpload = (tenantId: string, id: string) => and(eq(uploads.tenantId, tenantId), eq(uploads.id, id));
+/** Which upload: its tenant stands in every statement (I13). */
+export type UploadKey = Readonly<{ tenantId: string; id: string }>;
+
+const isUpload = ({ tenantId, id }: UploadKey) => and(eq(uploads.tenantId, tenantId), eq(uploads.id, id));
+const isPending = (upload: UploadKey) => and(isUpload(upload), isNull(uploads.completedAt));
+
+/** What a tenant's uploads may hold, those of one of its users, and how many of theirs may be pending. */
+export type UploadQuota = Readonly<{ maxBytes: number; maxBytesOfUser: number; maxPendingOfUser: number }>;
+
+const isTenant = (tenantId: string) => eq(storedBytes.tenantId, tenantId);
+const isUser = (tenantId: string, userId: string) =>
+  and(eq(userStoredBytes.tenantId, tenantId), eq(userStoredBytes.userId, userId));
+
+/** The user in whose share an upload is, if any. */
+const userIds = ({ uploadedBy }: NewUploadRow) => (uploadedBy ? [uploadedBy] : []);
+
+/** Whether a new upload is within every quota. */
+function fits({ tenantId, uploadedBy, size }: NewUploadRow, quota: UploadQuota): SQL | undefined {
+  const stored = sql`SELECT ${storedBytes.bytes} FROM ${storedBytes} WHERE ${isTenant(tenantId)}`;
+  const ofTenant = sql`coalesce((${stored}), 0) + ${size} <= ${quota.maxBytes}`;
+  if (!uploadedBy) {
+    return ofTenant;
+  }
+  const own = sql`SELECT ${userStoredBytes.bytes} FROM ${userStoredBytes} WHERE ${isUser(tenantId, uploadedBy)}`;
+  const isOpen = and(eq(uploads.tenantId, tenantId), eq(uploads.uploadedBy, uploadedBy), isNull(uploads.completedAt));
+  const open = sql`SELECT 1 FROM ${uploads} INDEXED BY uploads_pending_by_user WHERE ${isOpen} LIMIT ${quota.maxPendingOfUser}`;
+  return and(
+    ofTenant,
+    sql`coalesce((${own}), 0) + ${size} <= ${quota.maxBytesOfUser}`,
+    sql`(SELECT count(*) FROM (${open})) < ${quota.maxPendingOfUser}`,
+  );
+}
 
 /**
- * Writes a new upload and counts its bytes, both or neither, within the tenant's quota: no race exceeds it.
- * @returns null when its bytes do not fit
+ * Writes a new upload and counts its bytes, both or neither, within the tenant's quota and its user's: no race exceeds them.
+ * @returns null when it does not fit
  */
-export async function insertUpload(db: Database, row: NewUploadRow, quota: number): Promise<UploadRow | null> {
-  const { tenantId, id, size } = row;
-  const stored = sql`SELECT ${storedBytes.bytes} FROM ${storedBytes} WHERE ${eq(storedBytes.tenantId, tenantId)}`;
-  const isWritten = sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${isUpload(tenantId, id)})`;
+export async function insertUpload(db: Database, row: NewUploadRow, quota: UploadQuota): Promise<UploadRow | null> {
+  const { tenantId, size } = row;
+  const isWritten = sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${isUpload(row)})`;
   const [[inserted]] = await db.batch([
     db
       .insert(uploads)
-      .select(sql`${rowAsSelect(uploads, row)} WHERE coalesce((${stored}), 0) + ${size} <= ${quota}`)
+      .select(sql`${rowAsSelect(uploads, row)} WHERE ${fits(row, quota)}`)
       .returning(),
     db
       .insert(storedBytes)
       .select(sql`SELECT ${tenantId}, ${size} WHERE ${isWritten}`)
       .onConflictDoUpdate({ target: storedBytes.tenantId, set: { bytes: sql`${storedBytes.bytes} + ${size}` } }),
+    ...userIds(row).map((userId) =>
+      db
+        .insert(userStoredBytes)
+        .select(sql`SELECT ${tenantId}, ${userId}, ${size} WHERE ${isWritten}`)
+        .onConflictDoUpdate({
+          target: [userStoredBytes.tenantId, userStoredBytes.userId],
+          set: { bytes: sql`${userStoredBytes.bytes} + ${size}` },
+        }),
+    ),
   ]);
   return inserted ?? null;
 }
 
-export async function findUpload(db: Database, tenantId: string, id: string): Promise<UploadRow | null> {
-  const [row] = await db.select().from(uploads).where(isUpload(tenantId, id));
+const selectUpload = prepareOnce((db) => {
+  const { tenantId, id } = uploads;
+  const isThat = and(eq(tenantId, sql.placeholder("tenantId")), eq(id, sql.placeholder("id")));
+  return db.select().from(uploads).where(isThat).prepare();
+});
+
+export async function findUpload(db: Database, { tenantId, id }: UploadKey): Promise<UploadRow | null> {
+  const [row] = await selectUpload(db).all({ tenantId, id });
   return row ?? null;
 }
 
-/** Notes a part that R2 has; parts that come at once do not overwrite each other. */
-export async function notePart(db: Database, tenantId: string, id: string, part: number, etag: string): Promise<void> {
-  const parts = sql`json_set(${uploads.parts}, ${`$."${part}"`}, ${etag})`;
-  await db.update(uploads).set({ parts }).where(isUpload(tenantId, id));
+const partOf = (part: number) => `$."${part}"`;
+
+/** Before a part is stored again: from here on nobody knows which one R2 has. Of a new part nothing is written. */
+export async function forgetPart(db: Database, upload: UploadKey, part: number): Promise<void> {
+  const parts = sql`json_remove(${uploads.parts}, ${partOf(part)})`;
+  const isNoted = sql`json_type(${uploads.parts}, ${partOf(part)}) IS NOT NULL`;
+  await db
+    .update(uploads)
+    .set({ parts })
+    .where(and(isUpload(upload), isNoted));
+}
+
+/** What stands in place of an ETag when two of the same part were under way at once, and R2 may have either. */
+const contested = "";
+
+/**
+ * Notes a part that R2 has; parts that come at once do not overwrite each other.
+ * @returns what is known of it now: `null` when the upload is gone
+ */
+export async function notePart(
+  db: Database,
+  upload: UploadKey,
+  part: number,
+  etag: string,
+): Promise<"noted" | "contested" | null> {
+  const path = partOf(part);
+  const value = sql`iif(json_type(${uploads.parts}, ${path}) IS NULL, ${etag}, ${contested})`;
+  const [noted] = await db
+    .update(uploads)
+    .set({ parts: sql`json_set(${uploads.parts}, ${path}, ${value})` })
+    .where(isUpload(upload))
+    .returning({ etag: sql<string>`${uploads.parts} ->> ${path}` });
+  return noted ? (noted.etag === contested ? "contested" : "noted") : null;
+}
+
+/** The parts that R2 is known to have, ETags by number. */
+export function knownParts({ parts }: Pick<UploadRow, "parts">): Record<string, string> {
+  return Object.fromEntries(Object.entries(parts).filter(([, etag]) => etag !== contested));
+}
+
+/** R2 has other parts than were noted: all have to come again. */
+export async function forgetParts(db: Database, upload: UploadKey): Promise<void> {
+  await db.update(uploads).set({ parts: {} }).where(isPending(upload));
 }
 
 /**
  * R2 has the whole file; its parts need not be known any more. Again changes nothing.
  * @returns false when the upload is gone: then its object is nobody's
  */
-export async function completeUpload(db: Database, tenantId: string, id: string, now: string): Promise<boolean> {
+export async function completeUpload(db: Database, upload: UploadKey, now: string): Promise<boolean> {
   const [, found] = await db.batch([
-    db
-      .update(uploads)
-      .set({ status: "complete", completedAt: now, parts: {} })
-      .where(and(isUpload(tenantId, id), isNull(uploads.completedAt))),
-    db.select({ id: uploads.id }).from(uploads).where(isUpload(tenantId, id)),
+    db.update(uploads).set({ status: "complete", completedAt: now, parts: {} }).where(isPending(upload)),
+    db.select({ id: uploads.id }).from(uploads).where(isUpload(upload)),
   ]);
   return found.length > 0;
 }
 
-/** Removes an upload and gives its bytes back, both or neither; again changes nothing. */
-export function deleteUpload(db: Database, tenantId: string, id: string): Promise<void> {
-  return deleteWhere(db, tenantId, isUpload(tenantId, id));
+/** A job that is not over and has this input; the tenant's active jobs at most are read. */
+function activeJobWith({ tenantId, objectKey }: UploadRow): SQL {
+  const hasInput = and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.inputVideoKey, objectKey));
+  return sql`SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active WHERE ${and(hasInput, isNull(exportJobs.completedAt))}`;
 }
 
-/** As {@link deleteUpload}, but only an upload that was not completed meanwhile. */
-export function giveUpUpload(db: Database, tenantId: string, id: string): Promise<void> {
-  return deleteWhere(db, tenantId, and(isUpload(tenantId, id), isNull(uploads.completedAt)));
+/** Removes an upload, unless a job that is not over needs it. @returns whether it is gone; again changes nothing */
+export function deleteUpload(db: Database, row: UploadRow): Promise<boolean> {
+  return deleteWhere(db, row, and(isUpload(row), sql`NOT EXISTS (${activeJobWith(row)})`));
 }
 
-async function deleteWhere(db: Database, tenantId: string, isThat: SQL | undefined): Promise<void> {
+/** Removes an upload, unless it was completed meanwhile. @returns whether it is gone */
+export function giveUpUpload(db: Database, row: UploadRow): Promise<boolean> {
+  return deleteWhere(db, row, isPending(row));
+}
+
+/** Gives the bytes back with the row, both or neither. */
+async function deleteWhere(db: Database, row: UploadRow, isThat: SQL | undefined): Promise<boolean> {
+  const { tenantId } = row;
   const size = sql`coalesce((SELECT ${uploads.size} FROM ${uploads} WHERE ${isThat}), 0)`;
-  const bytes = sql`max(0, ${storedBytes.bytes} - ${size})`;
-  await db.batch([
-    db.update(storedBytes).set({ bytes }).where(eq(storedBytes.tenantId, tenantId)),
+  const [left] = await db.batch([
+    db
+      .select({ id: uploads.id })
+      .from(uploads)
+      .where(and(isUpload(row), sql`NOT (${isThat})`)),
+    db
+      .update(storedBytes)
+      .set({ bytes: sql`max(0, ${storedBytes.bytes} - ${size})` })
+      .where(isTenant(tenantId)),
+    ...userIds(row).map((userId) =>
+      db
+        .update(userStoredBytes)
+        .set({ bytes: sql`max(0, ${userStoredBytes.bytes} - ${size})` })
+        .where(isUser(tenantId, userId)),
+    ),
     db.delete(uploads).where(isThat),
   ]);
+  return left.length === 0;
 }
 
 /** One that could not be ended lets the others come before it until then. */
-export async function postponeUpload(db: Database, tenantId: string, id: string, until: string): Promise<void> {
-  await db.update(uploads).set({ expiresAt: until }).where(isUpload(tenantId, id));
+export async function postponeUpload(db: Database, upload: UploadKey, until: string): Promise<void> {
+  await db.update(uploads).set({ expiresAt: until }).where(isUpload(upload));
 }
 
 /** Uploads that were begun and not ended in time, oldest first. */
@@ -85,14 +188,21 @@ export function listAbandonedUploads(db: Database, expiredBefore: string, limit:
     .limit(limit);
 }
 
-/** Whether a job that is not over still needs the object; reads the tenant's active jobs at most. */
-export async function isInputOfActiveJob(db: Database, tenantId: string, key: string): Promise<boolean> {
-  const isInput = and(
-    eq(exportJobs.tenantId, tenantId),
-    isNull(exportJobs.completedAt),
-    eq(exportJobs.inputVideoKey, key),
-  );
-  const query = sql`SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active WHERE ${isInput} LIMIT 1`;
-  const [job] = await db.all(query);
-  return job !== undefined;
+/**
+ * Of some inputs in R2 those that no row names and no job that is not over needs. None as long as there is no row at all:
+ * then it is the rows that are missing.
+ */
+export async function findOrphans(db: Database, keys: readonly string[]): Promise<string[]> {
+  const listed = JSON.stringify(keys.map((key) => [key, tenantOf(key), uploadIdOf(key)]));
+  const rows = await db.all<{ key: string }>(sql`
+    WITH listed (key, tenant, id) AS (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${listed})),
+    orphans AS MATERIALIZED (
+      SELECT key, tenant FROM listed WHERE EXISTS (SELECT 1 FROM uploads)
+      AND NOT EXISTS (SELECT 1 FROM uploads WHERE tenant_id = tenant AND uploads.id = listed.id AND object_key = key)
+    )
+    SELECT key FROM orphans WHERE key NOT IN (
+      SELECT input_video_key FROM export_jobs INDEXED BY export_jobs_active
+      WHERE tenant_id IN (SELECT tenant FROM orphans) AND completed_at IS NULL
+    )`);
+  return rows.map(({ key }) => key);
 }

@@ -17,27 +17,31 @@ export function openVideo(bucket: R2Bucket, key: string, range: ByteRange | null
   return bucket.get(key, range ? { range } : {});
 }
 
-/**
- * Streams a body of known length into the bucket.
- * @param once refuse to replace an object that is already there
- * @returns null when `once` and there is one
- */
+/** Streams a body of known length into the bucket. @returns null when there is an object already: files are written once */
 export function storeVideo(
   bucket: R2Bucket,
   key: string,
   body: ReadableStream,
-  options: { contentType: string; once: boolean },
+  contentType: string,
 ): Promise<R2Object | null> {
-  const httpMetadata = { contentType: options.contentType };
   // R2's If-None-Match: * makes the write conditional on there being no object, in one step.
-  return options.once
-    ? bucket.put(key, body, { httpMetadata, onlyIf: { etagDoesNotMatch: "*" } })
-    : bucket.put(key, body, { httpMetadata });
+  return bucket.put(key, body, { httpMetadata: { contentType }, onlyIf: { etagDoesNotMatch: "*" } });
 }
 
-/** Removing what is not there is no error. */
-export function deleteVideo(bucket: R2Bucket, key: string): Promise<void> {
-  return bucket.delete(key);
+/**
+ * A page of the inputs behind a key, in order.
+ * @param after empty to begin at the first
+ * @returns with the key behind which the next page begins, empty after the last
+ */
+export async function listInputs(bucket: R2Bucket, after: string, limit: number) {
+  const startAfter = after === "" ? {} : { startAfter: after };
+  const { objects, truncated } = await bucket.list({ prefix: "input/", limit, ...startAfter });
+  return { objects, next: truncated ? (objects.at(-1)?.key ?? "") : "" };
+}
+
+/** Removing what is not there is no error; R2 takes a thousand keys at once. */
+export function deleteVideo(bucket: R2Bucket, keys: string | string[]): Promise<void> {
+  return bucket.delete(keys);
 }
 
 /** Whether R2 answers. */

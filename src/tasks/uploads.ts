@@ -3,10 +3,9 @@ import { toTimestamp } from "../core/time.ts";
 import { getSettings } from "../env.ts";
 import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
-import { newMultipart } from "../store/multipart.ts";
 import type { UploadRow } from "../store/schema.ts";
-import { completeUpload, giveUpUpload, listAbandonedUploads, postponeUpload } from "../store/uploads.ts";
-import { findVideo } from "../store/videos.ts";
+import { giveUp, openUploads } from "../store/upload-files.ts";
+import { listAbandonedUploads, postponeUpload } from "../store/uploads.ts";
 
 /** Each costs four calls at most, of which a Worker may make 1,000; the next run comes soon. */
 const usualLimits = { maxUploads: 200 };
@@ -28,21 +27,12 @@ export async function reapUploads(env: Env, now: number, { maxUploads } = usualL
 
 /** One that fails must not keep the others, in this run or the next. */
 async function reap(env: Env, row: UploadRow, now: number): Promise<boolean> {
-  const { tenantId, id, objectKey, multipartId } = row;
-  const db = openDatabase(env.DB);
+  const store = openUploads(env, getSettings(env));
   try {
-    if (await findVideo(env.VIDEOS, objectKey)) {
-      await completeUpload(db, tenantId, id, toTimestamp(now));
-      return false;
-    }
-    if (multipartId !== null) {
-      await newMultipart(env.VIDEOS, getSettings(env).s3).abort(objectKey, multipartId);
-    }
-    await giveUpUpload(db, tenantId, id);
-    return true;
+    return await giveUp(store, row, toTimestamp(now));
   } catch (error) {
-    log("warn", "failure", { during: "uploads", tenant_id: tenantId, message: describeError(error) });
-    await postponeUpload(db, tenantId, id, toTimestamp(now + postponeMs - graceMs)).catch(() => undefined);
+    log("warn", "failure", { during: "uploads", tenant_id: row.tenantId, message: describeError(error) });
+    await postponeUpload(store.db, row, toTimestamp(now + postponeMs - graceMs)).catch(() => undefined);
     return false;
   }
 }

@@ -1,4 +1,5 @@
 import type { OutputLink } from "../contract/upload.ts";
+import { cacheUntil } from "../core/cache-until.ts";
 import { newSignedUrl } from "../core/signed-url.ts";
 import { toTimestamp } from "../core/time.ts";
 import type { Settings } from "../env.ts";
@@ -20,17 +21,20 @@ export function newReadUrl(signer: Signer, key: string, filename: string | null,
     return newSignedUrl(signingKeys, publicBaseUrl, { act: "read", key, expiresAt, filename });
   }
   const disposition = filename === null ? "attachment" : `attachment; filename="${filename}"`;
-  const query = { "response-content-disposition": disposition };
+  const query = {
+    "response-cache-control": cacheUntil(expiresAt, now),
+    "response-content-disposition": disposition,
+  };
   return presign(s3, { method: "GET", key, expiresAt, query }, now);
 }
 
 /** What a PUT must carry besides its URL. */
 export type WriteLink = Readonly<{ url: string; headers: Record<string, string> }>;
 
-/** A signed URL to write an object, with the headers that belong to it. Outputs are written once (I6). */
+/** A signed URL to write an object once (I6), with the headers that belong to it. @param isExact of exactly `maxBytes` */
 export async function newWriteLink(
   { s3, signingKeys, publicBaseUrl }: Signer,
-  { key, contentType, maxBytes, once }: { key: string; contentType: string; maxBytes: number; once: boolean },
+  { key, contentType, maxBytes, isExact }: { key: string; contentType: string; maxBytes: number; isExact: boolean },
   { now, expiresAt }: Until,
 ): Promise<WriteLink> {
   const headers = { "content-type": contentType };
@@ -38,9 +42,9 @@ export async function newWriteLink(
     const url = await newSignedUrl(signingKeys, publicBaseUrl, { act: "write", key, expiresAt, contentType, maxBytes });
     return { url, headers };
   }
-  // An upload's length is known and signed, and every client sends it by itself; an output's is not.
-  const told = once ? { ...headers, "if-none-match": "*" } : headers;
-  const signed = once ? told : { ...headers, "content-length": String(maxBytes) };
+  const told = { ...headers, "if-none-match": "*" };
+  // Every client sends its length by itself.
+  const signed = isExact ? { ...told, "content-length": String(maxBytes) } : told;
   return { url: await presign(s3, { method: "PUT", key, expiresAt, headers: signed }, now), headers: told };
 }
 

@@ -2,12 +2,8 @@ import type { Upload } from "../contract/upload.ts";
 import { newSignedUrl } from "../core/signed-url.ts";
 import type { Settings } from "../env.ts";
 import type { UploadRow } from "../store/schema.ts";
+import { countParts } from "../store/upload-files.ts";
 import { newPartUrl, newWriteLink } from "./links.ts";
-
-/** How many parts a file has. */
-export function countParts({ size, partSize }: Pick<UploadRow, "size" | "partSize">): number {
-  return partSize === null ? 1 : Math.ceil(size / partSize);
-}
 
 /** An upload as the API shows it. @param parts what R2 has of it, ETags by number */
 export async function toUpload(
@@ -21,6 +17,7 @@ export async function toUpload(
     input_video_key: row.objectKey,
     status: row.status,
     project_id: row.projectId,
+    user_id: row.uploadedBy,
     filename: row.filename,
     content_type: row.contentType,
     size: row.size,
@@ -35,7 +32,7 @@ export async function toUpload(
   if (multipartId === null || partSize === null) {
     const { objectKey: key, contentType, size: maxBytes } = row;
     const until = { now, expiresAt: Date.parse(row.expiresAt) };
-    return { ...upload, ...(await newWriteLink(settings, { key, contentType, maxBytes, once: false }, until)) };
+    return { ...upload, ...(await newWriteLink(settings, { key, contentType, maxBytes, isExact: true }, until)) };
   }
   return { ...upload, ...(await toParts(row, { multipartId, partSize }, parts, settings, now)) };
 }

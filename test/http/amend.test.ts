@@ -20,6 +20,7 @@ import {
   uploadVideo,
   waitForJob,
 } from "../setup/job.ts";
+import { storeInput } from "../setup/rows.ts";
 
 const patch = (id: string, body: object, headers: Record<string, string> = {}) =>
   api(`/api/jobs/${id}`, {
@@ -151,7 +152,7 @@ describe("MAX_ACTIVE_JOBS", () => {
       "content-type": "application/json",
       "idempotency-key": "once",
     };
-    await env.VIDEOS.put("input/tiny/u/a.mp4", "a video");
+    const input_video_key = await storeInput("tiny");
     const create = (key: string) => {
       const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", {
         method: "POST",
@@ -159,7 +160,7 @@ describe("MAX_ACTIVE_JOBS", () => {
         body: JSON.stringify({
           project_id: 1,
           type: "framing",
-          input_video_key: "input/tiny/u/a.mp4",
+          input_video_key,
           params: framingParams,
         }),
       });

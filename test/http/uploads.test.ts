@@ -52,7 +52,8 @@ describe("a large upload", () => {
       expect(StoredPart.parse(await (await putBytes(url, bytesOf(upload, number))).json()).number).toBe(number);
     }
     const [first] = parts;
-    await expectProblem(await putBytes(first?.url ?? "", new Uint8Array(5)), 413, "payload_too_large");
+    await expectProblem(await putBytes(first?.url ?? "", new Uint8Array(5)), 400, "malformed_request");
+    await expectProblem(await putBytes(first?.url ?? "", new Uint8Array(partSize + 1)), 413, "payload_too_large");
     await expectProblem(
       await putBytes((first?.url ?? "").replace("part=1", "part=2"), bytesOf(upload, 1)),
       403,

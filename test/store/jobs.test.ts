@@ -21,6 +21,7 @@ import {
   type UsageRow,
   uploads,
   usage,
+  userStoredBytes,
   webhookTenants,
 } from "../../src/store/schema.ts";
 import { addWebhookTenant } from "../../src/store/webhook-tenants.ts";
@@ -83,23 +84,24 @@ describe("the drizzle schema and the migrations", () => {
     return squash((parts ?? []).join(""));
   }
 
-  it.each([usage, taskCursors, queueSnapshots, webhookTenants, apiKeys, uploads, storedBytes].map(getTableConfig))(
-    "have the same columns in $name",
-    async ({ name, columns, primaryKeys }) => {
-      const { results } = await env.DB.prepare(`PRAGMA table_info(${name})`).all();
-      const keys =
-        primaryKeys[0]?.columns.map((column) => column.name) ??
-        columns.filter(({ primary }) => primary).map((column) => column.name);
-      expect(results.map(({ name, type, notnull, pk }) => ({ name, type, notnull, pk }))).toEqual(
-        columns.map((column) => ({
-          name: column.name,
-          type: column.getSQLType().toUpperCase(),
-          notnull: Number(column.notNull),
-          pk: keys.indexOf(column.name) + 1,
-        })),
-      );
-    },
-  );
+  it.each(
+    [usage, taskCursors, queueSnapshots, webhookTenants, apiKeys, uploads, storedBytes, userStoredBytes].map(
+      getTableConfig,
+    ),
+  )("have the same columns in $name", async ({ name, columns, primaryKeys }) => {
+    const { results } = await env.DB.prepare(`PRAGMA table_info(${name})`).all();
+    const keys =
+      primaryKeys[0]?.columns.map((column) => column.name) ??
+      columns.filter(({ primary }) => primary).map((column) => column.name);
+    expect(results.map(({ name, type, notnull, pk }) => ({ name, type, notnull, pk }))).toEqual(
+      columns.map((column) => ({
+        name: column.name,
+        type: column.getSQLType().toUpperCase(),
+        notnull: Number(column.notNull),
+        pk: keys.indexOf(column.name) + 1,
+      })),
+    );
+  });
 
   it("have the same columns, types, defaults and keys", async () => {
     const { results } = await env.DB.prepare("PRAGMA table_info(export_jobs)").all();

@@ -7,6 +7,7 @@ import { rpcVersion } from "../../src/object/rpc.ts";
 import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
 import { bearer, newKey } from "../setup/callers.ts";
 import { call, framingParams } from "../setup/job.ts";
+import { storeInput } from "../setup/rows.ts";
 
 export const peers = String(Reflect.get(env, "PEERS_URL"));
 const Hooks = z.array(z.object({ headers: z.record(z.string(), z.string()), body: z.string() }));
@@ -40,8 +41,7 @@ export async function newTenant() {
   const deliveries = async (id: string) =>
     WebhookDeliveryList.parse(await (await ask("GET", `/api/webhook-endpoints/${id}/deliveries`)).json()).data;
   const create = async (extra: object = {}) => {
-    const key = `input/${tenantId}/u/a.mp4`;
-    await env.VIDEOS.put(key, "a video");
+    const key = await storeInput(tenantId);
     const body = { project_id: 1, type: "framing", input_video_key: key, params: framingParams, ...extra };
     const response = await ask("POST", "/api/jobs", body);
     expect(response.status).toBe(201);

@@ -1,5 +1,6 @@
 import { readBounded } from "../../core/bounded-body.ts";
 import { findUnfit } from "../../core/json-limits.ts";
+import { isSameMediaType } from "../../core/media-type.ts";
 import { AppError } from "./problem.ts";
 
 export function tooLarge(maxBytes: number): AppError {
@@ -41,8 +42,7 @@ const maxBodyBytes = 1_048_576;
 
 /** A JSON body within all limits, for a route's schema to check. @throws AppError */
 export async function readJson(request: Request): Promise<unknown> {
-  const mediaType = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") {
+  if (!isSameMediaType(request.headers.get("content-type"), "application/json")) {
     throw new AppError("unsupported_media_type", { detail: "Send the body as application/json." });
   }
   const value = parseJson(decode(await readBytes(request, maxBodyBytes)));

@@ -2,14 +2,14 @@ import type { CreatedJob, CreateJob } from "../../contract/create-job.ts";
 import { isUploadOf, mayUseProject, ownerFor } from "../../core/access.ts";
 import { toCanonicalJson } from "../../core/canonical-json.ts";
 import { newId } from "../../core/ids.ts";
-import { isInputKeyOf, uploadIdOf } from "../../core/object-keys.ts";
+import { isInputKeyOf, uploadOf } from "../../core/object-keys.ts";
 import { sha256Hex } from "../../core/signing.ts";
 import { toTimestamp } from "../../core/time.ts";
 import { newWatchToken } from "../../core/tokens.ts";
 import { deriveWebhookSecret } from "../../core/webhook-signing.ts";
 import type { Settings } from "../../env.ts";
 import { openDatabase } from "../../store/database.ts";
-import { findActiveTwin, findFinishedTwin, findJobByIdempotencyKey, insertJob } from "../../store/jobs.ts";
+import { findActiveTwin, findFinishedTwin, insertJob } from "../../store/jobs.ts";
 import type { ExportJobRow, NewExportJobRow } from "../../store/schema.ts";
 import { findUpload } from "../../store/uploads.ts";
 import { findVideo } from "../../store/videos.ts";
@@ -17,7 +17,7 @@ import { toJob } from "../../view/job-view.ts";
 import type { Call, Host } from "../edge/call.ts";
 import { AppError } from "../edge/problem.ts";
 import { requireTarget } from "../webhooks/webhook-target.ts";
-import { hashRequest, isSameRequest, requireIdempotencyKey } from "./idempotency.ts";
+import { findEarlier, hashRequest, type IdempotencyKey, isSameRequest, requireIdempotencyKey } from "./idempotency.ts";
 import { withLiveState } from "./job-object.ts";
 import { startJob } from "./start-job.ts";
 
@@ -26,44 +26,63 @@ type Creation = { row: ExportJobRow; readonly replayed: boolean };
 /** The body before defaults were filled in, and by which name the same request is known again. */
 type Sent = Readonly<{ sent: unknown; idempotencyKey: string | undefined }>;
 
+/** How often a job is written when what stood in its way is gone each time. */
+const maxTries = 3;
+
 /** Makes the job, or finds the one that the same request made before (I2). */
 export async function createJob(call: Call, request: CreateJob, { sent, idempotencyKey }: Sent): Promise<Creation> {
-  const { tenantId } = call.caller;
   const userId = requireOwner(call, request);
   requireTarget(call.settings, "/webhook_url", request.webhook_url);
-  const key = requireIdempotencyKey(idempotencyKey);
-  const requestHash = key === null ? null : await hashRequest(sent, request, userId);
-  const db = openDatabase(call.env.DB);
-  const earlier = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
+  const key = await requireIdempotencyKey(call.caller, idempotencyKey);
+  const requestHash = key && (await hashRequest(sent, request, userId));
+  const earlier = key && (await findEarlier(call, key));
   if (earlier) {
     return replay(call, earlier, requestHash);
   }
-  const inputSize = await requireInput(call, request.input_video_key);
-  const { maxActiveJobs } = call.settings;
-  const { fingerprint, borrowed } = await readReuse(call, request, userId);
-  const row = { ...toRow(call, request), fingerprint, userId, inputSize, idempotencyKey: key, requestHash };
-  const insert = (reused: Partial<NewExportJobRow>) => insertJob(db, { ...row, ...reused }, maxActiveJobs);
-  // The lender may have been removed since it was found.
-  const inserted = (borrowed && (await insert(borrowed))) ?? (await insert({}));
-  if (inserted) {
-    // Behind the answer: a new object takes longer than all the rest, and whoever comes before it begins it.
-    call.later(startJob(call.env, inserted));
-    return { row: inserted, replayed: false };
+  const { size: inputSize, etag } = await requireInput(call, request.input_video_key);
+  const { fingerprint, borrowed } = await readReuse(call, request, userId, etag);
+  const own = { fingerprint, userId, inputSize, idempotencyKey: key?.kept ?? null, requestHash };
+  const row = { ...toRow(call, request), ...own };
+  // A twin that stands in the way may be over when it is looked for: then there is room.
+  for (let tries = fingerprint === null ? 1 : maxTries; tries > 0; tries--) {
+    const creation = (await insert(call, row, borrowed)) ?? (await findMade(call, row, key));
+    if (creation) {
+      return creation;
+    }
   }
-  const winner = key === null ? null : await findJobByIdempotencyKey(db, tenantId, key);
+  throw quotaExceeded(call.settings);
+}
+
+/** Writes the job's row and begins the job. @returns null when something stands in the way */
+async function insert(call: Call, row: NewExportJobRow, borrowed: Reuse["borrowed"]): Promise<Creation | null> {
+  const { maxActiveJobs, maxActiveJobsOfUser } = call.settings;
+  const write = (reused: Partial<NewExportJobRow>) =>
+    insertJob(openDatabase(call.env.DB), { ...row, ...reused }, maxActiveJobs, maxActiveJobsOfUser);
+  // The lender may have been removed since it was found.
+  const inserted = (borrowed && (await write(borrowed))) ?? (await write({}));
+  if (!inserted) {
+    return null;
+  }
+  // Behind the answer: a new object takes longer than all the rest, and whoever comes before it begins it.
+  call.later(startJob(call.env, inserted));
+  return { row: inserted, replayed: false };
+}
+
+/** The job that was made meanwhile under the same key, or that does the same work. */
+async function findMade(call: Call, row: NewExportJobRow, key: IdempotencyKey | null): Promise<Creation | null> {
+  const { tenantId, fingerprint, requestHash = null } = row;
+  const winner = key && (await findEarlier(call, key));
   if (winner) {
     return replay(call, winner, requestHash);
   }
-  const twin = fingerprint === null ? null : await findActiveTwin(db, tenantId, fingerprint);
-  if (!twin) {
-    throw quotaExceeded(call.settings);
-  }
-  return { row: await withLiveState(call.env, twin), replayed: true };
+  const twin = fingerprint ? await findActiveTwin(openDatabase(call.env.DB), tenantId, fingerprint) : null;
+  return twin && { row: await withLiveState(call.env, twin), replayed: true };
 }
 
-/** As many jobs of the tenant are active as may be. */
-export function quotaExceeded({ maxActiveJobs }: Pick<Settings, "maxActiveJobs">): AppError {
-  return new AppError("quota_exceeded", { detail: `At most ${maxActiveJobs} jobs may be active at once.` });
+/** As many jobs of the tenant or the user are active as may be. */
+export function quotaExceeded({ maxActiveJobs, maxActiveJobsOfUser }: Settings): AppError {
+  const detail = `At most ${maxActiveJobs} jobs may be active at once, ${maxActiveJobsOfUser} of one user.`;
+  return new AppError("quota_exceeded", { detail });
 }
 
 type Reuse = Readonly<{
@@ -73,12 +92,12 @@ type Reuse = Readonly<{
 }>;
 
 /** What makes the job one that others may stand for, and with `result` the output of one that has done the same. */
-async function readReuse(call: Call, request: CreateJob, userId: string | null): Promise<Reuse> {
+async function readReuse(call: Call, request: CreateJob, userId: string | null, etag: string): Promise<Reuse> {
   if (request.reuse === "off") {
     return { fingerprint: null, borrowed: null };
   }
   const { project_id, type, input_video_key, params } = request;
-  const fingerprint = await sha256Hex(toCanonicalJson([project_id, userId, type, input_video_key, params]));
+  const fingerprint = await sha256Hex(toCanonicalJson([project_id, userId, type, input_video_key, etag, params]));
   const db = openDatabase(call.env.DB);
   const { tenantId } = call.caller;
   const twin = request.reuse === "result" ? await findFinishedTwin(db, tenantId, fingerprint) : null;
@@ -112,25 +131,18 @@ async function replay(call: Call, row: ExportJobRow, requestHash: string | null)
   return { row: await withLiveState(call.env, row), replayed: true };
 }
 
-/** @returns its size in bytes @throws AppError `input_not_found` */
-async function requireInput(call: Call, key: string): Promise<number> {
-  const { tenantId } = call.caller;
-  const size = (isInputKeyOf(tenantId, key) && (await findVideo(call.env.VIDEOS, key))?.size) || 0;
-  if (size === 0 || !(await mayUseInput(call, key))) {
+/** @returns what R2 says of it @throws AppError `input_not_found` unless it is a whole upload of the caller's */
+async function requireInput(call: Call, key: string): Promise<R2Object> {
+  const caller = call.caller;
+  const look = () =>
+    Promise.all([findUpload(openDatabase(call.env.DB), uploadOf(key)), findVideo(call.env.VIDEOS, key)]);
+  const [upload, object] = isInputKeyOf(caller.tenantId, key) ? await look() : [];
+  const isWhole = upload?.objectKey === key && upload.size === object?.size;
+  if (!object || !isWhole || !isUploadOf(caller, upload)) {
     const errors = [{ pointer: "/input_video_key", detail: "names no uploaded video" }];
     throw new AppError("input_not_found", { errors });
   }
-  return size;
-}
-
-/** Who is held to some projects, or is a user, works with uploads of their own only. */
-async function mayUseInput(call: Call, key: string): Promise<boolean> {
-  const caller = call.caller;
-  if (caller.kind === "backend" && caller.projectIds === null) {
-    return true;
-  }
-  const upload = await findUpload(openDatabase(call.env.DB), caller.tenantId, uploadIdOf(key));
-  return upload !== null && isUploadOf(caller, upload);
+  return object;
 }
 
 function toRow(call: Call, request: CreateJob): NewExportJobRow {

@@ -1,14 +1,33 @@
 import type { CreateJob } from "../../contract/create-job.ts";
+import { type Caller, maySee, nameOf } from "../../core/access.ts";
 import { toCanonicalJson } from "../../core/canonical-json.ts";
 import { sha256Hex } from "../../core/signing.ts";
+import { openDatabase } from "../../store/database.ts";
+import { listJobsByIdempotencyKey } from "../../store/jobs.ts";
+import type { ExportJobRow } from "../../store/schema.ts";
+import type { Call } from "../edge/call.ts";
 import { AppError } from "../edge/problem.ts";
 
+/** A key as it was sent, and as it is kept: with its caller's name in it, so that two callers never meet. */
+export type IdempotencyKey = Readonly<{ sent: string; kept: string }>;
+
 /** @throws AppError `invalid_idempotency_key` */
-export function requireIdempotencyKey(key: string | undefined): string | null {
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+export async function requireIdempotencyKey(caller: Caller, sent: string | undefined): Promise<IdempotencyKey | null> {
+  if (sent === undefined) {
+    return null;
+  }
+  if (!/^[\x21-\x7e]{1,255}$/.test(sent)) {
     throw new AppError("invalid_idempotency_key");
   }
-  return key ?? null;
+  // The space keeps it apart from every key as it was sent, which is what releases before this one kept.
+  return { sent, kept: `own ${await sha256Hex(`${nameOf(caller)} ${sent}`)}` };
+}
+
+/** The job that the caller made under a key; one of a release before this one, if the caller sees it. */
+export async function findEarlier({ caller, env }: Call, { sent, kept }: IdempotencyKey): Promise<ExportJobRow | null> {
+  const rows = await listJobsByIdempotencyKey(openDatabase(env.DB), caller.tenantId, [kept, sent]);
+  const own = rows.find(({ idempotencyKey }) => idempotencyKey === kept);
+  return own ?? rows.find((row) => maySee(caller, row)) ?? null;
 }
 
 /**

@@ -1,15 +1,16 @@
 import { z } from "zod";
 import { StoredObject, StoredPart } from "../../contract/upload.ts";
-import { tenantOf, uploadIdOf } from "../../core/object-keys.ts";
+import { isSameMediaType } from "../../core/media-type.ts";
+import { uploadOf } from "../../core/object-keys.ts";
 import { type FileGrant, filesPath, readSignedUrl } from "../../core/signed-url.ts";
 import { openDatabase } from "../../store/database.ts";
 import { storePart } from "../../store/multipart.ts";
-import { notePart } from "../../store/uploads.ts";
+import { forgetPart, notePart } from "../../store/uploads.ts";
 import { storeVideo } from "../../store/videos.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
 import { AppError } from "../edge/problem.ts";
 import { routesOf } from "../edge/route.ts";
-import { abort, complete, noteComplete } from "./complete-upload.ts";
+import { abort, complete, noteComplete, requireOpenUpload, writtenBefore } from "./complete-upload.ts";
 import { serveVideo } from "./media.ts";
 import { keepTakenOutput, requireTakenOutput } from "./output-writer.ts";
 
@@ -39,13 +40,15 @@ function decodeKey(path: string): string | null {
  * The body of an upload, with its length known: R2 streams only such. A body of another length breaks off on the way.
  * @throws AppError
  */
-function requireBody(c: AppContext, isFit: (length: number) => boolean, limit: string): ReadableStream {
+function requireBody(c: AppContext, minBytes: number, maxBytes: number): ReadableStream {
   const length = Number(c.req.header("content-length") ?? Number.NaN);
   if (!(Number.isSafeInteger(length) && length > 0) || !c.req.raw.body) {
     throw new AppError("malformed_request", { detail: "Send the file as the body, with its Content-Length." });
   }
-  if (!isFit(length)) {
-    throw new AppError("payload_too_large", { detail: `This URL takes ${limit}.` });
+  if (length > maxBytes || length < minBytes) {
+    const limit = minBytes === maxBytes ? "exactly" : "at most";
+    const detail = `This URL takes ${limit} ${maxBytes} bytes.`;
+    throw new AppError(length > maxBytes ? "payload_too_large" : "malformed_request", { detail });
   }
   return c.req.raw.body.pipeThrough(new FixedLengthStream(length));
 }
@@ -65,17 +68,15 @@ async function inFull<Stored>(storing: Promise<Stored>): Promise<Stored> {
 
 async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObject> {
   const { key, contentType, maxBytes } = grant;
-  if (c.req.header("content-type") !== contentType) {
+  if (!isSameMediaType(c.req.raw.headers.get("content-type"), contentType)) {
     throw new AppError("unsupported_media_type", { detail: `This URL takes ${contentType}.` });
   }
-  const body = requireBody(c, (length) => length <= maxBytes, `${maxBytes} bytes at most`);
   const isOutput = key.startsWith("output/");
-  if (isOutput) {
-    await requireTakenOutput(c.env, key);
-  }
-  const object = await inFull(storeVideo(c.env.VIDEOS, key, body, { contentType, once: isOutput }));
+  const body = requireBody(c, isOutput ? 1 : maxBytes, maxBytes);
+  await (isOutput ? requireTakenOutput(c.env, key) : requireOpenUpload(c.env, key));
+  const object = await inFull(storeVideo(c.env.VIDEOS, key, body, contentType));
   if (!object) {
-    throw new AppError("precondition_failed", { detail: "This output was already written." });
+    throw writtenBefore();
   }
   await (isOutput ? keepTakenOutput(c.env, key) : noteComplete(c.env, key));
   c.header("ETag", object.httpEtag);
@@ -84,12 +85,17 @@ async function write(c: AppContext, grant: GrantTo<"write">): Promise<StoredObje
 
 async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<StoredPart> {
   const { key, part, bytes } = grant;
-  const body = requireBody(c, (length) => length === bytes, `exactly ${bytes} bytes`);
+  const body = requireBody(c, bytes, bytes);
+  const db = openDatabase(c.env.DB);
+  await forgetPart(db, uploadOf(key), part);
   const etag = await inFull(storePart(c.env.VIDEOS, key, grant, body));
-  if (etag === null) {
+  const note = etag === null ? null : await notePart(db, uploadOf(key), part, etag);
+  if (etag === null || note === null) {
     throw new AppError("not_found", { detail: "The upload is complete or was given up." });
   }
-  await notePart(openDatabase(c.env.DB), tenantOf(key), uploadIdOf(key), part, etag);
+  if (note === "contested") {
+    throw new AppError("conflict", { detail: `Part ${part} was sent twice at once. Send it again.` });
+  }
   c.header("ETag", `"${etag}"`);
   return { number: part, etag };
 }
@@ -97,7 +103,7 @@ async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<S
 async function serve(c: AppContext, grant: FileGrant): Promise<Response> {
   switch (grant.act) {
     case "read":
-      return serveVideo(c.env.VIDEOS, grant.key, grant.filename, c.req.raw);
+      return serveVideo(c.env.VIDEOS, grant, c.req.raw);
     case "write":
       return c.json(await write(c, grant), 200);
     case "write_part":
@@ -132,12 +138,13 @@ export const fileRoutes = [
     {
       id: "writeFile",
       tag: "files",
-      summary: "Upload a file, or a part of one, by a signed URL; an output takes one write",
+      summary: "Upload a file, or a part of one, by a signed URL, once",
       answer: [200, "Stored.", z.union([StoredObject, StoredPart])],
       problems: [
         "malformed_request",
         "invalid_signature",
         "not_found",
+        "conflict",
         "precondition_failed",
         "payload_too_large",
         "unsupported_media_type",

@@ -1,20 +1,25 @@
 import { VideoContentType } from "../../contract/upload.ts";
+import { cacheUntil } from "../../core/cache-until.ts";
 import { type ByteRange, parseRange } from "../../core/range.ts";
 import { findVideo, openVideo } from "../../store/videos.ts";
 import { AppError } from "../edge/problem.ts";
+import { matchesEtag } from "../jobs/preconditions.ts";
+
+/** What a signed URL shows: `filename` is what a browser saves it as; null for a reader that is no browser. */
+type Shown = Readonly<{ key: string; filename: string | null; expiresAt: number }>;
 
 /**
  * Serves an object of the bucket: whole, a range of it (206), nothing new (304), or only its headers for HEAD.
- * @param filename what a browser saves it as; null for a reader that is no browser
  * @throws AppError `not_found`, `range_not_satisfiable`
  */
-export async function serveVideo(bucket: R2Bucket, key: string, filename: string | null, request: Request) {
+export async function serveVideo(bucket: R2Bucket, shown: Shown, request: Request): Promise<Response> {
+  const { key } = shown;
   const object = await findVideo(bucket, key);
   if (!object) {
     throw new AppError("not_found");
   }
-  const headers = toHeaders(object, filename);
-  if (request.headers.get("if-none-match") === object.httpEtag) {
+  const headers = toHeaders(object, shown);
+  if (matchesEtag(request.headers.get("if-none-match") ?? undefined, object.httpEtag)) {
     return new Response(null, { status: 304, headers });
   }
   const range = readRange(request, object);
@@ -47,10 +52,11 @@ function readRange(request: Request, object: R2Object): ByteRange | null {
   return range;
 }
 
-function toHeaders(object: R2Object, filename: string | null): Headers {
+function toHeaders(object: R2Object, { filename, expiresAt }: Shown): Headers {
   const type = VideoContentType.safeParse(object.httpMetadata?.contentType);
   return new Headers({
     "accept-ranges": "bytes",
+    "cache-control": cacheUntil(expiresAt, Date.now()),
     "content-type": type.success ? type.data : "application/octet-stream",
     "content-disposition": filename === null ? "attachment" : `attachment; filename="${filename}"`,
     "content-security-policy": "sandbox; default-src 'none'",

@@ -1,13 +1,14 @@
 import { CreateUpload, maxSinglePutBytes, maxUploadBytes, Upload } from "../../contract/upload.ts";
-import { callerUser, isUploadOf, mayUseProject } from "../../core/access.ts";
+import { isUploadOf, mayUseProject, ownerFor } from "../../core/access.ts";
 import { isId, newId } from "../../core/ids.ts";
 import { inputKey } from "../../core/object-keys.ts";
 import { toTimestamp } from "../../core/time.ts";
 import { openDatabase } from "../../store/database.ts";
 import { newMultipart } from "../../store/multipart.ts";
 import type { UploadRow } from "../../store/schema.ts";
-import { completeUpload, deleteUpload, findUpload, insertUpload, isInputOfActiveJob } from "../../store/uploads.ts";
-import { deleteVideo, findVideo } from "../../store/videos.ts";
+import { findWhole, listParts, openUploads } from "../../store/upload-files.ts";
+import { completeUpload, deleteUpload, findUpload, insertUpload } from "../../store/uploads.ts";
+import { deleteVideo } from "../../store/videos.ts";
 import { toUpload } from "../../view/upload-view.ts";
 import { callOf } from "../edge/app-env.ts";
 import type { Call } from "../edge/call.ts";
@@ -27,15 +28,17 @@ const maxParts = 1_000;
 async function createUpload(call: Call, request: CreateUpload): Promise<UploadRow> {
   const caller = call.caller;
   const { size, content_type: contentType, filename, project_id: projectId } = request;
-  if (!mayUseProject(caller, projectId)) {
-    throw new AppError("insufficient_scope", { detail: "The credential uploads nothing to this project." });
+  const uploadedBy = ownerFor(caller, request.user_id ?? null);
+  if (uploadedBy === undefined || !mayUseProject(caller, projectId)) {
+    const what = uploadedBy === undefined ? "of another user" : "to this project";
+    throw new AppError("insufficient_scope", { detail: `The credential uploads nothing ${what}.` });
   }
   if (size > maxUploadBytes) {
     const errors = [{ pointer: "/size", detail: `must be ${maxUploadBytes} at most` }];
     throw new AppError("payload_too_large", { errors });
   }
   const { tenantId } = caller;
-  const { s3, maxStoredBytes } = call.settings;
+  const { s3, uploadQuota } = call.settings;
   const id = newId();
   const objectKey = inputKey(tenantId, id, filename);
   const now = Date.now();
@@ -44,12 +47,14 @@ async function createUpload(call: Call, request: CreateUpload): Promise<UploadRo
   const multipartId = isMultipart ? await multipart.create(objectKey, contentType) : null;
   const partSize = isMultipart ? partBytesFor(size) : null;
   const expiresAt = toTimestamp(now + (isMultipart ? multipartTtlMs : singleTtlMs));
-  const place = { tenantId, id, projectId, uploadedBy: callerUser(caller), filename, contentType, size, objectKey };
+  const place = { tenantId, id, projectId, uploadedBy, filename, contentType, size, objectKey };
   const row = { ...place, multipartId, partSize, createdAt: toTimestamp(now), expiresAt };
-  const inserted = await insertUpload(openDatabase(call.env.DB), row, maxStoredBytes);
+  const inserted = await insertUpload(openDatabase(call.env.DB), row, uploadQuota);
   if (!inserted) {
     await (multipartId && multipart.abort(objectKey, multipartId));
-    throw new AppError("quota_exceeded", { detail: `The tenant's uploads may hold ${maxStoredBytes} bytes in all.` });
+    const { maxBytes, maxBytesOfUser, maxPendingOfUser } = uploadQuota;
+    const ofUser = `those of a user ${maxBytesOfUser}, ${maxPendingOfUser} of them pending at once`;
+    throw new AppError("quota_exceeded", { detail: `Uploads may hold ${maxBytes} bytes in all, ${ofUser}.` });
   }
   return inserted;
 }
@@ -63,7 +68,7 @@ function partBytesFor(size: number): number {
 /** An upload of the caller. @throws AppError `not_found` */
 async function requireUpload(call: Call, id: string): Promise<UploadRow> {
   const caller = call.caller;
-  const row = isId(id) ? await findUpload(openDatabase(call.env.DB), caller.tenantId, id) : null;
+  const row = isId(id) ? await findUpload(openDatabase(call.env.DB), { tenantId: caller.tenantId, id }) : null;
   if (!row || !isUploadOf(caller, row)) {
     throw new AppError("not_found");
   }
@@ -74,26 +79,24 @@ async function requireUpload(call: Call, id: string): Promise<UploadRow> {
 async function readUpload(call: Call, row: UploadRow): Promise<Upload> {
   const settings = call.settings;
   const now = Date.now();
-  if (row.status === "pending" && (await findVideo(call.env.VIDEOS, row.objectKey))) {
-    await completeUpload(openDatabase(call.env.DB), row.tenantId, row.id, toTimestamp(now));
+  const store = openUploads(call.env, settings);
+  if (row.status === "pending" && (await findWhole(store.bucket, row))) {
+    await completeUpload(store.db, row, toTimestamp(now));
     return toUpload({ ...row, status: "complete" }, {}, settings, now);
   }
-  const { list } = newMultipart(call.env.VIDEOS, settings.s3);
-  const parts = list && row.multipartId !== null ? await list(row.objectKey, row.multipartId) : row.parts;
-  return toUpload(row, parts, settings, now);
+  return toUpload(row, (await listParts(store, row)) ?? {}, settings, now);
 }
 
 /** @throws AppError `conflict` */
 async function removeUpload(call: Call, row: UploadRow): Promise<void> {
-  const db = openDatabase(call.env.DB);
-  if (await isInputOfActiveJob(db, row.tenantId, row.objectKey)) {
+  // Its row first: a PUT that is under way finds it gone, and takes its file back.
+  if (!(await deleteUpload(openDatabase(call.env.DB), row))) {
     throw new AppError("conflict", { detail: "A job that is not over needs this video." });
   }
   if (row.status === "pending" && row.multipartId !== null) {
     await newMultipart(call.env.VIDEOS, call.settings.s3).abort(row.objectKey, row.multipartId);
   }
   await deleteVideo(call.env.VIDEOS, row.objectKey);
-  await deleteUpload(db, row.tenantId, row.id);
 }
 
 const uploadRoute = routesOf("upload", (c, id) => requireUpload(callOf(c), id));
