@@ -3,7 +3,9 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { StoredObject, StoredPart, Upload } from "../../src/contract/upload.ts";
 import { uploadIdOf } from "../../src/core/object-keys.ts";
+import { getSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
+import { newOutputLink } from "../../src/object/links.ts";
 import { removeOldJobs } from "../../src/tasks/retention.ts";
 import { reapUploads } from "../../src/tasks/uploads.ts";
 import { bearer, newKey } from "../setup/callers.ts";
@@ -226,7 +228,19 @@ describe("with credentials for R2's S3 endpoint", () => {
       (await fetch(url.replace("match.mp4", "x.mp4"), { method: "PUT", body: "12345", headers: upload.headers }))
         .status,
     ).toBe(403);
-    expect((await fetch(url, { method: "PUT", body: "12345", headers: upload.headers })).status).toBe(200);
+    const { "content-type": type = "" } = upload.headers;
+    expect((await fetch(url, { method: "PUT", body: "12345", headers: { "content-type": type } })).status).toBe(403);
+    const send = () => fetch(url, { method: "PUT", body: "12345", headers: upload.headers });
+    expect([(await send()).status, (await send()).status]).toEqual([200, 412]);
+  });
+
+  it("a download may be kept as long as its link is good", async () => {
+    const now = Date.now();
+    const { url } = await newOutputLink(getSettings(settings), "output/default/x/1.mp4", now, 3_600_000);
+    const told = new URL(url).searchParams.get("response-cache-control");
+    const [, seconds] = /^private, max-age=(\d+), immutable$/.exec(told ?? "") ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(3_600);
+    expect(Number(seconds)).toBeLessThanOrEqual(3_660);
   });
 
   it("a large one goes there in parts, is resumed and put together", async () => {
