@@ -57,7 +57,7 @@ export const problems = {
   precondition_failed: {
     status: 412,
     title: "Precondition failed",
-    meaning: "The object has changed, or was already written: outputs are written once.",
+    meaning: "The object has changed, or was already written: files are written once.",
   },
   payload_too_large: {
     status: 413,
@@ -102,7 +102,7 @@ export const problems = {
   quota_exceeded: {
     status: 429,
     title: "Quota exceeded",
-    meaning: "The tenant has reached its limit. Wait for active jobs to end, or ask for more.",
+    meaning: "The tenant or the user has reached a limit. Wait for active jobs to end, or ask for more.",
   },
   internal: {
     status: 500,

@@ -67,7 +67,8 @@ export const jobRoutes = [
       tag: "jobs",
       summary: "Create an export job",
       description:
-        "With an Idempotency-Key the same request makes one job, however often it is sent. With `Prefer: wait=<seconds>` " +
+        "With an Idempotency-Key the same request of the same caller makes one job, however often it is sent, as long as " +
+        "that job is there. With `Prefer: wait=<seconds>` " +
         "(1 to 60) the answer comes when the job is over or the time is.",
       headers: ["idempotency-key", "prefer"],
       body: CreateJob,
