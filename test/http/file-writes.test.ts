@@ -130,7 +130,7 @@ describe("an upload by one PUT", () => {
 describe("the parts of an upload", () => {
   const bytesOf = ({ part_size: partSize = 0, size }: Upload, number: number) =>
     new Uint8Array(Math.min(partSize, size - (number - 1) * partSize)).fill(number);
-  const send = (upload: Upload, number: number, settings = env) =>
+  const send = (upload: Upload, number: number, settings: Env = env) =>
     callWith(settings, upload.parts?.[number - 1]?.url ?? "", "PUT", bytesOf(upload, number));
   const complete = ({ complete_url: url = "" }: Upload) => call(url, { method: "POST" });
   const uploaded = async (upload: Upload) => (await read(upload)).uploaded_parts?.map(({ number }) => number);

@@ -118,7 +118,8 @@ describe("a user's share of the quota", () => {
   });
 
   it("is one of pending uploads, of which those that are complete are none", async () => {
-    const alice = await newUser("pending", "alice", { ...env, MAX_PENDING_UPLOADS_PER_USER: "2" });
+    const settings = { ...env, MAX_PENDING_UPLOADS_PER_USER: "2" };
+    const alice = await newUser("pending", "alice", settings);
     await alice.upload();
     await alice.upload();
     const answers = await Promise.all(Array.from({ length: 4 }, () => alice.ask("POST", "/api/uploads", file)));
