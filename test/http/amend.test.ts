@@ -104,12 +104,12 @@ describe("waiting", () => {
   });
 
   it("Prefer: wait answers when the job is over", async () => {
-    const key = crypto.randomUUID();
-    const waiting = post("/api/jobs", await body(), { prefer: "respond-async, wait=30", "idempotency-key": key });
-    const query = "SELECT id FROM export_jobs WHERE idempotency_key = ?";
+    const request = await body();
+    const waiting = post("/api/jobs", request, { prefer: "respond-async, wait=30" });
+    const query = "SELECT id FROM export_jobs WHERE input_video_key = ?";
     let id: string | null = null;
     while (id === null) {
-      id = await env.DB.prepare(query).bind(key).first<string>("id");
+      id = await env.DB.prepare(query).bind(request.input_video_key).first<string>("id");
     }
     await finish(id);
     const response = await waiting;
