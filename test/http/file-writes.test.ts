@@ -77,8 +77,15 @@ describe("an upload by one PUT", () => {
     const { url = "", headers, id } = upload;
     expect((await put(url, "a video", headers)).status).toBe(200);
     expect((await api(`/api/uploads/${id}`, { method: "DELETE" })).status).toBe(204);
-    await expectProblem(await put(url, "a video", headers), 404, "not_found");
-    expect(await isThere(upload)).toBe(false);
+    let stores = 0;
+    const counting = withBucket((bucket) => ({
+      put: (...args: Parameters<R2Bucket["put"]>) => {
+        stores++;
+        return bucket.put(...args);
+      },
+    }));
+    await expectProblem(await callWith(counting, url, "PUT", "a video", "video/mp4"), 404, "not_found");
+    expect([stores, await isThere(upload)]).toEqual([0, false]);
   });
 
   it("that is removed while its body comes leaves nothing, whichever of the two is first", async () => {
