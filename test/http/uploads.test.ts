@@ -5,9 +5,9 @@ import { StoredObject, StoredPart, Upload } from "../../src/contract/upload.ts";
 import { uploadIdOf } from "../../src/core/object-keys.ts";
 import { getSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
-import { newOutputLink } from "../../src/object/links.ts";
 import { removeOldJobs } from "../../src/tasks/retention.ts";
 import { reapUploads } from "../../src/tasks/uploads.ts";
+import { newOutputLink } from "../../src/view/links.ts";
 import { bearer, newKey } from "../setup/callers.ts";
 import {
   api,
