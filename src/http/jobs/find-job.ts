@@ -46,7 +46,7 @@ export async function toJobNow({ env, settings }: Host, row: ExportJobRow): Prom
   return { ...job, ...outlook };
 }
 
-/** The entity tag of a job: its version. */
+/** The entity tag of a job: its version. Estimates and links move without it, so it is a weak one. */
 export function etagOf({ version }: { version: number }): string {
-  return `"v${version}"`;
+  return `W/"v${version}"`;
 }

@@ -1,22 +1,27 @@
-/**
- * Whether a list of entity tags, or `*`, names this one (RFC 9110, 13.1).
- * @param header `If-None-Match`, which compares weakly: a `W/` before a tag does not count
- */
-export function matchesEtag(header: string | undefined, etag: string): boolean {
-  const tags = (header ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  return tags.includes(etag) || tags.includes("*");
+/** The tags of a list, without the `W/` of weak ones: a proxy that compresses adds it, another drops it. */
+function readTags(header: string): string[] {
+  return header.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
 }
 
 /**
- * The job versions that `If-Match` names; null without the header or with `*`, when any will do. A weak tag, or one of
- * something else, matches none.
+ * Whether a list of entity tags, or `*`, names this one (RFC 9110, 13.1).
+ * @param header `If-None-Match`, which compares weakly
+ */
+export function matchesEtag(header: string | undefined, etag: string): boolean {
+  const tags = readTags(header ?? "");
+  return tags.includes("*") || readTags(etag).some((own) => tags.includes(own));
+}
+
+/**
+ * The job versions that `If-Match` names; null without the header or with `*`, when any will do. A tag of something else
+ * matches none.
  */
 export function readIfMatch(header: string | undefined): number[] | null {
   if (header === undefined || header.trim() === "*") {
     return null;
   }
-  return header.split(",").flatMap((tag) => {
-    const version = /^"v(\d{1,15})"$/.exec(tag.trim())?.[1];
+  return readTags(header).flatMap((tag) => {
+    const version = /^"v(\d{1,15})"$/.exec(tag)?.[1];
     return version === undefined ? [] : [Number(version)];
   });
 }
