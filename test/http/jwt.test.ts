@@ -1,10 +1,11 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CreatedJob } from "../../src/contract/create-job.ts";
 import { JobPage } from "../../src/contract/list-jobs.ts";
+import { UsageReport } from "../../src/contract/usage.ts";
 import worker from "../../src/index.ts";
-import { bearer, jwtSettings, newJwt, newKey } from "../setup/callers.ts";
+import { bearer, jwtSettings, newJwt, newKey, toSignature } from "../setup/callers.ts";
 import { call, createJob, expectProblem, framingParams, post, uploadVideo } from "../setup/job.ts";
 
 const login = new URL(String(Reflect.get(env, "JWT_JWKS_URL"))).origin;
@@ -45,9 +46,50 @@ describe("JWTs by a published key set", () => {
     const response = await worker.fetch(request, settings, createExecutionContext());
     await expectProblem(response, 503, "unavailable");
   });
+
+  it("ask for a key set that could not be had no more for a moment", async () => {
+    const fetches = vi.spyOn(globalThis, "fetch");
+    const settings = { ...env, JWT_JWKS_URL: `${login}/gone/for-a-moment` };
+    const headers = bearer(await signedBy("RS256"));
+    fetches.mockClear();
+    for (let tries = 0; tries < 3; tries++) {
+      const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", { headers });
+      await expectProblem(await worker.fetch(request, settings, createExecutionContext()), 503, "unavailable");
+    }
+    expect(fetches).toHaveBeenCalledTimes(1);
+    fetches.mockRestore();
+  });
+
+  it("are not taken as wrong when what is published is no key set", async () => {
+    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", {
+      headers: bearer(await signedBy("RS256")),
+    });
+    const settings = { ...env, JWT_JWKS_URL: `${login}/no-keys.json` };
+    const response = await worker.fetch(request, settings, createExecutionContext());
+    await expectProblem(response, 503, "unavailable");
+  });
+});
+
+describe("a JWT", () => {
+  it("is known by its two dots, however its header is written", async () => {
+    const [, payload = ""] = (await newJwt()).split(".");
+    const signed = `${btoa('{ "typ": "JWT",\n "alg": "HS256" }').replaceAll("=", "")}.${payload}`;
+    expect(await listAs(`${signed}.${await toSignature(signed)}`)).toBe(200);
+    expect(await listAs(`${signed}.${await toSignature(`${signed}x`)}`)).toBe(401);
+  });
+
+  it("without a kid is tried with each key of its kind", async () => {
+    expect(await listAs(await signedBy("RS256", {}, ""))).toBe(200);
+    expect(await listAs(await signedBy("RS256", { aud: "billing" }, ""))).toBe(401);
+  });
 });
 
 describe("a JWT's times", () => {
+  it("end within a month", async () => {
+    expect(await listAs(await newJwt({ exp: now() + 30 * 86_400 }))).toBe(200);
+    expect(await listAs(await newJwt({ exp: now() + 32 * 86_400 }))).toBe(401);
+  });
+
   it("are taken with 60 seconds of grace", async () => {
     expect(await listAs(await newJwt({ exp: now() - 50 }))).toBe(200);
     expect(await listAs(await newJwt({ exp: now() - 70 }))).toBe(401);
@@ -81,8 +123,9 @@ describe("a user", () => {
   });
 
   it("creates jobs for themselves, in their projects, and for nobody else", async () => {
-    const body = { project_id: 22, type: "framing", input_video_key: await uploadVideo(), params: framingParams };
     const mia = await headersOf({ sub: "mia", project_ids: [7, 22] });
+    const input_video_key = await uploadVideo("a video", mia);
+    const body = { project_id: 22, type: "framing", input_video_key, params: framingParams };
     const created = CreatedJob.parse(await (await post("/api/jobs", body, mia)).json());
     expect(created.user_id).toBe("mia");
     expect((await post("/api/jobs", { ...body, user_id: "mia" }, mia)).status).toBe(201);
@@ -94,10 +137,34 @@ describe("a user", () => {
     const reader = await headersOf({ sub: "mia", scope: "jobs:read profile" });
     expect((await call("/api/jobs", { headers: reader })).status).toBe(200);
     await expectProblem(await post("/api/jobs", {}, reader), 403, "insufficient_scope");
-    const nothing = await headersOf({ sub: "mia", scope: "" });
+    const nothing = await headersOf({ sub: "mia", scope: "openid ops" });
     const refused = await call("/api/jobs", { headers: nothing });
     expect(refused.headers.get("www-authenticate")).toContain('scope="jobs:read"');
     await expectProblem(refused, 403, "insufficient_scope");
+  });
+
+  it.each(["", "openid profile email offline_access", `openid ${"https://api.test/read ".repeat(60)}`])(
+    "does the usual when no word of the scope is ours: %.40s",
+    async (scope) => {
+      const headers = await headersOf({ sub: "mia", scope });
+      expect((await call("/api/jobs?limit=1", { headers })).status).toBe(200);
+      await expectProblem(await post("/api/jobs", {}, headers), 422, "validation_failed");
+      await expectProblem(await call("/api/usage", { headers }), 403, "insufficient_scope");
+    },
+  );
+
+  it("is told of usage when the scope says so, of the token's projects alone", async () => {
+    const row = "'used', '2026-01-02', ?, 'job', 1, 'framing', 'complete', 'complete', 1, 1, 1, 1, 1";
+    const write = env.DB.prepare(`INSERT INTO usage VALUES (${row})`);
+    await env.DB.batch([31, 32].map((project) => write.bind(project)));
+    const projectsOf = async (claims: object) => {
+      const headers = await headersOf({ tenant_id: "used", scope: "usage:read", ...claims });
+      const response = await call("/api/usage?from=2026-01-01&to=2026-01-31", { headers });
+      return UsageReport.parse(await response.json()).data.map(({ project_id }) => project_id);
+    };
+    expect(await projectsOf({ project_ids: [32] })).toEqual([32]);
+    expect(await projectsOf({ project_ids: [] })).toEqual([]);
+    expect(await projectsOf({})).toEqual([31, 32]);
   });
 });
 

@@ -6,7 +6,19 @@ import { OutputLink, Upload } from "../../src/contract/upload.ts";
 import worker from "../../src/index.ts";
 import { log } from "../../src/log.ts";
 import { bearer, newJwt, newKey } from "../setup/callers.ts";
-import { api, call, completeRun, createJob, post, put, ring, takeRun, waitForJob } from "../setup/job.ts";
+import { withBefore } from "../setup/d1-hook.ts";
+import {
+  api,
+  call,
+  completeRun,
+  createJob,
+  expectProblem,
+  post,
+  put,
+  ring,
+  takeRun,
+  waitForJob,
+} from "../setup/job.ts";
 import { canaries } from "../setup/secrets.ts";
 
 const lines: string[] = [];
@@ -121,6 +133,38 @@ describe("CORS", () => {
     expect(denied.headers.get("access-control-expose-headers")).toContain("X-Request-Id");
   });
 
+  it.each([
+    ["POST", "/api/uploads", ["authorization", "content-type", "idempotency-key"]],
+    ["PUT", "/files/input/t/u/a.mp4", ["content-type", "if-none-match"]],
+    ["GET", "/files/input/t/u/a.mp4", ["range", "if-range", "cache-control", "x-requested-with"]],
+    ["GET", "/api/jobs/x", ["traceparent", "tracestate", "baggage", "sentry-trace", "if-none-match"]],
+  ])("lets a listed origin's page send what it needs: %s %s", async (method, path, names) => {
+    const asked = { "access-control-request-method": method, "access-control-request-headers": names.join(",") };
+    const { headers } = await call(path, { method: "OPTIONS", headers: { origin, ...asked } });
+    const allowed = headers.get("access-control-allow-headers")?.toLowerCase().split(/, ?/);
+    expect(allowed).toEqual(expect.arrayContaining(names));
+    expect(headers.get("access-control-allow-methods")).toContain(method);
+  });
+
+  it("lets its pages read what an upload and a download tell, and their refusals", async () => {
+    const request = { filename: "a.mp4", content_type: "video/mp4", size: 7, project_id: 7 };
+    const { url = "", headers } = Upload.parse(await (await post("/api/uploads", request)).json());
+    const exposed = (response: Response) => {
+      expect(response.headers.get("access-control-allow-origin")).toBe(origin);
+      return response.headers.get("access-control-expose-headers")?.split(/, ?/);
+    };
+    for (const status of [200, 412]) {
+      const stored = await put(url, "a video", { ...headers, origin });
+      expect([stored.status, exposed(stored)]).toEqual([status, expect.arrayContaining(["ETag", "X-Request-Id"])]);
+      await stored.body?.cancel();
+    }
+    const names = ["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Retry-After"];
+    const forged = await call("/files/input/t/u/a.mp4?expires=1&sig=k1.x", { headers: { origin, range: "bytes=0-1" } });
+    expect([forged.status, exposed(forged)]).toEqual([403, expect.arrayContaining(names)]);
+    const denied = await call("/api/jobs", { headers: { origin } });
+    expect(exposed(denied)).toEqual(expect.arrayContaining(["WWW-Authenticate", "Allow"]));
+  });
+
   it("tells other origins nothing, and caches that they differ", async () => {
     const response = await api("/api/jobs", { headers: { origin: "https://evil.test" } });
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
@@ -157,21 +201,27 @@ describe("every answer", () => {
 });
 
 describe("rate limits", () => {
-  const limited = (path: string, headers: Record<string, string>) => {
-    const request = new Request<unknown, IncomingRequestCfProperties>(`https://exports.test${path}`, { headers });
-    return worker.fetch(request, { ...env, RATE_LIMIT: "on" }, createExecutionContext());
+  const limited = (path: string, headers: Record<string, string>, more: Partial<Env> = {}, method = "GET") => {
+    const url = `https://exports.test${path}`;
+    const request = new Request<unknown, IncomingRequestCfProperties>(url, { method, headers });
+    return worker.fetch(request, { ...env, RATE_LIMIT: "on", ...more }, createExecutionContext());
   };
+  const from = (address: string) => ({ "cf-connecting-ip": address });
+  const full = { STRANGER_LIMIT: { limit: async () => ({ success: false }) } };
 
-  it("count each caller alone, say what is left, and end in 429 with Retry-After", async () => {
+  it("count each caller alone, say what is allowed, and end in 429", async () => {
     const [busy, calm] = [await newKey(), await newKey()];
     const first = await limited("/api/jobs/x", bearer(busy));
     expect(first.headers.get("ratelimit-policy")).toBe('"api";q=12000;w=60');
-    expect(first.headers.get("ratelimit")).toMatch(/^"api";r=11999;t=\d+$/);
-    const second = await limited("/api/jobs/x", bearer(busy));
-    // A new window may have begun between the two.
-    expect(second.headers.get("ratelimit")).toMatch(/^"api";r=1199[89];t=\d+$/);
-    const other = await limited("/api/jobs/x", bearer(calm));
-    expect(other.headers.get("ratelimit")).toMatch(/r=11999/);
+    // How much is left, one isolate of many does not know.
+    expect(first.headers.get("ratelimit")).toBeNull();
+    const isFull = {
+      limit: async ({ key }: { key: string }) => ({ success: !busy.includes(key.split("/")[2] ?? "") }),
+    };
+    const full = await limited("/api/jobs/x", bearer(busy), { API_LIMIT: isFull });
+    expect(full.headers.get("ratelimit")).toMatch(/^"api";r=0;t=\d+$/);
+    await expectProblem(full, 429, "rate_limited");
+    expect((await limited("/api/jobs/x", bearer(calm), { API_LIMIT: isFull })).status).toBe(404);
   });
 
   it("hold an address that goes on guessing keys", async () => {
@@ -188,4 +238,42 @@ describe("rate limits", () => {
     const elsewhere = await limited("/api/jobs", { "cf-connecting-ip": "203.0.113.10" });
     expect(elsewhere.status).toBe(401);
   }, 60_000);
+
+  it("turn an address that is over its limit away before D1, but for keys that were good before", async () => {
+    const [known, unknown] = [await newKey(), await newKey()];
+    const address = from("203.0.113.20");
+    expect((await limited("/api/jobs?limit=1", { ...bearer(known), ...address })).status).toBe(200);
+    const forged = bearer("ej_x_AAAAAAAAAAAAAAAA");
+    await expectProblem(await limited("/api/jobs", { ...forged, ...address }, full), 429, "rate_limited");
+    let reads = 0;
+    const DB = withBefore(/api_keys/, async () => void reads++).DB;
+    const again = await limited("/api/jobs", { ...forged, ...address }, { DB });
+    expect(Number(again.headers.get("retry-after"))).toBeGreaterThan(0);
+    await expectProblem(again, 429, "rate_limited");
+    await expectProblem(await limited("/api/jobs", { ...bearer(unknown), ...address }, { DB }), 429, "rate_limited");
+    expect(reads).toBe(0);
+    expect((await limited("/api/jobs?limit=1", { ...bearer(known), ...address }, { DB })).status).toBe(200);
+    // Who is told by a signature alone costs nothing.
+    expect((await limited("/api/jobs?limit=1", { ...bearer(await newJwt()), ...address }, { DB })).status).toBe(200);
+    const { status } = await limited("/api/jobs", { ...bearer(unknown), ...from("203.0.113.21") }, { DB });
+    expect([status, reads > 0]).toEqual([200, true]);
+  });
+
+  it.each([
+    ["GET", "/files/input/t/u/a.mp4?expires=9999999999999&sig=k1.x", 403],
+    ["PUT", "/files/input/t/u/a.mp4?expires=9999999999999&sig=k1.x", 403],
+    ["POST", "/webhooks/runpod/a.1.b.c", 404],
+    ["POST", "/webhooks/runpod/a.1.b.c/progress", 404],
+  ])("count forged links: %s %s", async (method, path, status) => {
+    expect((await limited(path, from("203.0.113.30"), {}, method)).status).toBe(status);
+    await expectProblem(await limited(path, from("203.0.113.30"), full, method), 429, "rate_limited");
+  });
+
+  it("let a good link through, whoever else comes from its address", async () => {
+    const { input } = await takeRun((await createJob()).id);
+    const { pathname, search } = new URL(input.input_url);
+    const good = await limited(pathname + search, from("203.0.113.30"), full);
+    await good.body?.cancel();
+    expect(good.status).toBe(200);
+  });
 });

@@ -38,11 +38,15 @@ const encode = (value: object) => toBase64Url(new TextEncoder().encode(JSON.stri
 export async function newJwt(claims: Record<string, unknown> = {}, secret = jwtSettings.secret): Promise<string> {
   const exp = Math.floor(Date.now() / 1000) + 300;
   const signed = `${encode({ alg: "HS256" })}.${encode({ ...usualClaims, exp, ...claims })}`;
+  return `${signed}.${await toSignature(signed, secret)}`;
+}
+
+/** HS256 of a JWT's first two parts. */
+export async function toSignature(signed: string, secret = jwtSettings.secret): Promise<string> {
   const bytes = new TextEncoder();
   const algorithm = { name: "HMAC", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("raw", bytes.encode(secret), algorithm, false, ["sign"]);
-  const mac = await crypto.subtle.sign("HMAC", key, bytes.encode(signed));
-  return `${signed}.${toBase64Url(new Uint8Array(mac))}`;
+  return toBase64Url(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes.encode(signed))));
 }
 
 export function bearer(credential: string | null): Record<string, string> {

@@ -34,10 +34,10 @@ export async function expectProblem(response: Response, status: number, code: st
   return problem;
 }
 
-/** Uploads a stand-in video by the signed URL. @returns its key */
-export async function uploadVideo(body = "a video"): Promise<string> {
+/** Uploads a stand-in video by the signed URL. @param headers of who uploads it; a backend when absent @returns its key */
+export async function uploadVideo(body = "a video", headers: Record<string, string> = {}): Promise<string> {
   const request = { filename: "match.mp4", content_type: "video/mp4", size: body.length, project_id: 7 };
-  const upload = Upload.parse(await (await post("/api/uploads", request)).json());
+  const upload = Upload.parse(await (await post("/api/uploads", request, headers)).json());
   const response = await put(upload.url ?? "", body, upload.headers);
   expect(response.status).toBe(200);
   await response.body?.cancel();

@@ -8,6 +8,9 @@ const algorithms = {
   EdDSA: generateKeyPairSync("ed25519"),
 };
 
+/** The one that the login signed by before: still published, first of all. */
+const formerKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;
+
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 function signWith(alg: string, key: KeyObject, text: string): Buffer {
@@ -27,12 +30,18 @@ function answerLogin(url: URL, body: string, response: ServerResponse): void {
     const keys = Object.entries(algorithms).map(([alg, { publicKey }]) => {
       return { ...publicKey.export({ format: "jwk" }), kid: alg, alg, use: "sig" };
     });
-    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys }));
+    const former = { ...formerKey.export({ format: "jwk" }), kid: "former", alg: "RS256", use: "sig" };
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [former, ...keys] }));
+    return;
+  }
+  if (url.pathname === "/no-keys.json") {
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ error: "maintenance" }));
     return;
   }
   const alg = url.searchParams.get("alg") ?? "";
   const pair = Object.entries(algorithms).find(([name]) => name === alg)?.[1] ?? algorithms.RS256;
-  const header = { alg, kid: url.searchParams.get("kid") ?? alg };
+  const kid = url.searchParams.get("kid") ?? alg;
+  const header = kid === "" ? { alg } : { alg, kid };
   const signed = `${encode(header)}.${Buffer.from(body).toString("base64url")}`;
   // HS256 with the published key as its secret: the classic confusion.
   const secret = algorithms.RS256.publicKey.export({ type: "spki", format: "pem" });

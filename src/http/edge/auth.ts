@@ -2,6 +2,7 @@ import { createMiddleware } from "hono/factory";
 import { Scope } from "../../contract/scope.ts";
 import { type Admission, mayUse } from "../../core/access.ts";
 import { type ApiKey, isSecretOf, parseApiKey } from "../../core/api-key.ts";
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { type Need, openPaths, queryTokenPaths } from "../../core/routes.ts";
 import { isSameSecret } from "../../core/signing.ts";
 import { toTimestamp } from "../../core/time.ts";
@@ -12,7 +13,7 @@ import { openDatabase } from "../../store/database.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { readUser } from "./jwt.ts";
 import { AppError } from "./problem.ts";
-import { limitStranger } from "./rate-limit.ts";
+import { limitStranger, requireNotHeld } from "./rate-limit.ts";
 
 /** The tenant of `BOOTSTRAP_API_KEY`. */
 const bootstrapTenant = "default";
@@ -55,12 +56,15 @@ async function admit(c: AppContext, credential: string): Promise<Admission | nul
   if (key) {
     return findBackend(c, key, settings);
   }
-  if (credential.startsWith("eyJ")) {
+  if (credential.split(".").length === 3) {
     return settings.jwt && readUser(settings.jwt, credential);
   }
   const watch = await readWatchToken(settings.signingKeys, credential, Date.now());
   return watch && { caller: { kind: "watcher", tenantId: watch.tenantId, jobId: watch.jobId }, until: watch.expiresAt };
 }
+
+/** Keys that were good: an address that is held is so for others than theirs. */
+const goodKeys = new BoundedMap<boolean>(10_000);
 
 async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Settings): Promise<Admission | null> {
   const { keyId } = key;
@@ -70,6 +74,9 @@ async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Setting
     const caller = { kind: "backend", tenantId: bootstrapTenant, keyId, scopes, projectIds: null } as const;
     return genuine ? { caller, until: null } : null;
   }
+  if (!goodKeys.get(keyId)) {
+    requireNotHeld(c);
+  }
   const db = openDatabase(c.env.DB);
   const row = await findApiKey(db, keyId);
   const now = Date.now();
@@ -77,6 +84,7 @@ async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Setting
   if (!row || isOver || !(await isSecretOf(key, row.secretHmac))) {
     return null;
   }
+  goodKeys.set(keyId, true);
   const staleBefore = toTimestamp(now - lastUseStepMs);
   if (row.lastUsedAt === null || row.lastUsedAt < staleBefore) {
     // Behind the answer, and of no consequence if it fails.

@@ -8,14 +8,24 @@ const allowMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 /** What a page may send beyond the few headers that browsers always let it send. */
 const allowHeaders = [
   ...["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID"],
-  ...["Prefer", "Range"],
+  ...["Prefer", "Range", "Cache-Control", "X-Requested-With"],
+  // What tracing adds to a page's requests by itself.
+  ...["traceparent", "tracestate", "baggage", "sentry-trace"],
 ];
 
 /** What a page may read beyond the few headers that browsers always show it. */
 const exposeHeaders = [
-  ...["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Idempotency-Replayed"],
+  ...[
+    "Accept-Ranges",
+    "Allow",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "ETag",
+    "Idempotency-Replayed",
+  ],
   ...["Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing"],
-  ...["X-As-Of", "X-Request-Id"],
+  ...["WWW-Authenticate", "X-As-Of", "X-Request-Id"],
 ];
 
 function isAllowed(c: AppContext, origin: string): boolean {

@@ -105,8 +105,8 @@ function problemsOf(key: RouteKey, { body, query, problems: own = [] }: Describe
     ...(query ? (["validation_failed"] as const) : []),
     ...(of === "tenant" || of === "file" ? [] : (["not_found"] as const)),
     ...own,
-    ...(needOf(key) ? (["unauthenticated", "insufficient_scope", "rate_limited"] as const) : []),
-    ...(["internal", "unavailable"] as const),
+    ...(needOf(key) ? (["unauthenticated", "insufficient_scope"] as const) : []),
+    ...(["rate_limited", "internal", "unavailable"] as const),
   ];
 }
 

@@ -1,67 +1,61 @@
 import { createMiddleware } from "hono/factory";
 import { rateLimits } from "../../contract/rate-limits.ts";
 import { nameOf } from "../../core/access.ts";
+import { BoundedMap } from "../../core/bounded-map.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { AppError } from "./problem.ts";
 
 type Binding = keyof typeof rateLimits;
 
-/**
- * Cloudflare says yes or no, not how much is left. What this isolate has let through gives the most that can be left:
- * enough for a client to slow down by.
- */
-class SeenRequests {
-  #window = 0;
-  readonly #counts = new Map<string, number>();
-
-  /** @returns how often the key was seen in the present window */
-  count(key: string, window: number): number {
-    if (window !== this.#window) {
-      this.#window = window;
-      this.#counts.clear();
-    }
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    return count;
-  }
+/** What is allowed; how much of it is left, Cloudflare does not tell, and one isolate of many does not know. */
+function policyOf(binding: Binding): Record<string, string> {
+  const { name, limit, periodSeconds } = rateLimits[binding];
+  return { "ratelimit-policy": `"${name}";q=${limit};w=${periodSeconds}` };
 }
 
-const seen = new SeenRequests();
+function secondsLeft(binding: Binding): number {
+  const { periodSeconds } = rateLimits[binding];
+  return periodSeconds - (Math.floor(Date.now() / 1000) % periodSeconds);
+}
 
-/** Counts a request. @returns the headers that tell of it @throws AppError `rate_limited` */
-async function spend(c: AppContext, binding: Binding, key: string): Promise<Record<string, string>> {
-  const { name, limit, periodSeconds } = rateLimits[binding];
-  const { success } = await c.env[binding].limit({ key });
-  const nowSeconds = Math.floor(Date.now() / 1000);
-  const count = seen.count(`${binding}/${key}`, Math.floor(nowSeconds / periodSeconds));
-  const left = success ? Math.max(0, limit - count) : 0;
-  const resetSeconds = periodSeconds - (nowSeconds % periodSeconds);
-  const headers = {
-    "ratelimit-policy": `"${name}";q=${limit};w=${periodSeconds}`,
-    ratelimit: `"${name}";r=${left};t=${resetSeconds}`,
-  };
-  if (!success) {
-    throw new AppError("rate_limited", { headers: { ...headers, "retry-after": String(resetSeconds) } });
-  }
-  return headers;
+function isOver(binding: Binding): AppError {
+  const seconds = secondsLeft(binding);
+  const left = { ratelimit: `"${rateLimits[binding].name}";r=0;t=${seconds}`, "retry-after": String(seconds) };
+  return new AppError("rate_limited", { headers: { ...policyOf(binding), ...left } });
 }
 
 /** Limits each caller to the API, by who it is. Routes whose URL carries its own token are held by what that allows. */
 export const limitCallers = createMiddleware<AppEnv>(async (c, next) => {
   const caller = c.get("caller");
   const isLimited = caller && c.get("settings").isRateLimited;
-  const headers = isLimited ? await spend(c, "API_LIMIT", nameOf(caller)) : {};
+  if (isLimited && !(await c.env.API_LIMIT.limit({ key: nameOf(caller) })).success) {
+    throw isOver("API_LIMIT");
+  }
   await next();
-  if (c.res.status !== 101) {
-    for (const [name, value] of Object.entries(headers)) {
+  if (isLimited && c.res.status !== 101) {
+    for (const [name, value] of Object.entries(policyOf("API_LIMIT"))) {
       c.res.headers.set(name, value);
     }
   }
 });
 
-/** Counts a failed authentication against the address that it came from. @throws AppError `rate_limited` */
+/** Addresses that were over the limit, and until when they are held for it. */
+const held = new BoundedMap<number>(10_000);
+
+const addressOf = (c: AppContext) => c.req.header("cf-connecting-ip") ?? "unknown";
+
+/** Counts a credential or a link that was not genuine against the address that it came from. @throws AppError `rate_limited` */
 export async function limitStranger(c: AppContext): Promise<void> {
-  if (c.get("settings").isRateLimited) {
-    await spend(c, "STRANGER_LIMIT", c.req.header("cf-connecting-ip") ?? "unknown");
+  const address = addressOf(c);
+  if (c.get("settings").isRateLimited && !(await c.env.STRANGER_LIMIT.limit({ key: address })).success) {
+    held.set(address, Date.now() + secondsLeft("STRANGER_LIMIT") * 1000);
+    throw isOver("STRANGER_LIMIT");
+  }
+}
+
+/** Before anything is looked up for a stranger. @throws AppError `rate_limited` */
+export function requireNotHeld(c: AppContext): void {
+  if (c.get("settings").isRateLimited && (held.get(addressOf(c)) ?? 0) > Date.now()) {
+    throw isOver("STRANGER_LIMIT");
   }
 }

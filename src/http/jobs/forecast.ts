@@ -1,5 +1,6 @@
 import type { Job } from "../../contract/job.ts";
 import type { JobType } from "../../contract/types/index.ts";
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { type Ahead, estimateEnd, outputMsOf, type Sample } from "../../core/eta.ts";
 import { isFinal } from "../../core/job-state.ts";
 import { placeOf, type Waiting } from "../../core/queue.ts";
@@ -18,7 +19,7 @@ const staleMs = 150_000;
 const maxLooked = 2_000;
 
 type Kept<Value> = { value: Value; until: number };
-const histories = new Map<string, Kept<readonly Sample[]>>();
+const histories = new BoundedMap<Kept<readonly Sample[]>>(1_000);
 let queue: Kept<Waiting | null> | null = null;
 
 async function readHistory(env: Env, tenantId: string, type: JobType, now: number): Promise<readonly Sample[]> {

@@ -7,6 +7,7 @@ import { RunId } from "../../runpod/words.ts";
 import type { AppContext } from "../edge/app-env.ts";
 import { readLenientText } from "../edge/body.ts";
 import { AppError } from "../edge/problem.ts";
+import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
 import { jobObject } from "../jobs/job-object.ts";
 import { openHandlerSocket } from "../jobs/job-socket.ts";
@@ -14,10 +15,11 @@ import { progressKey, takeProgress } from "./take-progress.ts";
 
 const maxHookBytes = 65_536;
 
-/** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found` */
+/** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found`, `rate_limited` */
 async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef> {
   const attempt = await readAttemptToken(c.get("settings").signingKeys, token, Date.now());
   if (!attempt) {
+    await limitStranger(c);
     throw new AppError("not_found");
   }
   return attempt;

@@ -9,6 +9,7 @@ import { forgetPart, notePart } from "../../store/uploads.ts";
 import { storeVideo } from "../../store/videos.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
 import { AppError } from "../edge/problem.ts";
+import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
 import { abort, complete, noteComplete, requireOpenUpload, writtenBefore } from "./complete-upload.ts";
 import { serveVideo } from "./media.ts";
@@ -16,13 +17,14 @@ import { keepTakenOutput, requireTakenOutput } from "./output-writer.ts";
 
 type GrantTo<Act extends FileGrant["act"]> = Extract<FileGrant, { act: Act }>;
 
-/** The grant that the request's URL carries. @throws AppError `invalid_signature`, `not_found` */
+/** The grant that the request's URL carries. @throws AppError `invalid_signature`, `rate_limited` */
 async function requireGrant(c: AppContext): Promise<FileGrant> {
   const url = new URL(c.req.url);
   const key = decodeKey(url.pathname.slice(filesPath.length));
   const { signingKeys } = c.get("settings");
   const grant = key === null ? null : await readSignedUrl(signingKeys, c.req.method, key, url.searchParams, Date.now());
   if (!grant) {
+    await limitStranger(c);
     throw new AppError("invalid_signature");
   }
   return grant;
