@@ -13,7 +13,7 @@ import { jobRoutes } from "./http/jobs/jobs.ts";
 import { liveRoutes } from "./http/jobs/live.ts";
 import { outputRoutes } from "./http/jobs/outputs.ts";
 import { projectEventRoutes } from "./http/jobs/project-events.ts";
-import { describeApi } from "./http/operations/describe-api.ts";
+import { textOfApi } from "./http/operations/describe-api.ts";
 import { healthRoutes } from "./http/operations/health.ts";
 import { problemPage } from "./http/operations/problem-pages.ts";
 import { usageRoutes } from "./http/operations/usage.ts";
@@ -37,7 +37,9 @@ const apiRoutes: readonly Route[] = [
   ...webhookDeliveryRoutes,
   ...healthRoutes,
   problemPage,
-  pageRoute("GET /openapi.json", async (c) => c.json(describeApi(describedRoutes, c.get("settings")))),
+  pageRoute("GET /openapi.json", async (c) =>
+    c.body(textOfApi(describedRoutes, c.get("settings")), 200, { "content-type": "application/json" }),
+  ),
 ];
 
 /** All that the document tells of. */

@@ -1,3 +1,4 @@
+import { describeError } from "../core/errors.ts";
 import { presignUrl, type S3Request, signRequest } from "../core/sigv4.ts";
 
 /** Credentials for R2's own S3 endpoint, over which videos need not pass through the Worker. */
@@ -32,7 +33,9 @@ export function presign(access: S3Access, request: Presign, now: number): Promis
 
 async function call(access: S3Access, request: S3Request, body: string | null = null): Promise<string> {
   const signed = await signRequest(access, request, body, Date.now());
-  const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) }).catch((error) => {
+    throw new S3Error(`S3 gave no answer: ${describeError(error)}`, 504);
+  });
   const text = (await response.text()).slice(0, 1_000_000);
   // S3 may answer 200 to a completion and still report an error in its body.
   if (!response.ok || text.includes("<Error>")) {

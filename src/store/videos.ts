@@ -1,5 +1,6 @@
 import type { StoredOutput } from "../core/job-state.ts";
 import type { ByteRange } from "../core/range.ts";
+import { S3Error } from "./s3.ts";
 
 /** What R2 says of an object. @returns null when there is none */
 export function findVideo(bucket: R2Bucket, key: string): Promise<R2Object | null> {
@@ -42,6 +43,12 @@ export async function listInputs(bucket: R2Bucket, after: string, limit: number)
 /** Removing what is not there is no error; R2 takes a thousand keys at once. */
 export function deleteVideo(bucket: R2Bucket, keys: string | string[]): Promise<void> {
   return bucket.delete(keys);
+}
+
+/** Whether R2 did not do what it was asked for, by its binding or its S3 endpoint: its trouble or ours, which passes. */
+export function isStorageError(error: unknown): boolean {
+  // By number: https://developers.cloudflare.com/r2/api/error-codes/
+  return error instanceof S3Error || (error instanceof Error && /\((0|10001|10043|10058)\)$/.test(error.message));
 }
 
 /** Whether R2 answers. */

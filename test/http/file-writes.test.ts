@@ -1,6 +1,6 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { StoredObject, Upload } from "../../src/contract/upload.ts";
 import { newId } from "../../src/core/ids.ts";
 import { uploadOf } from "../../src/core/object-keys.ts";
@@ -131,6 +131,49 @@ describe("an upload by one PUT", () => {
     await expectProblem(await put(url, "a movie", headers), 412, "precondition_failed");
     expect((await createJobOf(upload)).status).toBe(201);
     expect((await read(upload)).status).toBe("complete");
+  });
+});
+
+describe("R2 that is away", () => {
+  it.each([
+    "head: We encountered an internal error. Please try again. (10001)",
+    "get: ServiceUnavailable (10043)",
+    "put: Reduce your concurrent request rate for the same object. (10058)",
+    "head: Unspecified error (0)",
+  ])("is a 503, and no fault of the service: %s", async (words) => {
+    const log = vi.spyOn(console, "error").mockReturnValue();
+    const away = () => Promise.reject(new Error(words));
+    const settings = withBucket(() => ({ head: away, put: away }));
+    const { url = "" } = await create(small);
+    await expectProblem(await callWith(settings, url, "PUT", "a video", "video/mp4"), 503, "unavailable");
+    expect(log).toHaveBeenCalled();
+    log.mockRestore();
+  });
+
+  it.each([
+    [
+      "that answers with an error",
+      async () => new Response("<Error><Code>InternalError</Code></Error>", { status: 500 }),
+    ],
+    ["that gives no answer", () => Promise.reject(new DOMException("timed out", "TimeoutError"))],
+  ])("is so by its S3 endpoint %s", async (_, answer) => {
+    const log = vi.spyOn(console, "error").mockReturnValue();
+    const fetches = vi.spyOn(globalThis, "fetch").mockImplementation(answer);
+    const access = {
+      R2_S3_ENDPOINT: "https://r2.test",
+      R2_ACCESS_KEY_ID: "id",
+      R2_SECRET_ACCESS_KEY: "secret",
+    };
+    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/uploads", {
+      method: "POST",
+      headers: { authorization: `Bearer ${env.BOOTSTRAP_API_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({ ...small, size: 95_000_001 }),
+    });
+    const response = await worker.fetch(request, { ...env, ...access }, createExecutionContext());
+    await expectProblem(response, 503, "unavailable");
+    expect(fetches).toHaveBeenCalled();
+    fetches.mockRestore();
+    log.mockRestore();
   });
 });
 

@@ -1,7 +1,10 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
 import { describe, expect, it, vi } from "vitest";
 import { OutputLink, StoredObject, Upload } from "../../src/contract/upload.ts";
+import worker from "../../src/index.ts";
+import { withBefore } from "../setup/d1-hook.ts";
 import {
   api,
   authorization,
@@ -154,6 +157,39 @@ describe("an update that is as it should be", () => {
 });
 
 describe("the service itself", () => {
+  const ask = async (path: string, settings: Env) => {
+    const request = new Request<unknown, IncomingRequestCfProperties>(`https://exports.test${path}`);
+    return worker.fetch(request, settings, createExecutionContext());
+  };
+
+  it("asks D1, R2 and an object at most once in five seconds whether it is ready, whoever asks", async () => {
+    let reads = 0;
+    const counting = withBefore(/./, async () => void reads++);
+    for (let asked = 0; asked < 3; asked++) {
+      expect((await ask("/readyz", counting)).status).toBe(200);
+    }
+    expect(reads).toBe(1);
+    const away = withBefore(/./, () => Promise.reject(new Error("D1_ERROR: away")));
+    for (let asked = 0; asked < 2; asked++) {
+      expect((await expectProblem(await ask("/readyz", away), 503, "unavailable")).detail).toBe("No answer from D1.");
+    }
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 5_001);
+    expect((await ask("/readyz", counting)).status).toBe(200);
+    clock.mockRestore();
+    expect(reads).toBe(2);
+  });
+
+  it("writes its document once", async () => {
+    const write = vi.spyOn(OpenApiGeneratorV31.prototype, "generateDocument");
+    const settings = { ...env, PUBLIC_BASE_URL: "https://other.test" };
+    const [first, second] = [await ask("/openapi.json", settings), await ask("/openapi.json", settings)];
+    expect(await second.text()).toBe(await first.text());
+    expect(first.headers.get("content-type")).toBe("application/json");
+    expect(write).toHaveBeenCalledTimes(1);
+    expect(await (await ask("/openapi.json", env)).json()).toMatchObject({ servers: [{ url: env.PUBLIC_BASE_URL }] });
+    write.mockRestore();
+  });
+
   it("is alive and ready", async () => {
     for (const path of ["/healthz", "/readyz"]) {
       const response = await call(path);
@@ -173,7 +209,6 @@ describe("the service itself", () => {
 
   it("is unavailable, not broken, while D1 is away, and logs none of the values it was given", async () => {
     const log = vi.spyOn(console, "error").mockReturnValue();
-    const { default: worker } = await import("../../src/index.ts");
     const away = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
     const statement = { bind: () => statement, all: away, run: away, raw: away };
     const DB = new Proxy(env.DB, {
@@ -191,7 +226,6 @@ describe("the service itself", () => {
 
   it("names the setting that is missing or malformed, and shows none", async () => {
     const log = vi.spyOn(console, "error").mockReturnValue();
-    const { default: worker } = await import("../../src/index.ts");
     const broken: Env = { ...env, RUNPOD_API_KEY: "", SIGNING_KEYS: "short:secret" };
     Reflect.deleteProperty(broken, "BOOTSTRAP_API_KEY");
     const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs");

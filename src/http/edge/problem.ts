@@ -5,6 +5,7 @@ import { newProblem, type ProblemDetails } from "../../core/problem.ts";
 import { SettingsError } from "../../env.ts";
 import { log } from "../../log.ts";
 import { isDatabaseError } from "../../store/database.ts";
+import { isStorageError } from "../../store/videos.ts";
 import type { AppContext } from "./app-env.ts";
 
 type Details = ProblemDetails & { headers?: Record<string, string> };
@@ -33,7 +34,8 @@ export function toProblemResponse(error: unknown, c: AppContext): Response {
   if (error instanceof SettingsError) {
     return problemResponse(c, "unavailable", { detail: error.message });
   }
-  return problemResponse(c, isDatabaseError(error) || isObjectAway(error) ? "unavailable" : "internal", {});
+  const isAway = isDatabaseError(error) || isStorageError(error) || isObjectAway(error);
+  return problemResponse(c, isAway ? "unavailable" : "internal", {});
 }
 
 /** Cloudflare marks the failures of a Durable Object that a later try may not meet. */

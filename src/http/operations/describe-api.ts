@@ -39,8 +39,17 @@ const schemes = {
   clientToken: { ...bearer, description: "The client_token of a created job; on /events and /ws also as ?token=." },
 };
 
+const texts = new WeakMap<Settings, string>();
+
+/** The document as it is served: written once, because anybody may ask and it takes longer than most requests. */
+export function textOfApi(routes: readonly RouteConfig[], settings: Settings): string {
+  const text = texts.get(settings) ?? JSON.stringify(describeApi(routes, settings));
+  texts.set(settings, text);
+  return text;
+}
+
 /** The OpenAPI 3.1 document of the routes, from the schemas that validate their requests. */
-export function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Settings) {
+function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Settings) {
   const definitions = [
     ...routes.map((route) => ({ type: "route" as const, route })),
     ...WebhookEventType.options.map((type) => ({ type: "webhook" as const, webhook: describeMessage(type) })),
