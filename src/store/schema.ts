@@ -146,6 +146,8 @@ export const uploads = sqliteTable(
     createdAt: text("created_at").notNull(),
     expiresAt: text("expires_at").notNull(),
     completedAt: text("completed_at"),
+    idempotencyKey: text("idempotency_key"),
+    requestHash: text("request_hash"),
   },
   (upload) => [primaryKey({ columns: [upload.tenantId, upload.id] })],
 );

@@ -38,7 +38,7 @@ function fits({ tenantId, uploadedBy, size }: NewUploadRow, quota: UploadQuota):
 
 /**
  * Writes a new upload and counts its bytes, both or neither, within the tenant's quota and its user's: no race exceeds them.
- * @returns null when it does not fit
+ * @returns null when it does not fit, or there is another with its key
  */
 export async function insertUpload(db: Database, row: NewUploadRow, quota: UploadQuota): Promise<UploadRow | null> {
   const { tenantId, size } = row;
@@ -47,6 +47,7 @@ export async function insertUpload(db: Database, row: NewUploadRow, quota: Uploa
     db
       .insert(uploads)
       .select(sql`${rowAsSelect(uploads, row)} WHERE ${fits(row, quota)}`)
+      .onConflictDoNothing()
       .returning(),
     db
       .insert(storedBytes)
@@ -73,6 +74,15 @@ const selectUpload = prepareOnce((db) => {
 
 export async function findUpload(db: Database, { tenantId, id }: UploadKey): Promise<UploadRow | null> {
   const [row] = await selectUpload(db).all({ tenantId, id });
+  return row ?? null;
+}
+
+/** The upload that was begun under an Idempotency-Key. */
+export async function findUploadByIdempotencyKey(db: Database, tenantId: string, key: string) {
+  const [row] = await db
+    .select()
+    .from(uploads)
+    .where(and(eq(uploads.tenantId, tenantId), eq(uploads.idempotencyKey, key)));
   return row ?? null;
 }
 

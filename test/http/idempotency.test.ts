@@ -2,12 +2,14 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
+import { Upload } from "../../src/contract/upload.ts";
 import worker from "../../src/index.ts";
 import { rpcVersion } from "../../src/object/rpc.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { deleteJobRow, findJob } from "../../src/store/jobs.ts";
 import { withStrike } from "../setup/broken-objects.ts";
-import { api, authorization, expectProblem, framingParams, post, tenantId, uploadVideo } from "../setup/job.ts";
+import { bearer, newJwt, newKey } from "../setup/callers.ts";
+import { api, authorization, expectProblem, framingParams, post, put, tenantId, uploadVideo } from "../setup/job.ts";
 import { insertRow } from "../setup/rows.ts";
 
 const Created = z.looseObject({ id: z.string(), reused_from: z.string().nullable() });
@@ -75,6 +77,52 @@ describe("an Idempotency-Key", () => {
       await expectProblem(await send(text, key), 422, "idempotency_key_reused");
     }
     await api(`/api/jobs/${id}/cancel`, { method: "POST" });
+  });
+});
+
+describe("an Idempotency-Key of an upload", () => {
+  const file = { filename: "match.mp4", content_type: "video/mp4", size: 7, project_id: 7 };
+  const begin = (key: string, change: object = {}, headers: Record<string, string> = {}) =>
+    post("/api/uploads", { ...file, ...change }, { "idempotency-key": key, ...headers });
+  const read = async (response: Response, status: number): Promise<Upload> => {
+    expect(response.status).toBe(status);
+    expect(response.headers.get("idempotency-replayed")).toBe(status === 200 ? "true" : null);
+    return Upload.parse(await response.json());
+  };
+
+  it("makes one upload of the same request, shown as it is by now, and none of another", async () => {
+    const key = crypto.randomUUID();
+    const upload = await read(await begin(key), 201);
+    expect((await read(await begin(key), 200)).id).toBe(upload.id);
+    await expectProblem(await begin(key, { size: 8 }), 422, "idempotency_key_reused");
+    expect((await put(upload.url ?? "", "a video", upload.headers)).status).toBe(200);
+    expect(await read(await begin(key), 200)).toMatchObject({ id: upload.id, status: "complete" });
+    await expectProblem(await begin("a key"), 400, "invalid_idempotency_key");
+  });
+
+  it.each([7, 95_000_001])("makes one of several at once, and promises %s bytes once", async (size) => {
+    const tenant = `t-${crypto.randomUUID()}`;
+    const credential = bearer(await newKey({ tenantId: tenant }));
+    const key = crypto.randomUUID();
+    const answers = await Promise.all(Array.from({ length: 4 }, () => begin(key, { size }, credential)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 201]);
+    const ids = await Promise.all(answers.map(async (answer) => Upload.parse(await answer.json()).id));
+    expect(new Set(ids).size).toBe(1);
+    const stored = env.DB.prepare("SELECT bytes FROM stored_bytes WHERE tenant_id = ?").bind(tenant);
+    expect(await stored.first("bytes")).toBe(size);
+  });
+
+  it("is its caller's alone, apart from the keys of jobs, and free when the upload is gone", async () => {
+    const key = crypto.randomUUID();
+    const mine = await read(await begin(key), 201);
+    const users = await Promise.all(["mia", "noah"].map((sub) => newJwt({ sub })));
+    for (const credential of users) {
+      expect((await read(await begin(key, {}, bearer(credential)), 201)).id).not.toBe(mine.id);
+    }
+    const { plain } = await newTexts();
+    await api(`/api/jobs/${await idOf(await send(plain, key), 201)}/cancel`, { method: "POST" });
+    expect((await api(`/api/uploads/${mine.id}`, { method: "DELETE" })).status).toBe(204);
+    expect((await read(await begin(key), 201)).id).not.toBe(mine.id);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { CreatedJob, CreateJob } from "../../contract/create-job.ts";
-import { isUploadOf, mayUseProject, ownerFor } from "../../core/access.ts";
+import { isUploadOf, maySee, mayUseProject, ownerFor } from "../../core/access.ts";
 import { toCanonicalJson } from "../../core/canonical-json.ts";
 import { newId } from "../../core/ids.ts";
 import { isInputKeyOf, uploadOf } from "../../core/object-keys.ts";
@@ -9,32 +9,35 @@ import { newWatchToken } from "../../core/tokens.ts";
 import { deriveWebhookSecret } from "../../core/webhook-signing.ts";
 import type { Settings } from "../../env.ts";
 import { openDatabase } from "../../store/database.ts";
-import { findActiveTwin, findFinishedTwin, insertJob } from "../../store/jobs.ts";
+import { findActiveTwin, findFinishedTwin, insertJob, listJobsByIdempotencyKey } from "../../store/jobs.ts";
 import type { ExportJobRow, NewExportJobRow } from "../../store/schema.ts";
 import { findUpload } from "../../store/uploads.ts";
 import { findVideo } from "../../store/videos.ts";
 import { toJob } from "../../view/job-view.ts";
 import type { Call, Host } from "../edge/call.ts";
+import {
+  hashRequest,
+  type IdempotencyKey,
+  isSameRequest,
+  requireIdempotencyKey,
+  type Sent,
+} from "../edge/idempotency.ts";
 import { AppError } from "../edge/problem.ts";
 import { requireTarget } from "../webhooks/webhook-target.ts";
-import { findEarlier, hashRequest, type IdempotencyKey, isSameRequest, requireIdempotencyKey } from "./idempotency.ts";
 import { withLiveState } from "./job-object.ts";
 import { startJob } from "./start-job.ts";
 
 type Creation = { row: ExportJobRow; readonly replayed: boolean };
 
-/** The body before defaults were filled in, and by which name the same request is known again. */
-type Sent = Readonly<{ sent: unknown; idempotencyKey: string | undefined }>;
-
 /** How often a job is written when what stood in its way is gone each time. */
 const maxTries = 3;
 
 /** Makes the job, or finds the one that the same request made before (I2). */
-export async function createJob(call: Call, request: CreateJob, { sent, idempotencyKey }: Sent): Promise<Creation> {
+export async function createJob(call: Call, request: CreateJob, { body, idempotencyKey }: Sent): Promise<Creation> {
   const userId = requireOwner(call, request);
   requireTarget(call.settings, "/webhook_url", request.webhook_url);
   const key = await requireIdempotencyKey(call.caller, idempotencyKey);
-  const requestHash = key && (await hashRequest(sent, request, userId));
+  const requestHash = key && (await hashRequest(body, request, userId));
   const earlier = key && (await findEarlier(call, key));
   if (earlier) {
     return replay(call, earlier, requestHash);
@@ -51,6 +54,13 @@ export async function createJob(call: Call, request: CreateJob, { sent, idempote
     }
   }
   throw quotaExceeded(call.settings);
+}
+
+/** The job that the caller made under a key; one of a release before this one, if the caller sees it. */
+async function findEarlier({ caller, env }: Call, { sent, kept }: IdempotencyKey): Promise<ExportJobRow | null> {
+  const rows = await listJobsByIdempotencyKey(openDatabase(env.DB), caller.tenantId, [kept, sent]);
+  const own = rows.find(({ idempotencyKey }) => idempotencyKey === kept);
+  return own ?? rows.find((row) => maySee(caller, row)) ?? null;
 }
 
 /** Writes the job's row and begins the job. @returns null when something stands in the way */

@@ -89,7 +89,7 @@ export const jobRoutes = [
     },
     async (c, _, request, sent) => {
       const call = callOf(c);
-      const creation = await createJob(call, request, { sent, idempotencyKey: c.req.header("idempotency-key") });
+      const creation = await createJob(call, request, { body: sent, idempotencyKey: c.req.header("idempotency-key") });
       const seconds = readWait(c.req.header("prefer"));
       if (seconds !== null) {
         c.header("Preference-Applied", `wait=${seconds}`);

@@ -1,12 +1,10 @@
-import type { CreateJob } from "../../contract/create-job.ts";
-import { type Caller, maySee, nameOf } from "../../core/access.ts";
+import { type Caller, nameOf } from "../../core/access.ts";
 import { toCanonicalJson } from "../../core/canonical-json.ts";
 import { sha256Hex } from "../../core/signing.ts";
-import { openDatabase } from "../../store/database.ts";
-import { listJobsByIdempotencyKey } from "../../store/jobs.ts";
-import type { ExportJobRow } from "../../store/schema.ts";
-import type { Call } from "../edge/call.ts";
-import { AppError } from "../edge/problem.ts";
+import { AppError } from "./problem.ts";
+
+/** A body before defaults were filled in, and by which name the same request is known again. */
+export type Sent = Readonly<{ body: unknown; idempotencyKey: string | undefined }>;
 
 /** A key as it was sent, and as it is kept: with its caller's name in it, so that two callers never meet. */
 export type IdempotencyKey = Readonly<{ sent: string; kept: string }>;
@@ -23,18 +21,11 @@ export async function requireIdempotencyKey(caller: Caller, sent: string | undef
   return { sent, kept: `own ${await sha256Hex(`${nameOf(caller)} ${sent}`)}` };
 }
 
-/** The job that the caller made under a key; one of a release before this one, if the caller sees it. */
-export async function findEarlier({ caller, env }: Call, { sent, kept }: IdempotencyKey): Promise<ExportJobRow | null> {
-  const rows = await listJobsByIdempotencyKey(openDatabase(env.DB), caller.tenantId, [kept, sent]);
-  const own = rows.find(({ idempotencyKey }) => idempotencyKey === kept);
-  return own ?? rows.find((row) => maySee(caller, row)) ?? null;
-}
-
 /**
  * By what a request is known again: the hash of its body as it was sent, and that of what it means. The first outlives a
  * release that adds or changes a default; by the second a default that is written out is the same as one left out.
  */
-export async function hashRequest(sent: unknown, request: CreateJob, userId: string | null): Promise<string> {
+export async function hashRequest(sent: unknown, request: object, userId: string | null): Promise<string> {
   const texts = [sent, request].map((body) => toCanonicalJson([userId, body]));
   return (await Promise.all(texts.map(sha256Hex))).join(".");
 }
