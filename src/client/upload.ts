@@ -89,7 +89,13 @@ async function insist<Result>(
 }
 
 /** The upload that was begun before, if it is still there, or a new one. */
-async function begin(transport: Transport, file: Named, options: UploadOptions, memory: Memory): Promise<Upload> {
+async function begin(
+  transport: Transport,
+  file: Named,
+  options: UploadOptions,
+  memory: Memory,
+  idempotencyKey: string,
+): Promise<Upload> {
   const known = memory.get();
   if (known) {
     try {
@@ -106,7 +112,8 @@ async function begin(transport: Transport, file: Named, options: UploadOptions, 
     size: file.size,
     project_id: options.projectId,
   };
-  const upload = await transport.json<Upload>("/api/uploads", options, { method: "POST", body, isSafe: true });
+  const headers = { "idempotency-key": idempotencyKey };
+  const upload = await transport.json<Upload>("/api/uploads", options, { method: "POST", body, headers, isSafe: true });
   memory.set(upload.id);
   return upload;
 }
@@ -163,7 +170,8 @@ export async function uploadFile(transport: Transport, file: Named, options: Upl
   const line = { movedAt: Date.now() };
   let refused = 0;
   for (let repairs = 0; ; repairs++) {
-    const upload = await insist(line, options.signal, () => begin(transport, file, options, memory));
+    const key = crypto.randomUUID();
+    const upload = await insist(line, options.signal, () => begin(transport, file, options, memory, key));
     try {
       await sendRest(transport, file, upload, options, line);
       memory.set(null);

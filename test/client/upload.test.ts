@@ -91,6 +91,40 @@ describe("an upload", () => {
     expect([service.count(part), told.length]).toEqual([puts, steps]);
   });
 
+  it("is begun once, though the answers to its beginning got lost, and the next one anew", async () => {
+    let lost = 0;
+    service.on(create, () => {
+      if (lost++ % 7 < 6) {
+        throw new TypeError("cut");
+      }
+      return Response.json(upload(), { status: 201 });
+    });
+    for (let files = 0; files < 2; files++) {
+      await driven(service.client().upload(file(), { projectId: 7, storage: null }));
+    }
+    const creations = service.calls.filter(({ method, path }) => method === "POST" && path === "/api/uploads");
+    const keys = creations.map(({ headers }) => headers.get("idempotency-key"));
+    expect(keys).toEqual([...Array(7).fill(keys[0]), ...Array(7).fill(keys[7])]);
+    expect(new Set(keys).size).toBe(2);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("is begun anew when its links have ended for good", async () => {
+    const keys = new Set<string | null>();
+    service.on(create, ({ headers }) => {
+      keys.add(headers.get("idempotency-key"));
+      signature = keys.size > 1 ? "b" : "a";
+      return Response.json(upload(), { status: 201 });
+    });
+    service.on(part, ({ path }) => {
+      stored.add(numberOf(path));
+      return path.endsWith("sig=b") ? Response.json({}) : problem(403, "invalid_signature");
+    });
+    service.on(read, () => Response.json({ ...upload(), uploaded_parts: [] }));
+    await driven(service.client().upload(file(), { projectId: 7, storage: null }));
+    expect(keys.size).toBe(2);
+  });
+
   it("asks for new links when its own have ended, and sends what is missing", async () => {
     service.on(part, ({ path }) => {
       if (numberOf(path) === 4) {
