@@ -51,6 +51,15 @@ function parse<Schema extends z.ZodType>(schema: Schema, what: string, value: un
 
 const splitList = (text: string) => text.split(",").map((entry) => entry.trim());
 
+/** In digits alone: what JavaScript makes of other text may be another project. */
+const Projects = z.array(
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "wants project numbers")
+    .transform(Number)
+    .pipe(ProjectId),
+);
+
 /** A value in SQL: `d1 execute` takes no parameters, so text is quoted here. */
 function quote(value: string | null): string {
   return value === null ? "NULL" : `'${value.replaceAll("'", "''")}'`;
@@ -61,6 +70,9 @@ const Results = z.array(z.object({ results: z.array(z.record(z.string(), z.unkno
 function execute(sql: string, { remote, data }: { remote: boolean; data: string }) {
   const place = remote ? ["--remote"] : ["--local", "--persist-to", stateDir(data)];
   const args = ["d1", "execute", "reel-ballers", ...place, "--json", "--command", sql];
+  if (!remote) {
+    migrate(data);
+  }
   const { status, stdout, stderr } = spawnSync(wrangler, args, { encoding: "utf8" });
   if (status !== 0) {
     throw new Error(`The database did not take it:\n${stderr || stdout}`);
@@ -77,8 +89,7 @@ function readArguments() {
 async function create(values: Values): Promise<string> {
   const tenantId = parse(TenantId, "--tenant", values.tenant ?? "");
   const scopes = parse(z.array(Scope), "--scopes", splitList(values.scopes));
-  const projects = values.projects === undefined ? null : splitList(values.projects).map(Number);
-  const projectIds = projects && parse(z.array(ProjectId), "--projects", projects);
+  const projectIds = values.projects === undefined ? null : parse(Projects, "--projects", splitList(values.projects));
   const days = values["expires-in-days"];
   const lifeMs =
     days === undefined ? null : parse(z.number().positive(), "--expires-in-days", Number(days)) * 86_400_000;
@@ -127,9 +138,6 @@ async function main(): Promise<string> {
   const [command, ...rest] = positionals;
   if (values.help || command === undefined) {
     return help;
-  }
-  if (!values.remote) {
-    migrate(values.data);
   }
   switch (command) {
     case "create":

@@ -21,7 +21,19 @@ function ms(fallback: number, min = 1) {
   return inText(z.int({ error: "must be a number of milliseconds" }).min(min), anyText).default(fallback);
 }
 
-const baseUrl = z.url({ protocol: /^https?$/, error: required.error }).transform((url) => url.replace(/\/+$/, ""));
+const withoutSlash = (url: string) => url.replace(/\/+$/, "");
+
+const ownUrl = z
+  .url({ protocol: /^https?$/, error: required.error })
+  .transform(withoutSlash)
+  .refine((url) => new URL(url).origin === url, { error: "must be an origin like https://exports.example.com" });
+
+/** Secrets go there, or trust comes from there. */
+const othersUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((url) => /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(`${url}/`), {
+    error: "must be https, but on this machine",
+  });
 
 const signingKeys = z.string(required).transform((list, context): SigningKeys => {
   const keys = list.split(",").map((entry) => /^([\w-]{1,32}):(.{16,})$/.exec(entry.trim()));
@@ -60,15 +72,15 @@ const origins = z
 const text = z.string().min(1).optional();
 
 const SettingsSchema = z.object({
-  PUBLIC_BASE_URL: baseUrl,
-  RUNPOD_BASE_URL: baseUrl.default("https://api.runpod.ai/v2"),
+  PUBLIC_BASE_URL: ownUrl,
+  RUNPOD_BASE_URL: othersUrl.transform(withoutSlash).default("https://api.runpod.ai/v2"),
   RUNPOD_ENDPOINT_ID: z.string(required).regex(/^[\w-]{1,64}$/),
   RUNPOD_API_KEY: z.string(required).min(1),
   SIGNING_KEYS: signingKeys,
   BOOTSTRAP_API_KEY: apiKey,
   ALLOWED_ORIGINS: origins,
   JWT_SECRET: z.string().min(32, { error: "must have 32 characters or more (RFC 7518, 3.2)" }).optional(),
-  JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  JWT_JWKS_URL: othersUrl.optional(),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
   MAX_ACTIVE_JOBS: inText(z.int().min(1), anyText).default(1000),
@@ -79,9 +91,9 @@ const SettingsSchema = z.object({
   RETENTION_DAYS: inText(z.int().min(1), anyText).optional(),
   LOG_LEVEL: z.enum(["info", "warn", "error"]).default("info"),
   RATE_LIMIT: z.enum(["on", "off"]).default("on"),
-  DOH_URL: z.url({ protocol: /^https?$/ }).default("https://cloudflare-dns.com/dns-query"),
+  DOH_URL: othersUrl.default("https://cloudflare-dns.com/dns-query"),
   ALLOW_PRIVATE_TARGETS: z.enum(["on", "off"]).default("off"),
-  R2_S3_ENDPOINT: baseUrl.optional(),
+  R2_S3_ENDPOINT: othersUrl.transform(withoutSlash).optional(),
   R2_BUCKET: z.string().min(1).default("reel-ballers-videos"),
   R2_ACCESS_KEY_ID: text,
   R2_SECRET_ACCESS_KEY: text,

@@ -4,11 +4,13 @@ import { inText, ProjectId } from "./common.ts";
 const Day = z.iso.date().meta({ description: "A day in UTC.", examples: ["2026-11-20"] });
 
 /** The query of `GET /api/usage`; the last 30 days when it names none. */
-export const ListUsage = z.strictObject({
-  from: Day.optional(),
-  to: Day.optional(),
-  project_id: inText(ProjectId).optional(),
-});
+export const ListUsage = z
+  .strictObject({
+    from: Day.optional(),
+    to: Day.optional(),
+    project_id: inText(ProjectId).optional(),
+  })
+  .refine(({ from, to }) => !from || !to || from <= to, { path: ["to"], error: "must not be before from" });
 export type ListUsage = z.infer<typeof ListUsage>;
 
 /** What one project used on one day, counted when its jobs ended. */

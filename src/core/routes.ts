@@ -54,7 +54,7 @@ export const routes = {
   "GET /api/projects/{project_id}/events": { ...read, callers: people, of: "project", owner: "left_out" },
   "GET /api/jobs/{id}/output": read,
 
-  "POST /api/uploads": { ...upload, of: "tenant", project: "refused", owner: "shared" },
+  "POST /api/uploads": { ...upload, of: "tenant", project: "refused", owner: "refused" },
   "GET /api/uploads/{id}": upload,
   "DELETE /api/uploads/{id}": upload,
 

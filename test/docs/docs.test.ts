@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { JobStatus } from "../../src/contract/job.ts";
 import { rateLimits } from "../../src/contract/rate-limits.ts";
+import { fixedHeaders } from "../../src/core/headers.ts";
 import { allowedEdges } from "../../src/core/job-state.ts";
 import { readDocument, readShellBlocks, root } from "./markdown.ts";
 
@@ -33,6 +34,15 @@ describe.each(documents)("%s", (document) => {
       [...block.matchAll(/node ([\w./-]+)/g)].map(([, file = ""]) => file),
     );
     expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+});
+
+describe("the page's files", () => {
+  it("have the headers that all answers have", () => {
+    const text = readDocument("src/page/public/_headers");
+    for (const [name, value] of Object.entries(fixedHeaders)) {
+      expect(text).toContain(`  ${name}: ${value}\n`);
+    }
   });
 });
 

@@ -78,7 +78,7 @@ export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
   "POST /api/uploads": {
     send: () => ({
       path: "/api/uploads",
-      body: { filename: "a.mp4", content_type: "video/mp4", size: 5, project_id: 7 },
+      body: { filename: "a.mp4", content_type: "video/mp4", size: 5, project_id: 7, user_id: "u_1" },
     }),
     ok: 201,
   },

@@ -195,6 +195,8 @@ describe("every answer", () => {
       }
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("x-frame-options")).toBe("DENY");
+      // What other hosts of the domain do is not this one's to say.
+      expect(headers.get("strict-transport-security")).toBe("max-age=31536000");
       expect(headers.get("cache-control")).toBeTruthy();
     },
   );

@@ -1,26 +1,12 @@
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
 import { type Caller, nameOf } from "../../core/access.ts";
+import { fixedHeaders, usualHeaders } from "../../core/headers.ts";
 import { newId } from "../../core/ids.ts";
 import { getSettings } from "../../env.ts";
 import { isLogged, log } from "../../log.ts";
 import type { AppContext, AppEnv } from "./app-env.ts";
 import { toProblemResponse } from "./problem.ts";
-
-/** What every answer carries. */
-export const fixedHeaders = {
-  "Referrer-Policy": "no-referrer",
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-};
-
-/** What an answer carries unless its route said otherwise. */
-export const usualHeaders = {
-  "Cache-Control": "private, no-store",
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "Cross-Origin-Resource-Policy": "same-origin",
-};
 
 /** Gives every request its id, the settings and its line in the log, and every answer the headers that all carry. */
 export const requestContext = createMiddleware<AppEnv>(async (c, next) => {

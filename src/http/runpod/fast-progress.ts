@@ -1,10 +1,11 @@
+import { fixedHeaders, usualHeaders } from "../../core/headers.ts";
 import { newId } from "../../core/ids.ts";
 import { maxUpdateLength } from "../../core/progress-update.ts";
 import { pathOf, routerPathOf } from "../../core/routes.ts";
 import { type AttemptRef, findGenuineToken } from "../../core/tokens.ts";
 import { findSettings } from "../../env.ts";
 import { isShort } from "../edge/body.ts";
-import { fixedHeaders, logRequest, usualHeaders } from "../edge/request-context.ts";
+import { logRequest } from "../edge/request-context.ts";
 import { progressKey, takeProgress } from "./take-progress.ts";
 
 const progressUrl = new RegExp(`^https?://[^/]+${pathOf(progressKey).replace("{token}", "([^/?#]+)")}$`);

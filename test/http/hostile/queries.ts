@@ -113,7 +113,7 @@ export function wrongQueries(): Hostile[] {
         code: "validation_failed",
       }),
     ),
-    ...["from=yesterday", "to=2026-02-30", "from=2026-11-20&x=1", "project_id=x"].map(
+    ...["from=yesterday", "to=2026-02-30", "from=2026-11-20&x=1", "project_id=x", "from=2026-11-21&to=2026-11-20"].map(
       (query): Hostile => ({
         name: `usage ?${query}`,
         method: "GET",
