@@ -1,5 +1,6 @@
 import type { AmendJob } from "../contract/amend-job.ts";
 import type { JobEvent, JobHistory } from "../contract/event.ts";
+import type { NewWatchToken, WatchToken } from "../contract/watch-token.ts";
 import { List, Page } from "./page.ts";
 import { jobPath, toQuery } from "./paths.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
@@ -77,6 +78,11 @@ export class Jobs {
   /** Tries a job again that failed or was cancelled. */
   async retry(id: string, options: RequestOptions = {}): Promise<Job> {
     return this.#transport.json(jobPath(id, "/retry"), options, { method: "POST" });
+  }
+
+  /** Another `client_token`: lets its holder read and cancel this one job. */
+  async newToken(id: string, body: NewWatchToken = {}, options: RequestOptions = {}): Promise<WatchToken> {
+    return this.#transport.json(jobPath(id, "/token"), options, { method: "POST", body, isSafe: true });
   }
 
   /** Changes labels, or notes that the end was seen. */

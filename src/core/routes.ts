@@ -48,6 +48,7 @@ export const routes = {
   "PATCH /api/jobs/{id}": write,
   "POST /api/jobs/{id}/cancel": { ...write, callers: everyone },
   "POST /api/jobs/{id}/retry": write,
+  "POST /api/jobs/{id}/token": write,
   "DELETE /api/jobs/{id}": write,
   "GET /api/jobs/{id}/events": watch,
   "GET /api/jobs/{id}/ws": watch,

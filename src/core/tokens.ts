@@ -61,7 +61,7 @@ async function verifyAttemptToken(keys: SigningKeys, token: string, now: number)
   return ref;
 }
 
-/** How long a `client_token` is good for, in milliseconds. */
+/** How long a `client_token` is good for unless its owner says otherwise, in milliseconds. */
 export const watchTokenTtlMs = 15 * 60_000;
 
 /** Whom a `client_token` lets watch: one job of one tenant. */
@@ -69,9 +69,14 @@ export type WatchRef = Readonly<{ jobId: string; tenantId: string }>;
 
 const watchPrefix = "ejw_";
 
-/** The `client_token` of the create answer: read and cancel one job. */
-export async function newWatchToken(keys: SigningKeys, ref: WatchRef, now: number): Promise<string> {
-  const payload = `${ref.jobId}.${ref.tenantId}.${now + watchTokenTtlMs}`;
+/** A `client_token`: read and cancel one job. */
+export async function newWatchToken(
+  keys: SigningKeys,
+  ref: WatchRef,
+  now: number,
+  ttlMs = watchTokenTtlMs,
+): Promise<string> {
+  const payload = `${ref.jobId}.${ref.tenantId}.${now + ttlMs}`;
   return `${watchPrefix}${payload}.${await sign(keys, "watch", payload)}`;
 }
 

@@ -62,7 +62,15 @@ describe("a request", () => {
     expect(client).toEqual({});
     for (const id of ["", "x", "../uploads/x", `../uploads/${idOf(1)}`, `${idOf(1)}/cancel`, `${idOf(1)}?a=b`, "."]) {
       const tries = [
-        ...[jobs.get(id), jobs.cancel(id), jobs.retry(id), jobs.amend(id, {}), jobs.delete(id), jobs.history(id)],
+        ...[
+          jobs.get(id),
+          jobs.cancel(id),
+          jobs.retry(id),
+          jobs.amend(id, {}),
+          jobs.delete(id),
+          jobs.history(id),
+          jobs.newToken(id),
+        ],
         ...[collect(whole.watch(id)), whole.result(id), output.url(id), output.download(id)],
         ...[uploads.get(id), uploads.delete(id), webhooks.get(id), webhooks.delete(id), webhooks.update(id, {})],
         ...[webhooks.deliveries(id).toArray(), webhooks.jobDeliveries(id).toArray(), webhooks.recover(id, "")],

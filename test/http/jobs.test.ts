@@ -1,8 +1,13 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { CreatedJob } from "../../src/contract/create-job.ts";
 import { JobHistory } from "../../src/contract/event.ts";
 import { Job } from "../../src/contract/job.ts";
 import { JobPage } from "../../src/contract/list-jobs.ts";
+import { WatchToken } from "../../src/contract/watch-token.ts";
+import { readWatchToken } from "../../src/core/tokens.ts";
+import { getSettings } from "../../src/env.ts";
+import { bearer } from "../setup/callers.ts";
 import {
   api,
   call,
@@ -47,6 +52,30 @@ describe("who may call", () => {
     await expectProblem(await call(`/api/jobs/${job.id}?token=${job.client_token}`), 401, "unauthenticated");
     expect((await call(`/api/jobs/${job.id}/events?token=${job.client_token}`)).status).toBe(200);
     expect((await call(`/api/jobs/${job.id}/cancel`, { method: "POST", headers: watcher })).status).toBe(200);
+  });
+
+  it("a watcher's token is renewed by the owner, for as long as they say, and by no watcher", async () => {
+    const job = await createJob();
+    const renew = (body: object, headers: Record<string, string> = {}) =>
+      post(`/api/jobs/${job.id}/token`, body, headers);
+    for (const [body, seconds] of [
+      [{}, 900],
+      [{ expires_in_seconds: 60 }, 60],
+      [{ expires_in_seconds: 86_400 }, 86_400],
+    ] as const) {
+      const response = await renew(body);
+      expect(response.status).toBe(201);
+      const { client_token, expires_at } = WatchToken.parse(await response.json());
+      expect(Math.abs(Date.parse(expires_at) - Date.now() - seconds * 1000)).toBeLessThan(5_000);
+      const read = (now: number) => readWatchToken(getSettings(env).signingKeys, client_token, now);
+      expect(await read(Date.parse(expires_at) - 1)).toMatchObject({ jobId: job.id, tenantId });
+      expect(await read(Date.parse(expires_at))).toBeNull();
+      expect((await call(`/api/jobs/${job.id}`, { headers: bearer(client_token) })).status).toBe(200);
+    }
+    for (const expires_in_seconds of [59, 86_401, 60.5, "900", null]) {
+      await expectProblem(await renew({ expires_in_seconds }), 422, "validation_failed");
+    }
+    await expectProblem(await renew({}, bearer(job.client_token)), 403, "insufficient_scope");
   });
 
   it("a missing job and a malformed id are the same 404", async () => {

@@ -58,6 +58,11 @@ export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
     changes: true,
   },
   "POST /api/jobs/{id}/retry": { send: ({ jobId }) => ({ path: `/api/jobs/${jobId}/retry` }), ok: 409 },
+  "POST /api/jobs/{id}/token": {
+    send: ({ jobId }) => ({ path: `/api/jobs/${jobId}/token`, body: {} }),
+    ok: 201,
+    shows: "jobId",
+  },
   "GET /api/jobs/{id}/deliveries": {
     send: ({ jobId }) => ({ path: `/api/jobs/${jobId}/deliveries` }),
     ok: 200,

@@ -1,8 +1,11 @@
 import { AmendJob } from "../../contract/amend-job.ts";
 import { maxLabels } from "../../contract/common.ts";
 import { Job } from "../../contract/job.ts";
+import { NewWatchToken, WatchToken } from "../../contract/watch-token.ts";
 import type { AmendmentRefusal } from "../../core/amendment.ts";
 import { isFinal } from "../../core/job-state.ts";
+import { toTimestamp } from "../../core/time.ts";
+import { newWatchToken } from "../../core/tokens.ts";
 import type { Removed } from "../../object/job-shell.ts";
 import { mayBegin, toJobSpec } from "../../object/job-spec.ts";
 import { rpcVersion } from "../../object/rpc.ts";
@@ -101,6 +104,23 @@ export const jobActionRoutes = [
         throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });
       }
       return toJobNow(callOf(c), { ...row, ...reopened });
+    },
+  ),
+
+  jobRoute(
+    "POST /api/jobs/{id}/token",
+    {
+      id: "renewToken",
+      tag: "jobs",
+      summary: "Make another client_token for a job's watcher",
+      body: NewWatchToken,
+      answer: [201, "The token.", WatchToken],
+    },
+    async (c, { id: jobId, tenantId }, { expires_in_seconds: seconds }) => {
+      const now = Date.now();
+      const { signingKeys } = c.get("settings");
+      const token = await newWatchToken(signingKeys, { jobId, tenantId }, now, seconds * 1000);
+      return { client_token: token, expires_at: toTimestamp(now + seconds * 1000) };
     },
   ),
 

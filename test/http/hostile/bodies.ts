@@ -22,6 +22,7 @@ export function malformedBodies({ jobId }: Target): Hostile[] {
     ["POST", "/api/jobs"],
     ["POST", "/api/uploads"],
     ["PATCH", `/api/jobs/${jobId}`],
+    ["POST", `/api/jobs/${jobId}/token`],
   ] as const;
   const malformed = targets.flatMap(([method, path]) =>
     bodies.map(

@@ -133,16 +133,19 @@ export function wrongHeaders({ jobId, inputKey }: Target): Hostile[] {
     params: { crop_keyframes: [box] },
   });
   const keys = ["two words", "x".repeat(256), "tab\there", "é", " ", "a b"];
-  const keyed = keys.map(
-    (key): Hostile => ({
-      name: `Idempotency-Key ${show(key)}`,
-      method: "POST",
-      path: "/api/jobs",
-      headers: { ...json, "idempotency-key": key },
-      body,
-      status: 400,
-      code: "invalid_idempotency_key",
-    }),
+  const file = JSON.stringify({ filename: "a.mp4", content_type: "video/mp4", size: 5, project_id: 7 });
+  const keyed = keys.flatMap((key) =>
+    [["/api/jobs", body] as const, ["/api/uploads", file] as const].map(
+      ([path, body]): Hostile => ({
+        name: `Idempotency-Key ${show(key)}`,
+        method: "POST",
+        path,
+        headers: { ...json, "idempotency-key": key },
+        body,
+        status: 400,
+        code: "invalid_idempotency_key",
+      }),
+    ),
   );
   const preferences = ["wait", "wait=", "wait=0", "wait=-5", "wait=x", "respond-async", "wait=99999999999"];
   const preferred = preferences.map(
