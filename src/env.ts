@@ -1,6 +1,17 @@
 import { z } from "zod";
 import { inText } from "./contract/common.ts";
-import { parseApiKey } from "./core/api-key.ts";
+import {
+  anyText,
+  apiKey,
+  ms,
+  origins,
+  othersUrl,
+  ownUrl,
+  required,
+  signingKeys,
+  text,
+  withoutSlash,
+} from "./core/setting-fields.ts";
 import type { SigningKeys } from "./core/signing.ts";
 import type { Timers } from "./core/timers.ts";
 import type { RunpodAccess } from "./runpod/client.ts";
@@ -11,65 +22,6 @@ import type { UploadQuota } from "./store/uploads.ts";
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
-
-const required = { error: (issue: { input: unknown }) => (issue.input === undefined ? "is missing" : undefined) };
-
-/** A setting may write its number in any way that is not empty. */
-const anyText = /\S/;
-
-function ms(fallback: number, min = 1) {
-  return inText(z.int({ error: "must be a number of milliseconds" }).min(min), anyText).default(fallback);
-}
-
-const withoutSlash = (url: string) => url.replace(/\/+$/, "");
-
-const ownUrl = z
-  .url({ protocol: /^https?$/, error: required.error })
-  .transform(withoutSlash)
-  .refine((url) => new URL(url).origin === url, { error: "must be an origin like https://exports.example.com" });
-
-/** Secrets go there, or trust comes from there. */
-const othersUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine((url) => /^(https:|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(`${url}/`), {
-    error: "must be https, but on this machine",
-  });
-
-const signingKeys = z.string(required).transform((list, context): SigningKeys => {
-  const keys = list.split(",").map((entry) => /^([\w-]{1,32}):(.{16,})$/.exec(entry.trim()));
-  const [first, ...others] = keys.flatMap((match) => {
-    const [, kid, secret] = match ?? [];
-    return kid !== undefined && secret !== undefined ? [{ kid, secret }] : [];
-  });
-  if (!first || others.length + 1 < keys.length) {
-    context.addIssue("must be kid:secret[,kid:secret], secrets of 16 characters or more");
-    return z.NEVER;
-  }
-  return [first, ...others];
-});
-
-const apiKey = z.string(required).transform((text, context) => {
-  const parsed = parseApiKey(text);
-  if (!parsed) {
-    context.addIssue("must be ej_<keyid>_<secret> with a secret of 16 characters or more");
-    return z.NEVER;
-  }
-  return parsed;
-});
-
-const origins = z
-  .string()
-  .default("")
-  .transform((list, context) => {
-    const entries = list.split(",").flatMap((entry) => entry.trim() || []);
-    const wrong = entries.find((entry) => !URL.canParse(entry) || new URL(entry).origin !== entry);
-    if (wrong !== undefined) {
-      context.addIssue("must be origins like https://app.example.com, parted by commas");
-    }
-    return new Set(entries);
-  });
-
-const text = z.string().min(1).optional();
 
 const SettingsSchema = z.object({
   PUBLIC_BASE_URL: ownUrl,
@@ -83,6 +35,7 @@ const SettingsSchema = z.object({
   JWT_JWKS_URL: othersUrl.optional(),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
+  JWT_CLAIM_PREFIX: z.string().default(""),
   MAX_ACTIVE_JOBS: inText(z.int().min(1), anyText).default(1000),
   MAX_ACTIVE_JOBS_PER_USER: inText(z.int().min(1), anyText).default(100),
   MAX_STORED_BYTES: inText(z.int().min(1), anyText).default(1e12),
@@ -116,7 +69,14 @@ const SettingsSchema = z.object({
 type Values = z.infer<typeof SettingsSchema>;
 
 /** How browser users' JWTs are checked: by a shared secret, by a published key set, or either. */
-export type JwtTrust = Readonly<{ secret: string | null; jwksUrl: string | null; issuer: string; audience: string }>;
+export type JwtTrust = Readonly<{
+  secret: string | null;
+  jwksUrl: string | null;
+  issuer: string;
+  audience: string;
+  /** Stands before the claims that are no login's own: some sign only such as bear the owner's name. */
+  claimPrefix: string;
+}>;
 
 /** Where outgoing webhooks may go, and who says where a name leads (DNS over HTTPS, as JSON). */
 export type WebhookSettings = Readonly<{ dohUrl: string; allowPrivateTargets: boolean; ownHosts: readonly string[] }>;
@@ -185,6 +145,7 @@ function toJwtTrust(values: Values): JwtTrust | null {
     JWT_JWKS_URL: jwksUrl = null,
     JWT_ISSUER: issuer,
     JWT_AUDIENCE: audience,
+    JWT_CLAIM_PREFIX: claimPrefix,
   } = values;
   if (secret === null && jwksUrl === null) {
     return null;
@@ -192,7 +153,7 @@ function toJwtTrust(values: Values): JwtTrust | null {
   if (issuer === undefined || audience === undefined) {
     throw new SettingsError("Settings: JWT_ISSUER and JWT_AUDIENCE are needed with JWT_SECRET or JWT_JWKS_URL");
   }
-  return { secret, jwksUrl, issuer, audience };
+  return { secret, jwksUrl, issuer, audience, claimPrefix };
 }
 
 /** @throws SettingsError */

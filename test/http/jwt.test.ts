@@ -84,6 +84,33 @@ describe("a JWT", () => {
   });
 });
 
+describe("JWT_CLAIM_PREFIX", () => {
+  const prefix = "https://claims.test/";
+  const listWith = async (claims: Record<string, unknown>) => {
+    const headers = bearer(await newJwt({ tenant_id: undefined, ...claims }));
+    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs?limit=100", {
+      headers,
+    });
+    return worker.fetch(request, { ...env, JWT_CLAIM_PREFIX: prefix }, createExecutionContext());
+  };
+
+  it("stands before the claims that are ours, for logins that want a name of the owner's", async () => {
+    const named = { [`${prefix}tenant_id`]: "default", sub: "pia" };
+    const job = await createJob({ user_id: "pia", project_id: 41 });
+    const list = async (claims: object) => {
+      const response = await listWith({ ...named, ...claims });
+      return JobPage.parse(await response.json()).data.map(({ id }) => id);
+    };
+    expect(await list({})).toEqual([job.id]);
+    expect(await list({ [`${prefix}project_ids`]: [42] })).toEqual([]);
+    expect(await list({ project_ids: [42] })).toEqual([job.id]);
+  });
+
+  it("leaves the plain names without a meaning", async () => {
+    await expectProblem(await listWith({ tenant_id: "default" }), 401, "unauthenticated");
+  });
+});
+
 describe("a JWT's times", () => {
   it("end within a month", async () => {
     expect(await listAs(await newJwt({ exp: now() + 30 * 86_400 }))).toBe(200);

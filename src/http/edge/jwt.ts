@@ -1,4 +1,11 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from "jose";
 import { z } from "zod";
 import { ProjectId, UserId } from "../../contract/common.ts";
 import { Scope, TenantId } from "../../contract/scope.ts";
@@ -30,7 +37,8 @@ const Claims = z.object({
  */
 export async function readUser(trust: JwtTrust, token: string): Promise<Admission | null> {
   const payload = await verify(trust, token);
-  const claims = Claims.safeParse(payload);
+  const ours = ["tenant_id", "project_ids"].map((name) => [name, payload?.[trust.claimPrefix + name]]);
+  const claims = Claims.safeParse({ ...payload, ...Object.fromEntries(ours) });
   if (!claims.success || claims.data.exp > Date.now() / 1000 + maxLifeSeconds) {
     return null;
   }
@@ -47,7 +55,7 @@ function toScopes(claim: string): ReadonlySet<Scope> {
   return new Set(ours.length === 0 ? usualScopes : ours.filter((scope) => scope !== "ops"));
 }
 
-async function verify({ secret, jwksUrl, issuer, audience }: JwtTrust, token: string): Promise<unknown> {
+async function verify({ secret, jwksUrl, issuer, audience }: JwtTrust, token: string): Promise<JWTPayload | null> {
   const options = { issuer, audience, clockTolerance: clockToleranceSeconds, requiredClaims: ["exp", "sub"] };
   try {
     return algorithmOf(token) === "HS256"
@@ -61,7 +69,7 @@ async function verify({ secret, jwksUrl, issuer, audience }: JwtTrust, token: st
   }
 }
 
-async function bySecret(secret: string | null, token: string, options: JWTVerifyOptions): Promise<unknown> {
+async function bySecret(secret: string | null, token: string, options: JWTVerifyOptions): Promise<JWTPayload | null> {
   if (secret === null) {
     return null;
   }
@@ -69,7 +77,7 @@ async function bySecret(secret: string | null, token: string, options: JWTVerify
   return (await jwtVerify(token, key, { ...options, algorithms: ["HS256"] })).payload;
 }
 
-async function byKeySet(jwksUrl: string | null, token: string, options: JWTVerifyOptions): Promise<unknown> {
+async function byKeySet(jwksUrl: string | null, token: string, options: JWTVerifyOptions): Promise<JWTPayload | null> {
   if (jwksUrl === null) {
     return null;
   }
