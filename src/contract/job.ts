@@ -78,7 +78,10 @@ export const Job = z
     reused_from: z.string().nullable(),
     acknowledged_at: Timestamp.nullable(),
     version: z.int().meta({ description: "Rises with every change that a reader can see." }),
-    queue_position: z.int().nullable().meta({ description: "Jobs that wait before this one; null once it renders." }),
+    queue_position: z
+      .int()
+      .nullable()
+      .meta({ description: "Jobs, of all tenants, that wait before this one; null once it renders." }),
     eta: Timestamp.nullable().meta({
       description: "When it will be over, as others of its type went; null without ground.",
     }),
