@@ -212,3 +212,10 @@ export function isSettleable(job: JobState): boolean {
     job.attempts.every(({ phase }) => phase === "closed")
   );
 }
+
+const stagesBefore: ReadonlySet<string> = new Set(["queued", "dispatching", "waiting_for_provider", "waiting_for_gpu"]);
+
+/** Whether no handler is at work yet; from then on the stage is in the handler's own words. */
+export function isWaiting({ stage }: JobState): boolean {
+  return stagesBefore.has(stage);
+}

@@ -42,8 +42,9 @@ export function doorbell(job: JobState, signal: SignalOf<"doorbell">, context: D
 
 /** While `/run` is under way its answer decides; without one the hint is all there is. */
 function remember(job: JobState, attempt: AttemptIn<"submitting" | "abandoned">, runId: string | null, now: number) {
-  const isNews = attempt.rungAt === null || (runId !== null && runId !== attempt.hint);
-  return isNews ? putAttempt(job, { ...attempt, rungAt: now, hint: runId ?? attempt.hint }) : null;
+  const hint = runId ?? attempt.hint;
+  const isNews = attempt.rungAt === null || hint !== attempt.hint;
+  return isNews ? putAttempt(job, { ...attempt, rungAt: now, hint }) : null;
 }
 
 function isOtherHint({ run }: AttemptIn<"running" | "verifying">, runId: string | null): runId is string {

@@ -1,6 +1,6 @@
 import { type Attempt, type AttemptIn, type Failure, newRun, openRunsOf, runOf, sentAtOf, toPhase } from "./attempt.ts";
 import { failAttempt, giveUpAttempt, putAttempt, toClosed } from "./attempts.ts";
-import { currentAttempt, findAttempt, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isWaiting, type JobState } from "./job-state.ts";
 import { executionTimeoutMs, nextAskAt, pollPauseMs, runTtlMs, troublePauseMs } from "./pace.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
 
@@ -171,11 +171,10 @@ function enterRunning(job: JobState, attempt: Starting, run: AttemptIn<"running"
   if (currentAttempt(job)?.number !== attempt.number) {
     return running;
   }
-  const waits = job.status !== "processing" || job.stage === "dispatching" || job.stage === "waiting_for_provider";
   return enterProcessing(
     { ...running, nextAttemptAt: null, runId: run.id },
     now,
-    waits ? "waiting_for_gpu" : job.stage,
+    isWaiting(job) ? "waiting_for_gpu" : job.stage,
   );
 }
 

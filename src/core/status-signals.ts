@@ -1,6 +1,6 @@
 import { type AttemptIn, type Failure, toPhase } from "./attempt.ts";
 import { failAttempt, putAttempt } from "./attempts.ts";
-import { currentAttempt, findAttempt, isWanted, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isWaiting, isWanted, type JobState } from "./job-state.ts";
 import { pollPauseMs, restPauseMs, troublePauseMs } from "./pace.ts";
 import { backToUnconfirmed, enterProcessing } from "./run-signals.ts";
 import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
@@ -122,8 +122,6 @@ export function progressed(job: JobState, signal: SignalOf<"progress">, { now, t
   }
 }
 
-const stagesBefore: ReadonlySet<string> = new Set(["queued", "dispatching", "waiting_for_provider", "waiting_for_gpu"]);
-
 /** An attempt's handler is at work: what a reader sees of the current one. Its progress never falls. */
 function beginRendering(
   job: JobState,
@@ -134,7 +132,7 @@ function beginRendering(
   if (currentAttempt(job)?.number !== attempt.number) {
     return job;
   }
-  const processing = enterProcessing(job, now, stagesBefore.has(job.stage) ? "rendering" : job.stage);
+  const processing = enterProcessing(job, now, isWaiting(job) ? "rendering" : job.stage);
   const begun = { ...processing, startBy: null };
   if (!progress || Math.round(progress.progress) < job.progress) {
     return begun;

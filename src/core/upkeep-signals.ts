@@ -3,7 +3,7 @@ import { failAttempt, putAttempt, toClosed } from "./attempts.ts";
 import { learnAudience, noAudience } from "./audience.ts";
 import { oweDeletion, oweRow } from "./debts.ts";
 import { type Duty, findDuty, owe, postponeDuty, settleDuty, withoutDuty } from "./duty.ts";
-import { isSettleable, type JobState } from "./job-state.ts";
+import type { JobState } from "./job-state.ts";
 import { outputKey } from "./object-keys.ts";
 import { type Deadline, deadlineOf } from "./pace.ts";
 import { toUnconfirmed } from "./run-signals.ts";
@@ -39,7 +39,7 @@ export function rowWritten(job: JobState, signal: SignalOf<"row_written">, conte
   const row = { ...job.row, version: Math.max(job.row.version, version), progress, at: now };
   const known = { ...job, row, duties: job.duties.filter((duty) => !isDone(duty)) };
   const next = learnAudience(known, version, answer.isHeard, now);
-  const mayRest = written.settled && job.settledAt === null && isSettleable(next) && next.duties.length === 0;
+  const mayRest = written.settled && job.settledAt === null && next.duties.length === 0;
   return mayRest ? { ...next, settledAt: now } : next;
 }
 
@@ -66,7 +66,9 @@ export function dutyTried(job: JobState, signal: SignalOf<"duty_tried">, context
     return forgetLater(owed ? settleDuty(job, owed) : job, context.now);
   }
   if (!owed) {
-    return null;
+    // Whoever asks for a removal has read a row: D1 was set back to before it.
+    const isBack = signal.key.duty === "delete_row" && signal.outcome !== "done" && job.removal?.rowGone === true;
+    return isBack ? owe(job, signal.key, context.now) : null;
   }
   switch (signal.outcome) {
     case "failed":

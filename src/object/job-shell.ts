@@ -203,10 +203,6 @@ export class JobShell {
     if (!this.job.removal) {
       return "active";
     }
-    if (this.job.removal.rowGone) {
-      // Whoever asks has read a row: D1 was set back to before the removal.
-      this.#engine.apply({ kind: "d1_seen", version: this.job.version });
-    }
     await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
     this.#advance();
     const { removal = null, duties = [] } = this.job ?? {};

@@ -11,6 +11,7 @@ type Note = Readonly<{ call: ProviderCall; kind: string; afterMs: number | null 
 
 const hourMs = 3_600_000;
 const maxTurnsPerHour = 1_000;
+const maxByTheWay = 4;
 
 /** The calls of one object to RunPod: in trouble each takes its turn and tells what came of it; a good day costs nothing. */
 export class CallAudit {
@@ -21,6 +22,8 @@ export class CallAudit {
   #optional: Note[] = [];
   /** The runs that RunPod is being asked about. */
   readonly #asking = new Set<string>();
+  /** How often each run that is over was asked about. */
+  readonly #byTheWay = new Map<string, number>();
   readonly #looks = new Set<string>();
   readonly #turnsByHour = new Map<number, number>();
 
@@ -34,6 +37,7 @@ export class CallAudit {
     this.#untold = [];
     this.#optional = [];
     this.#asking.clear();
+    this.#byTheWay.clear();
     this.#looks.clear();
   }
 
@@ -92,6 +96,13 @@ export class CallAudit {
     } else {
       this.#untold.splice(index, 1);
     }
+  }
+
+  /** Once when its usage is to be counted, and again only if that changes or a crash took the answer. */
+  mayAskByTheWay(runId: string): boolean {
+    const count = (this.#byTheWay.get(runId) ?? 0) + 1;
+    this.#byTheWay.set(runId, count);
+    return count <= maxByTheWay;
   }
 
   isNeedless(runId: string): void {

@@ -1,5 +1,5 @@
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
-import { type KeptProgress, withLateProgress } from "../../src/core/kept-progress.ts";
+import type { KeptProgress } from "../../src/core/kept-progress.ts";
 import type { Held } from "../../src/object/ports.ts";
 import { isEqual } from "./audit-step.ts";
 
@@ -28,21 +28,25 @@ export function auditLoad({ job: saved, reserved }: Saved, kept: KeptProgress | 
 }
 
 /** What a closing socket brings is taken over where it is news, above all that was ever shown. */
-export function auditLate(before: JobState, kept: KeptProgress): string[] {
-  const after = withLateProgress(before, kept);
+export function auditLate(before: JobState, kept: KeptProgress, after: JobState): string[] {
   if (kept.updatedAt <= before.updatedAt || isFinal(before.status)) {
     return after === before ? [] : ["what is no news changes nothing"];
   }
   const version = Math.max(before.version, kept.version) + 1;
-  const { progress, stage, message, updatedAt } = kept;
-  const attempts = before.attempts.map((attempt) => {
-    const isLast = attempt.number === before.attempts.length;
-    return isLast && attempt.phase === "running" && !attempt.rung && kept.pollAt !== null
-      ? { ...attempt, pollAt: kept.pollAt }
-      : attempt;
-  });
-  const expected = { ...before, attempts, progress, stage, message, updatedAt, version, lastSeq: version };
-  return isEqual(after, expected) ? [] : ["what a socket kept is taken over, with a version of its own"];
+  return auditKept(before, { ...kept, version, lastSeq: version }, after);
+}
+
+/** What a socket kept is shown again, and RunPod left alone while the handler speaks, unless a webhook has rung since. */
+export function auditKept(before: JobState, { pollAt, ...shown }: KeptProgress, after: JobState): string[] {
+  const isRest = pollAt !== null && shown.version > before.version;
+  const attempts = before.attempts.map((attempt) =>
+    isRest && attempt.number === before.attempts.length && attempt.phase === "running" && !attempt.rung
+      ? { ...attempt, pollAt }
+      : attempt,
+  );
+  return isEqual(after, { ...before, ...shown, attempts })
+    ? []
+    : ["what a socket kept is taken over, and nothing else"];
 }
 
 type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;

@@ -40,6 +40,7 @@ function rulesOfAll(job: JobState): Rule[] {
   const count = (name: string) => duties.filter(({ duty }) => duty === name).length;
   return [
     ["a job is either over, or has an end to come", isOver === (job.completedAt !== null)],
+    ["the stage of a job that is over is done", isOver === (job.stage === "done")],
     ["an output belongs to a complete job", (status === "complete") === (job.output !== null)],
     ["a job that is over opens no attempt", !isOver || job.nextAttemptAt === null],
     ["a job that is over has no verdict to come", !isOver || verdict === null],
@@ -96,7 +97,6 @@ function rulesOfShown(job: JobState): Rule[] {
   const isOver = isFinal(job.status);
   return [
     ["an error belongs to a job that failed", (job.status === "error") === (job.error !== null)],
-    ["the stage of a job that is over is done", isOver === (job.stage === "done")],
     ["a job that is over says nothing more", !isOver || job.message === null],
     ["a job has what it was created with", job.spec.params !== null],
     ["readers see the run that there is", isOver || job.runId === shownRun(job)],

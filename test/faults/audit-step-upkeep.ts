@@ -33,6 +33,9 @@ function rulesOfTry(step: StepOf<"duty_tried">): Rule[] {
   if (duty === "delete_row" && signal.outcome === "done" && !before.removal?.rowGone) {
     return rulesOfGoneRow(step);
   }
+  if (!owed && duty === "delete_row" && before.removal?.rowGone && signal.outcome !== "done") {
+    return [["a row that came back goes", dutyIn(after, duty, of)?.dueAt === context.now]];
+  }
   if (!owed) {
     return [["what is not owed means nothing", change === null]];
   }

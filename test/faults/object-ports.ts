@@ -48,7 +48,7 @@ export function newModelPorts(platforms: Platforms, object: ObjectModel, life: n
     storage: newStorage(object, isAlive),
     sockets: newSockets(platforms, object, isAlive),
     provider: newProvider(platforms, object, isAlive),
-    stores: newStores(platforms, object, isAlive),
+    stores: newStores(platforms, object, isAlive, life),
     background: (work) => object.keepFor(work.catch((error: unknown) => fail("background", error))),
     later: (ms, run) => object.later(ms, () => runTimer(run, fail)),
     warn: (message) => world.ledger.note(`warning: ${message}`),
@@ -215,6 +215,18 @@ function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobStat
   }
 }
 
+/** An attempt whose input is gone ends at once. */
+function auditGone(object: ObjectModel, life: number): void {
+  const opened = object.current?.attempts.at(-1);
+  object.world.clock.after(1_000, () => {
+    const attempt = object.current?.attempts.at(-1);
+    const isSame = object.life === life && opened?.phase === "submitting" && attempt?.number === opened.number;
+    if (isSame && attempt.phase === "submitting" && object.facts.savesFailed === 0) {
+      object.world.ledger.violate("input", `${object.id.slice(-2)} knows that its input is gone, and waits`);
+    }
+  });
+}
+
 /** After a ring, or where RunPod has lost sight of its run, the output is most likely there. */
 function isDoubtful({ rung, gone, silences, run }: AttemptIn<"running">): boolean {
   return rung || gone !== null || silences > 0 || run.toldBy === "webhook";
@@ -224,6 +236,8 @@ function isDoubtful({ rung, gone, silences, run }: AttemptIn<"running">): boolea
 function auditQuestion({ calls }: ObjectModel, attempt: Attempt | undefined, runId: string): void {
   if (attempt?.phase !== "closed") {
     calls.asks(runId);
+  } else if (!calls.mayAskByTheWay(runId)) {
+    calls.isNeedless(runId);
   } else if (attempt.run?.executionMs != null) {
     calls.isNeedless(runId);
   }
@@ -267,6 +281,10 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
       if (isAlive()) {
         facts.polls++;
         auditQuestion(object, attempt, runId);
+      }
+      if (attempt?.phase === "closed") {
+        // What it used is asked for: what is heard of it meanwhile may open it again.
+        object.onRace();
       }
       const asking = within("GET /status", () => runpod.status(endpointId, runId)).finally(() =>
         object.calls.isAnswered(runId),
@@ -336,15 +354,19 @@ function auditWrite({ r2, runpod }: Platforms, object: ObjectModel, row: Row, ex
   }
 }
 
-function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boolean): Stores {
+function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boolean, life: number): Stores {
   const within = <Value>(name: string, work: () => Promise<Value>) => effect(object, isAlive, name, work);
   const { d1, r2, maxActive } = platforms;
   const { facts } = object;
   const { clock, random, faults } = object.world;
   return {
-    findOutput: (key) => {
+    findOutput: async (key) => {
       object.calls.looks(key);
-      return within("R2 HEAD", () => r2.find(key));
+      const found = await within("R2 HEAD", () => r2.find(key));
+      if (found === null && key === object.current?.spec.inputVideoKey) {
+        auditGone(object, life);
+      }
+      return found;
     },
     deleteOutput: (key) => within("R2 DELETE", () => r2.delete(key)),
     writeRow: (row, extra) => {

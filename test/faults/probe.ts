@@ -1,17 +1,18 @@
 import { Random } from "../../local/random.ts";
 import { type Attempt, openRunsOf, runOf } from "../../src/core/attempt.ts";
+import type { DutyKey } from "../../src/core/duty.ts";
 import { isFinal, type JobState } from "../../src/core/job-state.ts";
-import type { KeptProgress } from "../../src/core/kept-progress.ts";
+import { type KeptProgress, withKept, withLateProgress } from "../../src/core/kept-progress.ts";
 import type { transition } from "../../src/core/machine.ts";
 import type { DecisionContext, RunReport, Signal } from "../../src/core/signals.ts";
-import { auditLate } from "./audit-kept.ts";
+import { auditKept, auditLate } from "./audit-kept.ts";
 import { auditState } from "./audit-state.ts";
 import { auditStep } from "./audit-step.ts";
 
-const probability = 0.15;
+const probability = 0.12;
 
-/** So many things in a row: a second and a third one meet states that a day hardly comes to. */
-const maxDepth = 3;
+/** So many things in a row: the later ones meet states that a day hardly comes to. */
+const maxDepth = 5;
 
 /**
  * Tells a job, of each state that a day brings it to, a few more things that could be told it there, and throws away what
@@ -28,7 +29,7 @@ export class Probe {
   /** @returns what is wrong */
   try(job: JobState, context: DecisionContext): string[] {
     return this.#random.chance(probability)
-      ? [...auditLate(job, toLate(job, this.#random)), ...this.#follow(job, context, maxDepth)]
+      ? [...tryKept(job, toLate(job, this.#random)), ...this.#follow(job, context, maxDepth)]
       : [];
   }
 
@@ -81,6 +82,10 @@ export class Probe {
     const written = { version: isWhole ? version : this.#random.between(1, version), progress, settled, counted };
     const answer = this.#random.pick(["failed" as const, { isHeard: true }, { isHeard: false }]);
     const errands = duties.filter(({ duty }) => !["write_row", "count_usage", "forget"].includes(duty));
+    const unowed = this.#random.pick<DutyKey>([
+      { duty: "delete_row", of: job.spec.id },
+      { duty: "notify", of: 0 },
+    ]);
     const tried = errands.map(({ duty, of }): Signal => {
       const outcomes = duty === "delete_row" ? (["done", "failed", "lent"] as const) : (["done", "failed"] as const);
       return { kind: "duty_tried", key: { duty, of }, outcome: this.#random.pick(outcomes) };
@@ -89,6 +94,7 @@ export class Probe {
       { kind: "row_written", written, answer },
       { kind: "row_written", written, answer },
       { kind: "d1_seen", version: this.#random.between(1, version) },
+      { kind: "duty_tried", key: unowed, outcome: "failed" },
       ...(now > 0 ? [{ kind: "clock" } as const] : []),
       ...tried,
     ]);
@@ -160,6 +166,10 @@ export class Probe {
       { kind: "output_unknown", attempt: number },
     ]);
   }
+}
+
+function tryKept(job: JobState, kept: KeptProgress): string[] {
+  return [...auditLate(job, kept, withLateProgress(job, kept)), ...auditKept(job, kept, withKept(job, kept))];
 }
 
 /** Progress that a closing socket brings, older or newer than what is known. */

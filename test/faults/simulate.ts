@@ -122,7 +122,7 @@ function create(world: World, index: number): void {
   if (faults.strikes("rolled_back")) {
     clock.after(random.between(10_000, 400_000), () => rollBack(world, job));
   }
-  if (faults.strikes("d1_restored")) {
+  if (faults.strikes("d1_restored") || random.chance(0.1)) {
     clock.after(random.between(600_000, stormMs), () => restoreIfRemoved(world, job));
   }
 }
@@ -175,8 +175,8 @@ function createEmpty(world: World, index: number): void {
 function restoreIfRemoved(world: World, job: WorldJob): void {
   if (job.facts.answered.some(({ what }) => what === "remove") && job.object.job?.removal?.rowGone) {
     world.restore(job);
-    if (world.random.chance(0.5)) {
-      world.clock.after(world.random.between(0, 60_000), () => void world.clients.remove(job).catch(() => {}));
+    for (const latestMs of [1_000, 60_000, 60_000, 60_000, 600_000]) {
+      world.clock.after(world.random.between(0, latestMs), () => void world.clients.remove(job).catch(() => {}));
     }
   }
 }

@@ -20,6 +20,8 @@ export const equivalent: Readonly<Record<string, string>> = {
   "core/job-state.ts canReopen, operand taken for true: attempts.length < maxAttempts":
     "No simulated day comes to 500 attempts; test/core/removal.test.ts holds the bound.",
   "core/job-state.ts isWanted, operand taken for true: job": asked,
+  'object/effects.ts writeRow, operand taken for true: attempt.phase === "closed"':
+    "The usage of an attempt that opens again meanwhile is written over when it closes.",
   "object/job-shell.ts amend, operand taken for true: this.job": asked,
   "object/job-shell.ts detach, operand taken for true: job?.attempts.length === attempt":
     "What an older attempt's socket kept is older than the next one's opening, which is saved.",
@@ -29,6 +31,8 @@ export const equivalent: Readonly<Record<string, string>> = {
     "No job asks for so many steps in a row: a net under the decisions.",
   'core/upkeep-signals.ts isDone, operand taken for true: duty === "count_usage"':
     "What else is owed is named by a text, or by a version that is above the number of any attempt.",
+  "core/job-state.ts newRemovedState, field dropped: removal: { requestedAt: now, rowGone: false }":
+    "The request that is applied in the same turn says so again.",
   "core/job-state.ts isSettleable, operand taken for true: job.removal === null":
     "A removed job owes its forgetting to the end.",
   'object/provider-calls.ts callProvider, guard negated: answer.kind === "misconfigured" || answer.kind === "job_fault"':
