@@ -282,10 +282,6 @@ function newProvider(platforms: Platforms, object: ObjectModel, isAlive: () => b
         facts.polls++;
         auditQuestion(object, attempt, runId);
       }
-      if (attempt?.phase === "closed") {
-        // What it used is asked for: what is heard of it meanwhile may open it again.
-        object.onRace();
-      }
       const asking = within("GET /status", () => runpod.status(endpointId, runId)).finally(() =>
         object.calls.isAnswered(runId),
       );
