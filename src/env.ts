@@ -35,7 +35,9 @@ const SettingsSchema = z.object({
   JWT_JWKS_URL: othersUrl.optional(),
   JWT_ISSUER: text,
   JWT_AUDIENCE: text,
-  JWT_CLAIM_PREFIX: z.string().default(""),
+  JWT_TENANT_CLAIM: z.string().min(1).default("tenant_id"),
+  JWT_PROJECTS_CLAIM: z.string().min(1).default("project_ids"),
+  JWT_MAX_LIFE_SECONDS: inText(z.int().min(1), anyText).default(31 * 86_400),
   MAX_ACTIVE_JOBS: inText(z.int().min(1), anyText).default(1000),
   MAX_ACTIVE_JOBS_PER_USER: inText(z.int().min(1), anyText).default(100),
   MAX_STORED_BYTES: inText(z.int().min(1), anyText).default(1e12),
@@ -74,8 +76,10 @@ export type JwtTrust = Readonly<{
   jwksUrl: string | null;
   issuer: string;
   audience: string;
-  /** Stands before the claims that are no login's own: some sign only such as bear the owner's name. */
-  claimPrefix: string;
+  /** Under which names a token has them: some logins sign only such as bear the owner's. */
+  tenantClaim: string;
+  projectsClaim: string;
+  maxLifeSeconds: number;
 }>;
 
 /** Where outgoing webhooks may go, and who says where a name leads (DNS over HTTPS, as JSON). */
@@ -145,7 +149,9 @@ function toJwtTrust(values: Values): JwtTrust | null {
     JWT_JWKS_URL: jwksUrl = null,
     JWT_ISSUER: issuer,
     JWT_AUDIENCE: audience,
-    JWT_CLAIM_PREFIX: claimPrefix,
+    JWT_TENANT_CLAIM: tenantClaim,
+    JWT_PROJECTS_CLAIM: projectsClaim,
+    JWT_MAX_LIFE_SECONDS: maxLifeSeconds,
   } = values;
   if (secret === null && jwksUrl === null) {
     return null;
@@ -153,7 +159,7 @@ function toJwtTrust(values: Values): JwtTrust | null {
   if (issuer === undefined || audience === undefined) {
     throw new SettingsError("Settings: JWT_ISSUER and JWT_AUDIENCE are needed with JWT_SECRET or JWT_JWKS_URL");
   }
-  return { secret, jwksUrl, issuer, audience, claimPrefix };
+  return { secret, jwksUrl, issuer, audience, tenantClaim, projectsClaim, maxLifeSeconds };
 }
 
 /** @throws SettingsError */

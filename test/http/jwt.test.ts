@@ -24,6 +24,13 @@ async function signedBy(alg: string, claims: object = {}, kid = alg): Promise<st
   return (await fetch(`${login}/sign?alg=${alg}&kid=${kid}`, { method: "POST", body })).text();
 }
 
+/** A request under other settings. */
+async function callWith(settings: object, token: string): Promise<Response> {
+  const url = "https://exports.test/api/jobs?limit=100";
+  const request = new Request<unknown, IncomingRequestCfProperties>(url, { headers: bearer(token) });
+  return worker.fetch(request, { ...env, ...settings }, createExecutionContext());
+}
+
 const listAs = async (token: string) => (await call("/api/jobs?limit=1", { headers: bearer(token) })).status;
 
 describe("JWTs by a published key set", () => {
@@ -38,35 +45,59 @@ describe("JWTs by a published key set", () => {
     expect(await listAs(await signedBy("PS256", {}, "RS256"))).toBe(401);
   });
 
-  it("make the service unavailable, not open, while the key set cannot be had", async () => {
-    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", {
-      headers: bearer(await signedBy("RS256")),
-    });
-    const settings = { ...env, JWT_JWKS_URL: `${login}/gone/nothing` };
-    const response = await worker.fetch(request, settings, createExecutionContext());
-    await expectProblem(response, 503, "unavailable");
+  it.each([
+    ["cannot be had", `${login}/gone/nothing`],
+    ["is on no line", "http://127.0.0.1:1/jwks.json"],
+    ["is none", `${login}/no-keys.json`],
+    ["is no JSON", `${login}/broken-off.json`],
+  ])("make the service unavailable, not open, while the key set %s", async (_, url) => {
+    await expectProblem(await callWith({ JWT_JWKS_URL: url }, await signedBy("RS256")), 503, "unavailable");
   });
 
-  it("ask for a key set that could not be had no more for a moment", async () => {
+  it("make it unavailable where the key that they name cannot be read", async () => {
+    await expectProblem(
+      await call("/api/jobs", { headers: bearer(await signedBy("RS256", {}, "torn")) }),
+      503,
+      "unavailable",
+    );
+  });
+
+  it("ask for a key set that could not be had no more for a moment, and count against who comes with them", async () => {
+    const token = await signedBy("RS256");
     const fetches = vi.spyOn(globalThis, "fetch");
-    const settings = { ...env, JWT_JWKS_URL: `${login}/gone/for-a-moment` };
-    const headers = bearer(await signedBy("RS256"));
-    fetches.mockClear();
+    const counted: string[] = [];
+    const limit = async ({ key }: RateLimitOptions) => ({ success: counted.push(key) < 3 });
+    const settings = { JWT_JWKS_URL: `${login}/gone/for-a-moment`, RATE_LIMIT: "on", STRANGER_LIMIT: { limit } };
+    const statuses: number[] = [];
     for (let tries = 0; tries < 3; tries++) {
-      const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", { headers });
-      await expectProblem(await worker.fetch(request, settings, createExecutionContext()), 503, "unavailable");
+      statuses.push((await callWith(settings, token)).status);
     }
+    expect(statuses).toEqual([503, 503, 429]);
     expect(fetches).toHaveBeenCalledTimes(1);
     fetches.mockRestore();
   });
 
-  it("are not taken as wrong when what is published is no key set", async () => {
-    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs", {
-      headers: bearer(await signedBy("RS256")),
-    });
-    const settings = { ...env, JWT_JWKS_URL: `${login}/no-keys.json` };
-    const response = await worker.fetch(request, settings, createExecutionContext());
-    await expectProblem(response, 503, "unavailable");
+  it("are checked by the keys that are known while the login is away, for an hour", async () => {
+    const known = await signedBy("ES256", { exp: now() + 7_200 });
+    const unknown = await signedBy("ES256", { exp: now() + 7_200 }, "unknown");
+    const settings = { JWT_JWKS_URL: `${login}/jwks.json?for=an-hour` };
+    expect((await callWith(settings, known)).status).toBe(200);
+    const fetches = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("Network connection lost."));
+    const [start, clock] = [Date.now(), vi.spyOn(Date, "now")];
+    const statusAt = async (minutes: number, token: string) => {
+      clock.mockReturnValue(start + minutes * 60_000);
+      return (await callWith(settings, token)).status;
+    };
+    // A key that is not known may be a new one.
+    const statuses = [
+      await statusAt(9, known),
+      await statusAt(9, unknown),
+      await statusAt(59, known),
+      await statusAt(61, known),
+    ];
+    clock.mockRestore();
+    fetches.mockRestore();
+    expect(statuses).toEqual([200, 503, 200, 503]);
   });
 });
 
@@ -84,37 +115,41 @@ describe("a JWT", () => {
   });
 });
 
-describe("JWT_CLAIM_PREFIX", () => {
-  const prefix = "https://claims.test/";
-  const listWith = async (claims: Record<string, unknown>) => {
-    const headers = bearer(await newJwt({ tenant_id: undefined, ...claims }));
-    const request = new Request<unknown, IncomingRequestCfProperties>("https://exports.test/api/jobs?limit=100", {
-      headers,
-    });
-    return worker.fetch(request, { ...env, JWT_CLAIM_PREFIX: prefix }, createExecutionContext());
-  };
+describe("the names of our claims", () => {
+  const names = { JWT_TENANT_CLAIM: "org_id", JWT_PROJECTS_CLAIM: "https://claims.test/projects" };
+  const listWith = async (claims: Record<string, unknown>) =>
+    callWith(names, await newJwt({ tenant_id: undefined, ...claims }));
 
-  it("stands before the claims that are ours, for logins that want a name of the owner's", async () => {
-    const named = { [`${prefix}tenant_id`]: "default", sub: "pia" };
+  it("are settings, for logins that have names of their own", async () => {
+    const named = { org_id: "default", sub: "pia" };
     const job = await createJob({ user_id: "pia", project_id: 41 });
     const list = async (claims: object) => {
       const response = await listWith({ ...named, ...claims });
       return JobPage.parse(await response.json()).data.map(({ id }) => id);
     };
     expect(await list({})).toEqual([job.id]);
-    expect(await list({ [`${prefix}project_ids`]: [42] })).toEqual([]);
+    expect(await list({ [names.JWT_PROJECTS_CLAIM]: [42] })).toEqual([]);
     expect(await list({ project_ids: [42] })).toEqual([job.id]);
   });
 
-  it("leaves the plain names without a meaning", async () => {
+  it("leave the usual ones without a meaning", async () => {
     await expectProblem(await listWith({ tenant_id: "default" }), 401, "unauthenticated");
   });
 });
 
 describe("a JWT's times", () => {
-  it("end within a month", async () => {
+  it("end within a month, counted from its making where it says when that was", async () => {
     expect(await listAs(await newJwt({ exp: now() + 30 * 86_400 }))).toBe(200);
     expect(await listAs(await newJwt({ exp: now() + 32 * 86_400 }))).toBe(401);
+    expect(await listAs(await newJwt({ iat: now() - 86_400, exp: now() + 29 * 86_400 }))).toBe(200);
+    expect(await listAs(await newJwt({ iat: now() - 365 * 86_400 }))).toBe(401);
+    expect(await listAs(await newJwt({ iat: now() + 86_400, exp: now() + 32 * 86_400 }))).toBe(401);
+  });
+
+  it("end within JWT_MAX_LIFE_SECONDS", async () => {
+    const year = { JWT_MAX_LIFE_SECONDS: 366 * 86_400 };
+    expect((await callWith(year, await newJwt({ iat: now() - 365 * 86_400 }))).status).toBe(200);
+    expect((await callWith({ JWT_MAX_LIFE_SECONDS: "60" }, await newJwt())).status).toBe(401);
   });
 
   it("are taken with 60 seconds of grace", async () => {
@@ -168,6 +203,16 @@ describe("a user", () => {
     const refused = await call("/api/jobs", { headers: nothing });
     expect(refused.headers.get("www-authenticate")).toContain('scope="jobs:read"');
     await expectProblem(refused, 403, "insufficient_scope");
+  });
+
+  it.each([
+    { scope: ["openid", "jobs:read"] },
+    { scope: undefined, scp: ["jobs:read"] },
+    { scope: "openid email", scp: "jobs:read" },
+  ])("is granted %o as a list, or under the other name that logins have for it", async (claims) => {
+    const headers = await headersOf({ sub: "mia", ...claims });
+    expect((await call("/api/jobs?limit=1", { headers })).status).toBe(200);
+    await expectProblem(await post("/api/jobs", {}, headers), 403, "insufficient_scope");
   });
 
   it.each(["", "openid profile email offline_access", `openid ${"https://api.test/read ".repeat(60)}`])(

@@ -31,7 +31,12 @@ function answerLogin(url: URL, body: string, response: ServerResponse): void {
       return { ...publicKey.export({ format: "jwk" }), kid: alg, alg, use: "sig" };
     });
     const former = { ...formerKey.export({ format: "jwk" }), kid: "former", alg: "RS256", use: "sig" };
-    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [former, ...keys] }));
+    const torn = { kty: "RSA", n: "AA", e: "AQAB", kid: "torn", alg: "RS256", use: "sig" };
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [former, ...keys, torn] }));
+    return;
+  }
+  if (url.pathname === "/broken-off.json") {
+    response.end('{"keys": [');
     return;
   }
   if (url.pathname === "/no-keys.json") {

@@ -25,7 +25,7 @@ const lastUseStepMs = 60 * 60_000;
 export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
   if (!openPaths.test(c.req.path)) {
     const credential = readCredential(c);
-    const admission = await admit(c, credential);
+    const admission = await admit(c, credential).catch((error: unknown) => countUnchecked(c, error));
     if (!admission) {
       await limitStranger(c);
       const error = credential === "" ? "" : ' error="invalid_token"';
@@ -36,6 +36,14 @@ export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
   }
   await next();
 });
+
+/** Whose token cannot be checked right now may be a stranger. @throws the error, or AppError `rate_limited` */
+async function countUnchecked(c: AppContext, error: unknown): Promise<never> {
+  if (error instanceof AppError && error.code === "unavailable") {
+    await limitStranger(c);
+  }
+  throw error;
+}
 
 /** What the caller shows, whatever it is worth; empty when there is nothing. */
 function readCredential(c: AppContext): string {

@@ -1,33 +1,27 @@
-import {
-  createRemoteJWKSet,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from "jose";
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
 import { z } from "zod";
 import { ProjectId, UserId } from "../../contract/common.ts";
 import { Scope, TenantId } from "../../contract/scope.ts";
 import type { Admission } from "../../core/access.ts";
 import type { JwtTrust } from "../../env.ts";
-import { AppError } from "./problem.ts";
+import { KeySet } from "./key-set.ts";
 
 /** Clocks differ: `exp` and `nbf` are taken this much more kindly. In seconds. */
 const clockToleranceSeconds = 60;
 
-/** A user's word for a month: what a login keeps for longer is no token of a session. In seconds. */
-const maxLifeSeconds = 31 * 86_400;
-
 /** Where no word of the `scope` claim is ours, a user may work with their own jobs, and no more. */
 const usualScopes = ["jobs:read", "jobs:write", "uploads:write"] as const satisfies readonly Scope[];
+
+const Words = z.union([z.string(), z.array(z.string())]).optional();
 
 const Claims = z.object({
   tenant_id: TenantId,
   sub: UserId,
   project_ids: z.array(ProjectId).max(100).optional(),
-  scope: z.string().default(""),
+  scope: Words,
+  scp: Words,
   exp: z.number(),
+  iat: z.number().optional(),
 });
 
 /**
@@ -37,20 +31,24 @@ const Claims = z.object({
  */
 export async function readUser(trust: JwtTrust, token: string): Promise<Admission | null> {
   const payload = await verify(trust, token);
-  const ours = ["tenant_id", "project_ids"].map((name) => [name, payload?.[trust.claimPrefix + name]]);
-  const claims = Claims.safeParse({ ...payload, ...Object.fromEntries(ours) });
-  if (!claims.success || claims.data.exp > Date.now() / 1000 + maxLifeSeconds) {
+  const ours = { tenant_id: payload?.[trust.tenantClaim], project_ids: payload?.[trust.projectsClaim] };
+  const claims = Claims.safeParse({ ...payload, ...ours });
+  if (!claims.success) {
     return null;
   }
-  const { tenant_id: tenantId, sub: userId, project_ids: projectIds = null, scope, exp } = claims.data;
-  const caller = { kind: "user", tenantId, userId, projectIds, scopes: toScopes(scope) } as const;
+  const { tenant_id: tenantId, sub: userId, project_ids: projectIds = null, scope, scp, exp, iat } = claims.data;
+  const now = Date.now() / 1000;
+  if (exp - Math.min(iat ?? now, now) > trust.maxLifeSeconds) {
+    return null;
+  }
+  const caller = { kind: "user", tenantId, userId, projectIds, scopes: toScopes([scope, scp]) } as const;
   // To the second, as the check above counts.
   return { caller, until: (Math.ceil(exp) + clockToleranceSeconds) * 1000 };
 }
 
 /** Logins put words of their own into every token; those say nothing here. What concerns all of a tenant is never a user's. */
-function toScopes(claim: string): ReadonlySet<Scope> {
-  const words = new Set(claim.split(" "));
+function toScopes(claims: readonly z.infer<typeof Words>[]): ReadonlySet<Scope> {
+  const words = new Set(claims.flat().flatMap((text) => text?.split(" ")));
   const ours = Scope.options.filter((scope) => words.has(scope));
   return new Set(ours.length === 0 ? usualScopes : ours.filter((scope) => scope !== "ops"));
 }
@@ -81,45 +79,20 @@ async function byKeySet(jwksUrl: string | null, token: string, options: JWTVerif
   if (jwksUrl === null) {
     return null;
   }
-  const known = keySets.get(jwksUrl) ?? newKeySet(jwksUrl);
-  keySets.set(jwksUrl, known);
-  if (known.awayUntil > Date.now()) {
-    throw noKeys();
-  }
+  const keys = keySets.get(jwksUrl) ?? new KeySet(jwksUrl);
+  keySets.set(jwksUrl, keys);
   const accepted = { ...options, algorithms: ["RS256", "ES256", "EdDSA"] };
   try {
-    return (await jwtVerify(token, known.find, accepted)).payload;
+    return (await jwtVerify(token, keys.find, accepted)).payload;
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
       return byAnyOf(error, token, accepted);
-    }
-    if (isAway(error)) {
-      known.awayUntil = Date.now() + awayMs;
-      throw noKeys();
     }
     throw error;
   }
 }
 
-/** One per isolate: it caches the keys for ten minutes, and asks again at most twice a minute for one it lacks. */
-type KeySet = { readonly find: JWTVerifyGetKey; awayUntil: number };
 const keySets = new Map<string, KeySet>();
-
-/** So long a key set that could not be had is not asked for again, whoever comes. In milliseconds. */
-const awayMs = 5_000;
-
-function newKeySet(url: string): KeySet {
-  return { find: createRemoteJWKSet(new URL(url), { timeoutDuration: 5_000 }), awayUntil: 0 };
-}
-
-const noKeys = () =>
-  new AppError("unavailable", { detail: "The key set of the token's issuer cannot be read right now." });
-
-/** Whether it is the key set that failed, not the token. Jose has no class of its own for an answer that is no 200. */
-function isAway(error: unknown): boolean {
-  const isOfSet = error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid;
-  return isOfSet || (error instanceof errors.JOSEError && error.code === "ERR_JOSE_GENERIC");
-}
 
 /** A token that does not name its key, where several could be it. */
 async function byAnyOf(keys: errors.JWKSMultipleMatchingKeys, token: string, options: JWTVerifyOptions) {
