@@ -28,7 +28,11 @@ export const UserId = z
 export const ObjectKey = z.string().min(1).max(1024);
 
 const LabelName = z.string().min(1).max(40);
-const LabelValue = z.union([z.string().max(500), z.number(), z.boolean()]);
+/** A larger one JavaScript has read as another number than was sent. */
+const LabelNumber = z.number().refine((value) => Math.abs(value) <= Number.MAX_SAFE_INTEGER, {
+  error: "must be at most 2^53 - 1",
+});
+const LabelValue = z.union([z.string().max(500), LabelNumber, z.boolean()]);
 
 export const maxLabels = 50;
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { inText, ProjectId, Timestamp, UserId } from "./common.ts";
 import { activeStatuses, Job, JobStatus } from "./job.ts";
+import { pageFields } from "./page.ts";
 import { JobType } from "./types/index.ts";
 
 /** One status, a comma list of them, or `active` (pending and processing). */
@@ -20,8 +21,7 @@ const fields = {
   status: statusFilter.optional(),
   created_after: Timestamp.optional(),
   created_before: Timestamp.optional(),
-  limit: inText(z.int().min(1).max(100)).default(20),
-  cursor: z.string().min(1).max(512).optional(),
+  ...pageFields,
 };
 
 /** Gathers `metadata[name]=value`, as the query has it, under `metadata`. */

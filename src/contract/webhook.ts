@@ -95,3 +95,8 @@ export const WebhookDeliveryList = z
   .strictObject({ data: z.array(WebhookDelivery), next_cursor: z.string().nullable() })
   .meta({ id: "WebhookDeliveryList" });
 export type WebhookDeliveryList = z.infer<typeof WebhookDeliveryList>;
+
+/** The query of `POST /api/webhook-endpoints/:id/recover`. */
+export const RecoverDeliveries = z.strictObject({ since: Timestamp });
+
+export const RecoveredDeliveries = z.strictObject({ recovered: z.int() }).meta({ id: "RecoveredDeliveries" });

@@ -13,7 +13,7 @@ export function findTargetFault(text: string, ownHosts: readonly string[]): stri
     return "must be https";
   }
   // The parser has brought every spelling of an address into one: 0x7f.1 is 127.0.0.1 by now.
-  const host = url.hostname.toLowerCase().replace(/\.$/, "");
+  const host = url.hostname.toLowerCase().replace(/\.+$/, "");
   if (url.port !== "" || url.username !== "" || url.password !== "") {
     return "must have no port and no credentials";
   }
@@ -52,6 +52,8 @@ export function isPublicAddress(address: string): boolean {
   if (mapped !== undefined) {
     return isPublicAddress(mapped);
   }
-  // Global unicast is 2000::/3; in it 2001:db8::/32 is for examples, 2001:0::/32 and 2002::/16 carry IPv4 within.
-  return /^[23][0-9a-f]{3}:/i.test(address) && !/^(?:2001:0?db8:|2001:0{0,4}:|2002:)/i.test(address);
+  // Global unicast is 2000::/3. In it 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 for examples, and
+  // 2002::/16 carries IPv4 within: https://www.iana.org/assignments/iana-ipv6-special-registry/
+  const isSpecial = /^(?:2001:(?:0?db8|0?[01]?[0-9a-f]{0,2}):|2002:|3fff:0?[0-9a-f]{0,3}:)/i;
+  return /^[23][0-9a-f]{3}:/i.test(address) && !isSpecial.test(address);
 }

@@ -127,9 +127,10 @@ export class WebhookSender extends DurableObject<Env> {
     limit: number,
   ): { data: WebhookDelivery[]; next: number | null } {
     const seenBy = "endpointId" in whose ? (this.#endpoints.find(whose.endpointId)?.projectIds ?? null) : endpointIds;
-    const rows = this.#log.list(whose, seenBy, before, limit);
-    const next = rows.length === limit ? (rows.at(-1)?.seq ?? null) : null;
-    return { data: rows.map((row) => this.#toPublicDelivery(row)), next };
+    const rows = this.#log.list(whose, seenBy, before, limit + 1);
+    const shown = rows.slice(0, limit);
+    const next = rows.length > limit ? (shown.at(-1)?.seq ?? null) : null;
+    return { data: shown.map((row) => this.#toPublicDelivery(row)), next };
   }
 
   readDelivery(_v: number, id: string): WebhookDelivery | null {

@@ -46,6 +46,11 @@ describe("where webhooks may go", () => {
     "https://hooks.example.com:443/",
   ])("%s", (url) => expect(findTargetFault(url, ["exports.example.net"])).toBeNull());
 
+  it.each(["https://localhost../", "https://exports.example.net../", "https://a.internal.../"])(
+    "not to %s, whatever dots end it",
+    (url) => expect(findTargetFault(url, ["exports.example.net"])).not.toBeNull(),
+  );
+
   it.each([
     ...[
       "0.0.0.0",
@@ -74,6 +79,13 @@ describe("where webhooks may go", () => {
       "64:ff9b::10.0.0.1",
       "2001:db8::1",
       "2002:7f00:1::",
+      "2001::1",
+      "2001:2::1",
+      "2001:0010::1",
+      "2001:20::1",
+      "2001:1ff::1",
+      "3fff::1",
+      "3FFF:fff::1",
       "ff02::1",
       "nonsense",
       "1.2.3",
@@ -81,8 +93,15 @@ describe("where webhooks may go", () => {
     ],
   ])("not to %s", (address) => expect(isPublicAddress(address)).toBe(false));
 
-  it.each(["8.8.8.8", "93.184.215.14", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450:4001::1"])(
-    "but to %s",
-    (address) => expect(isPublicAddress(address)).toBe(true),
-  );
+  it.each([
+    "8.8.8.8",
+    "93.184.215.14",
+    "172.32.0.1",
+    "100.128.0.1",
+    "2606:4700::1111",
+    "2a00:1450:4001::1",
+    "2001:200::1",
+    "2001:4860:4860::8888",
+    "3fff:1000::1",
+  ])("but to %s", (address) => expect(isPublicAddress(address)).toBe(true));
 });

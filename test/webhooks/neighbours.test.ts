@@ -7,6 +7,7 @@ import { WebhookDelivery, WebhookDeliveryList, WebhookEndpoint } from "../../src
 import { rpcVersion } from "../../src/object/rpc.ts";
 import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
 import type { Notice } from "../../src/object/webhook-shell.ts";
+import { expectProblem } from "../setup/job.ts";
 import { newTenant, peers, received, until } from "./tenant.ts";
 
 /** A notice of a job that has no row. */
@@ -268,19 +269,26 @@ describe("a tenant's sender", () => {
       () => received(path),
       (all) => all.length >= 2,
     );
-    const read = async (query: string) =>
-      WebhookDeliveryList.parse(await (await ask("GET", `/api/jobs/${job.id}/deliveries?${query}`)).json());
+    const list = `/api/jobs/${job.id}/deliveries`;
+    const read = async (path: string) => WebhookDeliveryList.parse(await (await ask("GET", path)).json());
     const first = await until(
-      () => read("limit=1"),
+      () => read(`${list}?limit=1`),
       ({ data }) => data[0]?.status === "delivered",
     );
-    const second = await read(`limit=1&cursor=${first.next_cursor}`);
+    const link = (await ask("GET", `${list}?limit=1`)).headers.get("link");
+    const [, next = ""] = /^<https:\/\/exports\.test(.*)>; rel="next"$/.exec(link ?? "") ?? [];
+    expect(next).toBe(`${list}?limit=1&cursor=${first.next_cursor}`);
+    const second = await read(next);
     const listed = [...first.data, ...second.data];
     expect(listed.map(({ type, endpoint_id }) => [type, endpoint_id])).toEqual([
       ["job.cancelled", null],
       ["job.processing", null],
     ]);
-    expect((await read(`limit=1&cursor=${second.next_cursor}`)).data).toEqual([]);
+    expect([second.next_cursor, (await ask("GET", next)).headers.get("link")]).toEqual([null, null]);
+    const neighbour = await newTenant();
+    const theirs = await neighbour.create();
+    const foreign = await neighbour.ask("GET", `/api/jobs/${theirs.id}/deliveries?cursor=${first.next_cursor}`);
+    await expectProblem(foreign, 400, "invalid_cursor");
     const resent = await ask("POST", `/api/webhook-endpoints/deliveries/${first.data[0]?.id}/resend`);
     expect(WebhookDelivery.parse(await resent.json())).toMatchObject({ status: "pending", tries: [] });
     const again = await until(

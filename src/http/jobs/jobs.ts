@@ -10,6 +10,7 @@ import type { ExportJobRow } from "../../store/schema.ts";
 import { callOf } from "../edge/app-env.ts";
 import type { Call } from "../edge/call.ts";
 import { jsonAnswer } from "../edge/describe-route.ts";
+import { toPage } from "../edge/page.ts";
 import { tenantRoute } from "../edge/route.ts";
 import { readQuery, validate } from "../edge/validation.ts";
 import { createJob, toCreatedJob } from "./create-job.ts";
@@ -121,11 +122,8 @@ export const jobRoutes = [
     },
     async (c) => {
       c.header("X-As-Of", toTimestamp(Date.now()));
-      const { page, next } = await listPage(callOf(c), validate(ListJobs, "query", readQuery(c.req.url)), c.req.url);
-      if (next !== null) {
-        c.header("Link", `<${next}>; rel="next"`);
-      }
-      return page;
+      const { data, last } = await listPage(callOf(c), validate(ListJobs, "query", readQuery(c.req.url)));
+      return toPage(c, data, last);
     },
   ),
 

@@ -1,21 +1,20 @@
-import type { JobPage, ListJobs } from "../../contract/list-jobs.ts";
+import type { Job } from "../../contract/job.ts";
+import type { ListJobs } from "../../contract/list-jobs.ts";
 import type { Caller } from "../../core/access.ts";
 import { firstIdAt, isId } from "../../core/ids.ts";
-import { isSignedBy, sign } from "../../core/signing.ts";
-import type { Settings } from "../../env.ts";
 import { openDatabase } from "../../store/database.ts";
 import { type JobFilter, listJobs } from "../../store/list-jobs.ts";
 import type { Call } from "../edge/call.ts";
-import { AppError } from "../edge/problem.ts";
+import { readCursor } from "../edge/page.ts";
 import { toJobNow } from "./find-job.ts";
 
-type Listed = Readonly<{ page: JobPage; next: string | null }>;
+/** @param last the id behind which the next page begins; null when this is the last one */
+type Listed = Readonly<{ data: Job[]; last: string | null }>;
 
-/** One page of the jobs that the caller sees, with the address of the next. @param url the request's own */
-export async function listPage(call: Call, query: ListJobs, url: string): Promise<Listed> {
-  const { env, settings, caller } = call;
-  const { tenantId } = caller;
-  const before = query.cursor === undefined ? null : await readCursor(settings, tenantId, query.cursor);
+/** One page of the jobs that the caller sees. */
+export async function listPage(call: Call, query: ListJobs): Promise<Listed> {
+  const { env, caller } = call;
+  const before = await readCursor(call, query.cursor, isId);
   const { rows, lastSeenId } = await listJobs(openDatabase(env.DB), {
     ...visibleTo(caller, query),
     type: query.type,
@@ -27,9 +26,7 @@ export async function listPage(call: Call, query: ListJobs, url: string): Promis
   });
   const shown = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? (shown.at(-1)?.id ?? null) : lastSeenId;
-  const cursor = last === null ? null : await newCursor(settings, tenantId, last);
-  const data = await Promise.all(shown.map((row) => toJobNow(call, row)));
-  return { page: { data, next_cursor: cursor }, next: cursor === null ? null : nextUrl(url, settings, cursor) };
+  return { data: await Promise.all(shown.map((row) => toJobNow(call, row))), last };
 }
 
 type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;
@@ -43,23 +40,4 @@ function visibleTo(caller: Caller, { project_id: projectId, user_id: userId }: L
   const isForeign = caller.kind === "user" && userId !== undefined && userId !== caller.userId;
   const projectIds = isForeign ? [] : (caller.projectIds ?? undefined);
   return { tenantId, projectId, userId: caller.kind === "user" ? caller.userId : userId, projectIds };
-}
-
-async function newCursor({ signingKeys }: Settings, tenantId: string, id: string): Promise<string> {
-  return `${id}.${await sign(signingKeys, "cursor", `${tenantId}.${id}`)}`;
-}
-
-async function readCursor({ signingKeys }: Settings, tenantId: string, cursor: string): Promise<string> {
-  const [id = "", ...signature] = cursor.split(".");
-  const genuine = isId(id) && (await isSignedBy(signingKeys, "cursor", `${tenantId}.${id}`, signature.join(".")));
-  if (!genuine) {
-    throw new AppError("invalid_cursor");
-  }
-  return id;
-}
-
-function nextUrl(url: string, { publicBaseUrl }: Settings, cursor: string): string {
-  const query = new URL(url).searchParams;
-  query.set("cursor", cursor);
-  return `${publicBaseUrl}/api/jobs?${query.toString()}`;
 }

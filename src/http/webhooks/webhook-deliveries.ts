@@ -1,36 +1,29 @@
-import { z } from "zod";
-import { inText, Timestamp } from "../../contract/common.ts";
-import { WebhookDelivery, WebhookDeliveryList } from "../../contract/webhook.ts";
+import { PageQuery } from "../../contract/page.ts";
+import {
+  RecoverDeliveries,
+  RecoveredDeliveries,
+  WebhookDelivery,
+  WebhookDeliveryList,
+} from "../../contract/webhook.ts";
 import { rpcVersion } from "../../object/rpc.ts";
 import type { Whose } from "../../object/webhook-log.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
+import { readCursor, toPage } from "../edge/page.ts";
 import { routesOf } from "../edge/route.ts";
 import { jobRoute, requireRow } from "../jobs/find-job.ts";
 import { endpointRoute, found, listVisible, requireEndpoint, senderOf } from "./webhook-endpoints.ts";
-
-const PageQuery = z.strictObject({
-  limit: inText(z.int().min(1).max(100)).default(20),
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .optional()
-    .meta({ description: "The `next_cursor` of the page before." }),
-});
-
-const Recovered = z.strictObject({ recovered: z.int() }).meta({ id: "Recovered" });
-
-type Page = z.output<typeof PageQuery>;
 
 /** @param endpointIds the endpoints that the caller may know of; null: all */
 async function listPage(
   c: AppContext,
   whose: Whose,
   endpointIds: readonly string[] | null,
-  { limit, cursor }: Page,
+  { limit, cursor }: PageQuery,
 ): Promise<WebhookDeliveryList> {
-  const before = cursor === undefined ? null : Number(cursor);
+  const key = await readCursor(callOf(c), cursor, (text) => /^\d+$/.test(text));
+  const before = key === null ? null : Number(key);
   const { data, next } = await senderOf(c).listDeliveries(rpcVersion, whose, endpointIds, before, limit);
-  return { data, next_cursor: next === null ? null : String(next) };
+  return toPage(c, data, next === null ? null : String(next));
 }
 
 /** A delivery belongs to its endpoint; one to a job's own address to the job. @throws AppError `not_found` */
@@ -52,7 +45,8 @@ export const webhookDeliveryRoutes = [
       tag: "webhooks",
       summary: "What was sent to an endpoint in the last 30 days, of progress the newest, with every try",
       query: PageQuery,
-      answer: [200, "A page.", WebhookDeliveryList],
+      answer: [200, 'A page; `Link: rel="next"` leads to the next one.', WebhookDeliveryList],
+      problems: ["invalid_cursor"],
     },
     (c, { id: endpointId }, page) => listPage(c, { endpointId }, null, page),
   ),
@@ -64,7 +58,8 @@ export const webhookDeliveryRoutes = [
       tag: "webhooks",
       summary: "What a job's webhooks were told, those of its own webhook_url too, newest first",
       query: PageQuery,
-      answer: [200, "A page.", WebhookDeliveryList],
+      answer: [200, 'A page; `Link: rel="next"` leads to the next one.', WebhookDeliveryList],
+      problems: ["invalid_cursor"],
     },
     async (c, { id: jobId }, page) => {
       const endpoints = await listVisible(c);
@@ -91,8 +86,8 @@ export const webhookDeliveryRoutes = [
       id: "recoverWebhookDeliveries",
       tag: "webhooks",
       summary: "Send again all that failed since an instant",
-      query: z.strictObject({ since: Timestamp }),
-      answer: [200, "How many are on their way again.", Recovered],
+      query: RecoverDeliveries,
+      answer: [200, "How many are on their way again.", RecoveredDeliveries],
     },
     async (c, { id }, { since }) => ({
       recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, Date.parse(since)),

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   CreateWebhookEndpoint,
   maxWebhookEndpoints,
@@ -88,6 +89,7 @@ export const webhookEndpointRoutes = [
       id: "listWebhookEndpoints",
       tag: "webhooks",
       summary: "List the addresses that are told of jobs",
+      query: z.strictObject({}),
       answer: [200, "All that the caller may see.", WebhookEndpointList],
     },
     async (c) => ({ data: await listVisible(c) }),

@@ -20,6 +20,8 @@ export function wrongJobs({ inputKey, jobId }: Target): Hostile[] {
       { "": "x" },
       { ["k".repeat(41)]: "x" },
       { a: "x".repeat(501) },
+      // JavaScript has them as another number than was sent.
+      ...[2 ** 53, -(2 ** 53), 1e300].map((a) => ({ a })),
     ].map((metadata) => ({ metadata })),
     { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, index])) },
     ...[{}, [], null, "x", { crop_keyframes: [] }, { crop_keyframes: {} }].map((params) => ({ params })),
@@ -58,6 +60,7 @@ export function wrongJobs({ inputKey, jobId }: Target): Hostile[] {
     { acknowledged: null },
     { metadata: 1 },
     { metadata: { a: [] } },
+    { metadata: { a: 2 ** 53 } },
     { progress: 100 },
     { user_id: "u_2" },
   ];

@@ -30,6 +30,10 @@ export function wrongQueries(): Hostile[] {
     "project_id=-1",
     "project_id=1.5",
     "project_id=1%20OR%201=1",
+    ...["", "0x7", "7e0", "%207", "7%20", "%2B7", "7.0", "NaN"].map((number) => `project_id=${number}`),
+    ...["0x5", "5e0", "%205", "%2B5"].map((number) => `limit=${number}`),
+    "project_id=7&project_id=7",
+    "metadata[a]=x&metadata[a]=x",
     "user_id=",
     `user_id=${"x".repeat(129)}`,
     "colour=red",
@@ -86,7 +90,15 @@ export function wrongQueries(): Hostile[] {
     "wait=x",
     "wait=1.5",
     "wait=-1",
+    "wait=",
+    "wait=0x5",
+    "wait=%2B5",
+    "wait=5e0",
     "version=-1",
+    "version=",
+    "version=0x1",
+    "version=%201",
+    "version=1&version=1",
     "wait=1&version=x",
     "wait=1&colour=red",
   ];
@@ -113,7 +125,17 @@ export function wrongQueries(): Hostile[] {
         code: "validation_failed",
       }),
     ),
-    ...["from=yesterday", "to=2026-02-30", "from=2026-11-20&x=1", "project_id=x", "from=2026-11-21&to=2026-11-20"].map(
+    ...[
+      "project_id=",
+      "project_id=0x7",
+      "project_id=%2B7",
+      "project_id=7&project_id=7",
+      "from=yesterday",
+      "to=2026-02-30",
+      "from=2026-11-20&x=1",
+      "project_id=x",
+      "from=2026-11-21&to=2026-11-20",
+    ].map(
       (query): Hostile => ({
         name: `usage ?${query}`,
         method: "GET",
@@ -189,7 +211,7 @@ export function wrongHeaders({ jobId, inputKey }: Target): Hostile[] {
       status: 200,
     }),
   );
-  const after = ["x", "-1", "1.5"].map(
+  const after = ["", "x", "-1", "1.5", "0x1", "%2B1", "1e0"].map(
     (value): Hostile => ({
       name: `after ${value}`,
       method: "GET",

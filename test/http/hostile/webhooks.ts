@@ -29,6 +29,7 @@ const targets = [
     "https://8.8.8.8/",
     "https://localhost/",
     "https://localhost./",
+    "https://localhost../",
     "https://LOCALHOST/",
   ],
   ...[
@@ -103,7 +104,9 @@ export function wrongWebhooks(): Hostile[] {
     ["POST", `/${unknown}/recover`],
     ["POST", `/${unknown}/recover?since=yesterday`],
     ["GET", `/${unknown}/deliveries?limit=0`],
-    ["GET", `/${unknown}/deliveries?cursor='--`],
+    ["GET", `/${unknown}/deliveries?limit=0x5`],
+    ["GET", "?limit=5"],
+    ["GET", "?tenant_id=rival"],
   ];
   const at =
     (status: number, code: string) =>
@@ -123,27 +126,26 @@ export function wrongWebhooks(): Hostile[] {
     status: 404,
     code: "not_found",
   };
-  const list: Hostile = {
-    name: "endpoints of another tenant",
+  const ofJob: Hostile[] = [
+    [`${unknown}/deliveries`, 404, "not_found"] as const,
+    [`${unknown}/deliveries?limit=0`, 422, "validation_failed"] as const,
+    ["JOB/deliveries?limit=+5", 422, "validation_failed"] as const,
+    ["JOB/deliveries?cursor=", 422, "validation_failed"] as const,
+    ...["-1", "7", "1e9", "'--", "7.k1.AAAA"].map(
+      (cursor) => [`JOB/deliveries?cursor=${cursor}`, 400, "invalid_cursor"] as const,
+    ),
+  ].map(([path, status, code]) => ({
+    name: `deliveries of ${path}`,
     method: "GET",
-    path: "/api/webhook-endpoints?tenant_id=rival",
-    status: 200,
-  };
-  const ofJob = ["/", "?limit=0", "?cursor=-1", "?cursor=1e9"].map(
-    (query): Hostile => ({
-      name: `deliveries of no job ${query}`,
-      method: "GET",
-      path: `/api/jobs/${unknown}/deliveries${query.replace("/", "")}`,
-      status: query === "/" ? 404 : 422,
-      code: query === "/" ? "not_found" : "validation_failed",
-    }),
-  );
+    path: `/api/jobs/${path}`,
+    status,
+    code,
+  }));
   return [
     ...aimed,
     ...ofJob,
     ...malformed,
     patch,
-    list,
     ...missing.map(at(404, "not_found")),
     ...queries.map(at(422, "validation_failed")),
   ];
