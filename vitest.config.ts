@@ -13,7 +13,7 @@ process.env["RUNPOD_PORT_matrix"] ??= String(await findPort());
 /** Looked up by the names that wrangler.toml requires. */
 const secrets = {
   RUNPOD_API_KEY: "test-runpod-key",
-  SIGNING_KEYS: "k2:test-signing-secret-two,k1:test-signing-secret-one",
+  SIGNING_KEYS: "k2:test-signing-secret-number-two-of-two,k1:test-signing-secret-number-one-of-two",
   BOOTSTRAP_API_KEY: "ej_test_0123456789abcdef",
 };
 Object.assign(process.env, secrets);
@@ -53,7 +53,8 @@ const matrixSettings = {
   SWEEP_AFTER_MS: 1,
   OUTPUT_WINDOW_MS: 100,
   PROGRESS_FLUSH_MS: 50,
-  /** Webhooks to a receiver on this machine. */
+  /** Webhooks to a receiver on this machine, which a public service may not send. */
+  PUBLIC_BASE_URL: "http://exports.test",
   ALLOW_PRIVATE_TARGETS: "on",
   PEERS_URL: `http://127.0.0.1:${process.env["PEERS_PORT_matrix"]}`,
 };

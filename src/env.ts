@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { inText } from "./contract/common.ts";
+import type { ApiKey } from "./core/api-key.ts";
 import {
   anyText,
   apiKey,
@@ -92,7 +93,8 @@ export type Settings = Readonly<{
   runpod: RunpodAccess;
   endpointId: string;
   signingKeys: SigningKeys;
-  bootstrapKey: { keyId: string; secret: string };
+  /** Null once it is out of use. */
+  bootstrapKey: ApiKey | null;
   /** Web origins that may call from a browser; the service's own is always among them. */
   allowedOrigins: ReadonlySet<string>;
   /** Null when no JWT is accepted. */
@@ -191,7 +193,21 @@ function toTimers(values: Values): Timers {
   };
 }
 
+/** What does on one machine does not where the service is public. @throws SettingsError */
+function requireSafe({ PUBLIC_BASE_URL, SIGNING_KEYS, ALLOW_PRIVATE_TARGETS }: Values): void {
+  const faults = [
+    ...(SIGNING_KEYS.some(({ secret }) => secret.length < 32)
+      ? ["SIGNING_KEYS must have 32 characters or more each"]
+      : []),
+    ...(ALLOW_PRIVATE_TARGETS === "on" ? ["ALLOW_PRIVATE_TARGETS must be off"] : []),
+  ];
+  if (PUBLIC_BASE_URL.startsWith("https:") && faults.length > 0) {
+    throw new SettingsError(`Settings: ${faults.join("; ")}, where PUBLIC_BASE_URL is https`);
+  }
+}
+
 function toSettings(values: Values): Settings {
+  requireSafe(values);
   const timers = toTimers(values);
   const { runTimeoutMs, statusTimeoutMs } = timers;
   return {

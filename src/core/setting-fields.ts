@@ -41,10 +41,11 @@ export const signingKeys = z.string(required).transform((list, context): Signing
   return [first, ...others];
 });
 
+/** A key, or `off`: null. */
 export const apiKey = z.string(required).transform((text, context) => {
   const parsed = parseApiKey(text);
-  if (!parsed) {
-    context.addIssue("must be ej_<keyid>_<secret> with a secret of 16 characters or more");
+  if (!parsed && text !== "off") {
+    context.addIssue("must be off, or ej_<keyid>_<secret> with a secret of 16 characters or more");
     return z.NEVER;
   }
   return parsed;

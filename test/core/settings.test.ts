@@ -5,7 +5,7 @@ const right = {
   PUBLIC_BASE_URL: "https://exports.test",
   RUNPOD_ENDPOINT_ID: "e",
   RUNPOD_API_KEY: "r",
-  SIGNING_KEYS: "k1:0123456789abcdef",
+  SIGNING_KEYS: `k1:${"s".repeat(32)}`,
   BOOTSTRAP_API_KEY: "ej_test_0123456789abcdef",
 };
 const jwt = { JWT_ISSUER: "https://login.test", JWT_AUDIENCE: "exports" };
@@ -37,4 +37,27 @@ it.each([
 
 it("the service's own address may end in a slash, and be plain http where it runs", () => {
   expect(getSettings({ ...right, PUBLIC_BASE_URL: "http://exports.lan/" }).publicBaseUrl).toBe("http://exports.lan");
+});
+
+it("what is good enough on one machine is not where the service is public", () => {
+  const short = `k2:${"s".repeat(32)},k1:${"s".repeat(31)}`;
+  for (const [name, value] of Object.entries({ SIGNING_KEYS: short, ALLOW_PRIVATE_TARGETS: "on" })) {
+    expect(() => getSettings({ ...right, [name]: value })).toThrow(new RegExp(`Settings: ${name} .*https`));
+    expect(() => getSettings({ ...right, [name]: value, PUBLIC_BASE_URL: "http://127.0.0.1:8787" })).not.toThrow();
+  }
+  expect(() =>
+    getSettings({ ...right, SIGNING_KEYS: "k1:sixteen-letters.", PUBLIC_BASE_URL: "http://x.test" }),
+  ).not.toThrow();
+  expect(() =>
+    getSettings({ ...right, SIGNING_KEYS: "k1:fifteen-letters", PUBLIC_BASE_URL: "http://x.test" }),
+  ).toThrow();
+});
+
+it("the first key is put out of use by off, and by nothing else", () => {
+  const bootstrapOf = (value: string) => getSettings({ ...right, BOOTSTRAP_API_KEY: value }).bootstrapKey;
+  expect(bootstrapOf("off")).toBeNull();
+  expect(bootstrapOf("ej_test_0123456789abcdef")?.keyId).toBe("test");
+  for (const wrong of ["", "OFF", "no", "ej_off"]) {
+    expect(() => bootstrapOf(wrong)).toThrow(/BOOTSTRAP_API_KEY/);
+  }
 });

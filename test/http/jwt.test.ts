@@ -259,6 +259,14 @@ describe("an API key", () => {
     expect(await lastUse(key)).toBe(first);
   });
 
+  it("of the first start opens nothing once it is off", async () => {
+    expect((await callWith({}, env.BOOTSTRAP_API_KEY)).status).toBe(200);
+    const settings = { BOOTSTRAP_API_KEY: "off" };
+    await expectProblem(await callWith(settings, env.BOOTSTRAP_API_KEY), 401, "unauthenticated");
+    await expectProblem(await callWith(settings, "off"), 401, "unauthenticated");
+    expect((await callWith(settings, await newKey())).status).toBe(200);
+  });
+
   it("stops at once when it is revoked", async () => {
     const key = await newKey();
     expect(await listAs(key)).toBe(200);

@@ -276,7 +276,7 @@ describe("a tenant's sender", () => {
       ({ data }) => data[0]?.status === "delivered",
     );
     const link = (await ask("GET", `${list}?limit=1`)).headers.get("link");
-    const [, next = ""] = /^<https:\/\/exports\.test(.*)>; rel="next"$/.exec(link ?? "") ?? [];
+    const [, next = ""] = /^<http:\/\/exports\.test(.*)>; rel="next"$/.exec(link ?? "") ?? [];
     expect(next).toBe(`${list}?limit=1&cursor=${first.next_cursor}`);
     const second = await read(next);
     const listed = [...first.data, ...second.data];

@@ -76,7 +76,7 @@ const goodKeys = new BoundedMap<boolean>(10_000);
 
 async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Settings): Promise<Admission | null> {
   const { keyId } = key;
-  if (keyId === bootstrapKey.keyId) {
+  if (keyId === bootstrapKey?.keyId) {
     const genuine = await isSameSecret(key.secret, bootstrapKey.secret);
     const scopes = new Set(Scope.options);
     const caller = { kind: "backend", tenantId: bootstrapTenant, keyId, scopes, projectIds: null } as const;
