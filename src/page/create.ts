@@ -26,7 +26,7 @@ export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortS
     "framing",
   );
   const bar = h("progress", { max: 100, value: 0, "aria-label": "Upload", hidden: true });
-  const said = h("p", { role: "alert", class: "bad", style: "white-space: pre-line" });
+  const said = h("p", { role: "alert", class: "bad lines" });
   const button = h("button", { class: "primary", disabled: true }, "Export");
   const editor = newParamsEditor(video, stage);
 

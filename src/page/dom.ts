@@ -35,7 +35,7 @@ export function choice(
 }
 
 export function numberInput(value: number, extra: Attributes = {}): HTMLInputElement {
-  const input = h("input", { type: "number", step: "any", min: 0, style: "width: 6.5rem", ...extra });
+  const input = h("input", { type: "number", step: "any", min: 0, ...extra });
   input.value = String(value);
   return input;
 }

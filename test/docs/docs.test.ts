@@ -44,6 +44,13 @@ describe("the page's files", () => {
       expect(text).toContain(`  ${name}: ${value}\n`);
     }
   });
+
+  it("lead nowhere but to the service and to R2, and take no style or script that stands in the page", () => {
+    const [policy = ""] = /Content-Security-Policy: .*/.exec(readDocument("src/page/public/_headers")) ?? [];
+    expect(policy).toContain("default-src 'none'");
+    expect(policy.match(/https?:[^\s;]*/g)).toEqual(Array(2).fill("https://*.r2.cloudflarestorage.com"));
+    expect(policy).not.toMatch(/unsafe|\*(?!\.r2\.)/);
+  });
 });
 
 describe("wrangler.toml", () => {
