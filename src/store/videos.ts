@@ -47,8 +47,9 @@ export function deleteVideo(bucket: R2Bucket, keys: string | string[]): Promise<
 
 /** Whether R2 did not do what it was asked for, by its binding or its S3 endpoint: its trouble or ours, which passes. */
 export function isStorageError(error: unknown): boolean {
-  // By number: https://developers.cloudflare.com/r2/api/error-codes/
-  return error instanceof S3Error || (error instanceof Error && /\((0|10001|10043|10058)\)$/.test(error.message));
+  // By number: https://developers.cloudflare.com/r2/api/error-codes/. The runtime itself has words for a broken line.
+  const away = /\((0|10001|10043|10058)\)$|^Network connection lost/;
+  return error instanceof S3Error || (error instanceof Error && away.test(error.message));
 }
 
 /** Whether R2 answers. */

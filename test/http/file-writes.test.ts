@@ -140,6 +140,7 @@ describe("R2 that is away", () => {
     "get: ServiceUnavailable (10043)",
     "put: Reduce your concurrent request rate for the same object. (10058)",
     "head: Unspecified error (0)",
+    "Network connection lost.",
   ])("is a 503, and no fault of the service: %s", async (words) => {
     const log = vi.spyOn(console, "error").mockReturnValue();
     const away = () => Promise.reject(new Error(words));
