@@ -232,7 +232,8 @@ describe("the client", () => {
 
 describe("a watch over a line that breaks", () => {
   it("loses nothing and doubles nothing in 200 cuts", async () => {
-    const proxy = await startCuttingProxy(stack.url, new Random(5), 120);
+    const random = new Random(5);
+    const proxy = await startCuttingProxy(stack.url, () => ({ ms: random.between(1, 120) }));
     const watcher = new ExportJobs({ url: proxy.url, token: stack.apiKey });
     const jobs = await Promise.all(Array.from({ length: 10 }, () => exports.jobs.create(annotate(key))));
     const seen = new Map(jobs.map(({ id }) => [id, [] as JobEvent[]]));
@@ -261,7 +262,8 @@ describe("a watch over a line that breaks", () => {
   }, 120_000);
 
   it("is the same for a project, whose jobs come and go meanwhile", async () => {
-    const proxy = await startCuttingProxy(stack.url, new Random(6), 300);
+    const random = new Random(6);
+    const proxy = await startCuttingProxy(stack.url, () => ({ ms: random.between(1, 300) }));
     const watcher = new ExportJobs({ url: proxy.url, token: stack.apiKey });
     const abort = new AbortController();
     const seen: JobEvent[] = [];
