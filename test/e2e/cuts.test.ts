@@ -90,13 +90,13 @@ describe("files over a line that breaks", () => {
     proxy.close();
     expect(lines).toBeGreaterThan(downloads);
     console.info(`${proxy.cuts()} cuts, ${downloads} downloads over ${lines} lines`);
-  }, 60_000);
+  });
 
   it("are uploaded whole, each once, in 200 cuts", async () => {
     const random = new Random(8);
     // In the middle of a file, or behind it: then the answer is lost.
     const proxy = await startCuttingProxy(stack.url, () =>
-      random.chance(0.2) ? { down: 1 } : { up: random.between(1, 900_000) },
+      random.chance(0.25) ? { down: 1 } : { up: random.between(1, 600_000) },
     );
     const client = clientOver(proxy.url);
     const bytes = randomBytes(300_000);
@@ -110,11 +110,10 @@ describe("files over a line that breaks", () => {
     await Promise.all(Array.from({ length: 24 }, uploadOn));
     proxy.close();
     expect(new Set(made.map(({ id }) => id)).size).toBe(made.length);
-    for (const { id } of made) {
-      expect(await exports.uploads.get(id)).toMatchObject({ status: "complete", size: bytes.byteLength });
-    }
+    const kept = await Promise.all(made.map(({ id }) => exports.uploads.get(id)));
+    expect(kept.filter(({ status, size }) => status !== "complete" || size !== bytes.byteLength)).toEqual([]);
     const read = await readAll(await linkTo(made.at(-1)?.input_video_key ?? ""));
     expect(digest(read.bytes)).toBe(digest(bytes));
     console.info(`${proxy.cuts()} cuts, ${made.length} uploads`);
-  }, 60_000);
+  });
 });
