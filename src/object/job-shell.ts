@@ -140,8 +140,9 @@ export class JobShell {
       return signal;
     }
     this.#engine.apply(signal);
+    const { version = 0 } = this.job ?? {};
     await this.#engine.writeRow();
-    if (this.job && isFinal(this.job.status) && this.job.duties.some(({ duty }) => duty === "write_row")) {
+    if (this.job && isFinal(this.job.status) && this.job.row.version < version) {
       // A read of a final job asks D1 alone: until that knows, nothing has changed for its readers.
       return "unavailable";
     }

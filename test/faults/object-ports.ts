@@ -216,11 +216,10 @@ function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobStat
 }
 
 /** An attempt whose input is gone ends at once. */
-function auditGone(object: ObjectModel, life: number): void {
-  const opened = object.current?.attempts.at(-1);
+function auditGone(object: ObjectModel, life: number, opened: number): void {
   object.world.clock.after(1_000, () => {
     const attempt = object.current?.attempts.at(-1);
-    const isSame = object.life === life && opened?.phase === "submitting" && attempt?.number === opened.number;
+    const isSame = object.life === life && attempt?.number === opened;
     if (isSame && attempt.phase === "submitting" && object.facts.savesFailed === 0) {
       object.world.ledger.violate("input", `${object.id.slice(-2)} knows that its input is gone, and waits`);
     }
@@ -358,9 +357,11 @@ function newStores(platforms: Platforms, object: ObjectModel, isAlive: () => boo
   return {
     findOutput: async (key) => {
       object.calls.looks(key);
+      const opened = object.current?.attempts.at(-1);
+      const isPurchase = key === object.current?.spec.inputVideoKey && opened?.openedAt === object.now;
       const found = await within("R2 HEAD", () => r2.find(key));
-      if (found === null && key === object.current?.spec.inputVideoKey) {
-        auditGone(object, life);
+      if (found === null && isPurchase) {
+        auditGone(object, life, opened.number);
       }
       return found;
     },
