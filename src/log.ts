@@ -39,7 +39,7 @@ const secretShapes = [
   /\beyJ[\w-]+\.[\w.-]+/g,
   /\bwhsec_[\w+/=-]+/g,
   /(?<=\/webhooks\/runpod\/)[^\s/"]+/g,
-  /(?<=[?&](?:sig|token|X-Amz-Signature)=)[^\s&"]+/gi,
+  /(?<=[?&])[^\s"?&=]+=[^\s"]*/g,
   /(?<=\bBearer )[^\s"]+/gi,
 ];
 

@@ -32,7 +32,7 @@ export async function renderHandler(input: unknown, { signal }: RunTools): Promi
 }
 
 async function work(job: HandlerInput, workDir: string, stop: AbortSignal): Promise<Record<string, unknown>> {
-  const reporter = new ProgressReporter(job.progress_url);
+  const reporter = new ProgressReporter(job.progress_endpoint, job.progress_headers);
   try {
     return await renderAndUpload(job, workDir, reporter, AbortSignal.any([stop, reporter.cancelled]));
   } finally {

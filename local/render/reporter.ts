@@ -1,15 +1,16 @@
-import { ProgressAnswer, type ProgressUpdate } from "../../src/contract/handler.ts";
+import { type HandlerInput, ProgressAnswer, type ProgressUpdate } from "../../src/contract/handler.ts";
 
 const everyMs = 250;
 /** The service's word that there is nothing more to tell (1000), or that another connection took over (4000). */
 const lastCloses: ReadonlySet<number> = new Set([1000, 4000]);
 
 /**
- * Tells the service how far a render is, over one WebSocket to its `progress_url`. Lost updates do not matter: the next
+ * Tells the service how far a render is, over one WebSocket to its `progress_endpoint`. Lost updates do not matter: the next
  * one says more, and connects anew. When the service says that nobody wants the work any more, `cancelled` fires.
  */
 export class ProgressReporter {
   readonly #url: string;
+  readonly #headers: HandlerInput["progress_headers"];
   readonly #cancel = new AbortController();
   #socket: WebSocket | null = null;
   #latest: ProgressUpdate | null = null;
@@ -17,9 +18,10 @@ export class ProgressReporter {
   #lastStage: ProgressUpdate["stage"];
   #isOver = false;
 
-  /** @param url the `progress_url` of the handler's input */
-  constructor(url: string) {
+  /** @param url the `progress_endpoint` of the handler's input, and the headers that open it */
+  constructor(url: string, headers: HandlerInput["progress_headers"]) {
     this.#url = url.replace(/^http/, "ws");
+    this.#headers = headers;
   }
 
   get cancelled(): AbortSignal {
@@ -53,7 +55,8 @@ export class ProgressReporter {
   }
 
   #connect(): WebSocket {
-    const socket = new WebSocket(this.#url);
+    // Node's own WebSocket takes headers; the browser's type, which is the one declared, does not know them.
+    const socket: WebSocket = Reflect.construct(WebSocket, [this.#url, { headers: this.#headers }]);
     socket.addEventListener("open", () => (this.#isOver ? socket.close() : this.#flush(socket)));
     socket.addEventListener("message", ({ data }) => this.#listen(String(data)));
     socket.addEventListener("close", ({ code }) => {

@@ -11,7 +11,11 @@ export const HandlerInput = withTypedParams({
   output_video_key: ObjectKey,
   output_url: z.url().meta({ description: "Signed PUT of the output; takes one write." }),
   output_headers: z.record(z.string(), z.string()),
-  progress_url: z.url(),
+  progress_url: z.url().meta({ description: "Holds its credential." }),
+  progress_endpoint: z
+    .url()
+    .meta({ description: "Takes the same, with progress_headers: no URL that is logged opens it." }),
+  progress_headers: z.record(z.string(), z.string()),
 }).meta({ id: "HandlerInput" });
 export type HandlerInput = z.infer<typeof HandlerInput>;
 

@@ -17,6 +17,14 @@ export async function newAttemptToken(
   return `${payload}.${await sign(keys, "attempt", payload)}`;
 }
 
+/** Stands in a URL in place of the token, for callers who send it as a header. */
+export const tokenInHeader = "-";
+
+/** The token that a request came with. */
+export function chooseToken(inPath: string, authorization: string | null | undefined): string {
+  return inPath === tokenInHeader ? (authorization ?? "").replace(/^Bearer /i, "") : inPath;
+}
+
 /** RunPod keeps a result for 30 minutes, and its webhook comes within them. */
 const hookDelayMs = 30 * 60_000;
 

@@ -2,7 +2,7 @@ import type { HandlerInput } from "../contract/handler.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import { type Attempt, endOfLife } from "../core/attempt.ts";
 import type { JobState } from "../core/job-state.ts";
-import { newAttemptToken } from "../core/tokens.ts";
+import { newAttemptToken, tokenInHeader } from "../core/tokens.ts";
 import type { Settings } from "../env.ts";
 import type { RunRequest } from "../runpod/client.ts";
 import { newReadUrl, newWriteLink } from "../view/links.ts";
@@ -26,7 +26,8 @@ export async function newRunRequest(
   const { ttlMs: ttl, executionTimeoutMs: executionTimeout } = attempt.policy;
   const until = { now, expiresAt: endOfLife(attempt) };
   const token = await newAttemptToken(settings.signingKeys, { jobId, attempt: number, nonce }, until.expiresAt);
-  const webhook = `${settings.publicBaseUrl}/webhooks/runpod/${token}`;
+  const hooks = `${settings.publicBaseUrl}/webhooks/runpod`;
+  const webhook = `${hooks}/${token}`;
   const output = { key: outputKey, contentType, maxBytes: maxOutputBytes, isExact: false };
   const [inputUrl, outputLink] = await Promise.all([
     newReadUrl(settings, inputVideoKey, null, until),
@@ -41,6 +42,8 @@ export async function newRunRequest(
     output_url: outputLink.url,
     output_headers: outputLink.headers,
     progress_url: `${webhook}/progress`,
+    progress_endpoint: `${hooks}/${tokenInHeader}/progress`,
+    progress_headers: { authorization: `Bearer ${token}` },
   };
   return {
     input: { ...common, type, params },

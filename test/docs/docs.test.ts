@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { unstable_readConfig } from "wrangler";
 import { z } from "zod";
 import { JobStatus } from "../../src/contract/job.ts";
 import { rateLimits } from "../../src/contract/rate-limits.ts";
@@ -54,6 +55,17 @@ describe("the page's files", () => {
 });
 
 describe("wrangler.toml", () => {
+  it("has the platform log no URL: some carry a token in their path, some in their query", () => {
+    const { observability, ...config } = unstable_readConfig({ config: join(root, "wrangler.toml") });
+    expect(observability).toMatchObject({
+      redact_query_string: true,
+      logs: { enabled: true, invocation_logs: false },
+      // A trace's spans name the URL of each request, in and out.
+      traces: { enabled: false },
+    });
+    expect([config.logpush, config.tail_consumers, config.streaming_tail_consumers]).toEqual(Array(3).fill(undefined));
+  });
+
   it("limits requests as the RateLimit headers say", () => {
     const text = readDocument("wrangler.toml");
     for (const [name, { limit, periodSeconds }] of Object.entries(rateLimits)) {

@@ -106,13 +106,16 @@ describe("the log", () => {
       `fetch failed: https://exports.test/webhooks/runpod/${token}/progress`,
       "https://exports.test/files/x?expires=1&sig=k1.SECRET and token=ejw_a.b.c.d",
       "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+      "GET https://r2.test/b/k?X-Amz-Credential=CREDENTIAL&X-Amz-Security-Token=SESSION gave 403",
     ];
     log("warn", "failure", { message: words.join(" | ") });
     const line = lines.at(-1) ?? "";
-    for (const secret of ["0123456789abcdef", token, "SECRET", "a.b.c.d", "c2lnbmF0dXJl"]) {
+    for (const secret of ["0123456789abcdef", token, "SECRET", "a.b.c.d", "c2lnbmF0dXJl", "CREDENTIAL", "SESSION"]) {
       expect(line).not.toContain(secret);
     }
-    expect(line).toContain("fetch failed");
+    for (const word of ["fetch failed", "https://r2.test/b/k?", "gave 403"]) {
+      expect(line).toContain(word);
+    }
   });
 });
 

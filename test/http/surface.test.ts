@@ -129,6 +129,32 @@ describe("webhooks", () => {
   });
 });
 
+describe("a token that comes in a header", () => {
+  it("opens the address whose path holds none, by the app, by the short way, and by WebSocket", async () => {
+    const { id } = await createJob();
+    const { progress_endpoint: url, progress_headers: headers } = (await takeRun(id)).input;
+    expect(url).toBe("https://exports.test/webhooks/runpod/-/progress");
+    const send = (progress: number, more: Record<string, string> = headers) => {
+      const body = JSON.stringify({ progress });
+      return call(url, { method: "POST", body, headers: { "content-length": String(body.length), ...more } });
+    };
+    // The token's first appearance is the app's.
+    for (const progress of [10, 20]) {
+      expect(await (await send(progress)).json()).toEqual({ cancel: false });
+    }
+    expect((await getJob(id)).progress).toBe(20);
+    const { webSocket } = await call(url, { headers: { ...headers, upgrade: "websocket" } });
+    webSocket?.accept();
+    webSocket?.send('{"progress": 30}');
+    await waitForJob(id, ({ progress }) => progress === 30);
+    webSocket?.close();
+    for (const wrong of [{}, { authorization: "Bearer" }, { authorization: "Bearer x" }, authorization]) {
+      await expectProblem(await send(40, wrong), 404, "not_found");
+    }
+    expect((await getJob(id)).progress).toBe(30);
+  });
+});
+
 describe("an update that is as it should be", () => {
   it("is answered by the short way as by the app, which has all others", async () => {
     const { id } = await createJob();

@@ -59,7 +59,7 @@ function securityOf({ callers, scope }: Need): Record<string, string[]>[] {
 const pathDescriptions: Readonly<Partial<Record<RouteKind, string>>> = {
   job: "The job's id.",
   upload: "The upload's id.",
-  attempt: "Names one attempt of one job, signed.",
+  attempt: "Names one attempt of one job, signed; `-` when it comes as a bearer.",
 };
 
 function pathParameters(key: RouteKey) {

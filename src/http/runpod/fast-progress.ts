@@ -2,7 +2,7 @@ import { fixedHeaders, usualHeaders } from "../../core/headers.ts";
 import { newId } from "../../core/ids.ts";
 import { maxUpdateLength } from "../../core/progress-update.ts";
 import { pathOf, routerPathOf } from "../../core/routes.ts";
-import { type AttemptRef, findGenuineToken } from "../../core/tokens.ts";
+import { type AttemptRef, chooseToken, findGenuineToken } from "../../core/tokens.ts";
 import { findSettings } from "../../env.ts";
 import { isShort } from "../edge/body.ts";
 import { logRequest } from "../edge/request-context.ts";
@@ -17,10 +17,13 @@ const answerHeaders = new Headers({ ...fixedHeaders, ...usualHeaders, "Content-T
 
 /** The attempt of an update that may take the short way: its token has been verified before, and it is short. */
 export function findUpdate(request: Request, env: Env): AttemptRef | null {
-  const [, token] = request.method === "POST" ? (progressUrl.exec(request.url) ?? []) : [];
-  const settings = token === undefined ? null : findSettings(env);
-  const ref = settings && token !== undefined ? findGenuineToken(settings.signingKeys, token, Date.now()) : null;
-  return ref && isShort(request, maxUpdateLength) ? ref : null;
+  const [, inPath] = request.method === "POST" ? (progressUrl.exec(request.url) ?? []) : [];
+  const settings = inPath === undefined ? null : findSettings(env);
+  if (!settings || inPath === undefined || !isShort(request, maxUpdateLength)) {
+    return null;
+  }
+  const token = chooseToken(inPath, request.headers.get("authorization"));
+  return findGenuineToken(settings.signingKeys, token, Date.now());
 }
 
 /**

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ProgressAnswer, ProgressUpdate, WebhookAnswer } from "../../contract/handler.ts";
 import { maxUpdateLength } from "../../core/progress-update.ts";
-import { type AttemptRef, readAttemptToken } from "../../core/tokens.ts";
+import { type AttemptRef, chooseToken, readAttemptToken } from "../../core/tokens.ts";
 import { rpcVersion } from "../../object/rpc.ts";
 import { RunId } from "../../runpod/words.ts";
 import type { AppContext } from "../edge/app-env.ts";
@@ -15,8 +15,9 @@ import { progressKey, takeProgress } from "./take-progress.ts";
 
 const maxHookBytes = 65_536;
 
-/** The attempt that a URL speaks for; checked before any object is woken. @throws AppError `not_found`, `rate_limited` */
-async function requireAttempt(c: AppContext, token: string): Promise<AttemptRef> {
+/** The attempt that a caller speaks for; checked before any object is woken. @throws AppError `not_found`, `rate_limited` */
+async function requireAttempt(c: AppContext, inPath: string): Promise<AttemptRef> {
+  const token = chooseToken(inPath, c.req.header("authorization"));
   const attempt = await readAttemptToken(c.get("settings").signingKeys, token, Date.now());
   if (!attempt) {
     await limitStranger(c);
