@@ -9,7 +9,7 @@ export type Job = Narrowed<job.Job>;
 export type CreatedJob = Narrowed<create.CreatedJob>;
 export type { CreateJobInput } from "../contract/create-job.ts";
 
-type Final = { status: (typeof job.finalStatuses)[number] };
+type Final = { status: Exclude<job.Job["status"], "pending" | "processing"> };
 
 /** Whether a job is over. Only its owner's retry leads back. */
 export function isFinal<Of extends Pick<job.Job, "status">>(job: Of): job is Of & Final {

@@ -9,10 +9,31 @@ import { fixedHeaders } from "../../src/core/headers.ts";
 import { allowedEdges } from "../../src/core/job-state.ts";
 import { readDocument, readShellBlocks, root } from "./markdown.ts";
 
-const documents = ["README.md", "ARCHITECTURE.md", "docs/runpod-handler.md", "bench/README.md"];
-const { scripts } = z
-  .object({ scripts: z.record(z.string(), z.string()) })
+const documents = ["README.md", "ARCHITECTURE.md", "docs/client.md", "docs/runpod-handler.md", "bench/README.md"];
+const words = z.record(z.string(), z.string());
+const manifest = z
+  .object({
+    scripts: words,
+    dependencies: words,
+    devDependencies: words,
+    optionalDependencies: words,
+    license: z.string(),
+  })
   .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+const { scripts } = manifest;
+const dependencies = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
+
+describe("package.json", () => {
+  it("names one version of each dependency", () => {
+    const exact = /^(npm:@?[\w/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/;
+    expect(Object.entries(dependencies).filter(([, version]) => !exact.test(version))).toEqual([]);
+  });
+
+  it("names a licence that is there", () => {
+    const [, file = ""] = /^SEE LICENSE IN (\S+)$/.exec(manifest.license) ?? [];
+    expect(readDocument(file)).toContain("All rights reserved");
+  });
+});
 
 describe.each(documents)("%s", (document) => {
   const text = readDocument(document);
@@ -26,6 +47,11 @@ describe.each(documents)("%s", (document) => {
       (path) => !existsSync(join(root, path)) && !existsSync(join(root, "docs", path)),
     );
     expect(missing).toEqual([]);
+  });
+
+  it("has nobody run a package that is not the project's own", () => {
+    const run = [...text.matchAll(/\bnpx (?:--?[\w-]+ )*([@\w/-]+)/g)].map(([, name = ""]) => name);
+    expect(run.filter((name) => dependencies[name] === undefined)).toEqual([]);
   });
 
   it("names only commands that exist", () => {
