@@ -38,22 +38,28 @@ export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
     operationId: doc.id,
     tags: [doc.tag],
     summary: doc.summary,
-    ...(doc.description !== undefined && { description: doc.description }),
+    description: `${doc.description ?? ""} ${need ? `Scope: ${need.scope}.` : "Public, or opened by its URL."}`.trim(),
+    ...(need && { "x-scope": need.scope }),
     security: need ? securityOf(need) : [],
     ...(parameters.length > 0 && { parameters }),
     request: { ...(query && { query }), ...(body && { body: jsonBody(body) }) },
     responses: {
       ...doc.answers,
+      ...(status === 101 && overHttp2),
       [status]: { ...(schema ? jsonAnswer(said, schema) : { description: said }), ...doc.answers?.[status] },
       ...problemAnswers(problemsOf(key, doc)),
     },
   };
 }
 
+/** Over HTTP/2 a WebSocket opens with 200 (RFC 8441). */
+const overHttp2 = { 200: { description: "The same, over HTTP/2." } };
+
 const schemes = { backend: "apiKey", user: "userToken", watcher: "clientToken" } as const;
 
-function securityOf({ callers, scope }: Need): Record<string, string[]>[] {
-  return callers.map((kind) => ({ [schemes[kind]]: kind === "watcher" ? [] : [scope] }));
+/** The scheme of a bearer has no list of scopes: the description names the one that is needed. */
+function securityOf({ callers }: Need): Record<string, string[]>[] {
+  return callers.map((kind) => ({ [schemes[kind]]: [] }));
 }
 
 const pathDescriptions: Readonly<Partial<Record<RouteKind, string>>> = {

@@ -18,6 +18,7 @@ function describeMessage(type: WebhookEventType): RouteConfig {
     operationId: type.replace(/\.(\w)/, (_, letter: string) => letter.toUpperCase()),
     tags: ["webhooks"],
     summary: `A message to an endpoint: ${type}`,
+    description: "Signed as Standard Webhooks has it.",
     security: [],
     request: { headers: messageHeaders, body: jsonBody(WebhookMessage) },
     responses: {
@@ -37,6 +38,17 @@ const schemes = {
     description: "A JWT of the app's own users: claims tenant_id, sub, exp, iss, aud, optional project_ids, scope.",
   },
   clientToken: { ...bearer, description: "The client_token of a created job; on /events and /ws also as ?token=." },
+};
+
+const tags = {
+  jobs: "Exports.",
+  live: "Events of jobs.",
+  uploads: "Inputs.",
+  files: "Signed URLs.",
+  usage: "What was used.",
+  webhooks: "Events, posted to you.",
+  runpod: "The handler's side.",
+  operations: "The service itself.",
 };
 
 const texts = new WeakMap<Settings, string>();
@@ -66,7 +78,10 @@ function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Settings
       title: "Export jobs",
       version: "1",
       description: "Long GPU video exports: upload, create a job, watch it live, download.",
+      contact: { url: publicBaseUrl },
+      license: { name: "All rights reserved", url: publicBaseUrl },
     },
     servers: [{ url: publicBaseUrl }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
   });
 }

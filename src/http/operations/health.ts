@@ -47,6 +47,7 @@ export const healthRoutes = [
       tag: "operations",
       summary: "Whether the Worker runs; touches nothing",
       answer: [200, "It runs.", Health],
+      problems: ["method_not_allowed"],
     },
     async () => ({ status: "ok" as const }),
   ),
@@ -58,7 +59,7 @@ export const healthRoutes = [
       tag: "operations",
       summary: "Whether D1, R2 and Durable Objects answer",
       answer: [200, "All answer.", Health],
-      problems: ["internal", "unavailable"],
+      problems: ["method_not_allowed", "internal", "unavailable"],
     },
     async (c) => {
       const { silent } = await look({ env: c.env, settings: c.get("settings") });
