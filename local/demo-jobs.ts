@@ -1,7 +1,11 @@
+import type { CreateJobInput } from "../src/client/index.ts";
 import { match } from "./test-video.ts";
 
+export type DemoJob = CreateJobInput["type"];
+type Work<Type> = Pick<Extract<CreateJobInput, { type: Type }>, "type" | "params">;
+
 /** One export of each type for the made-up match: the crop and the region follow the player. */
-export const demoJobs = {
+export const demoJobs: Readonly<{ [Type in DemoJob]: Work<Type> }> = {
   framing: {
     type: "framing",
     params: {
@@ -40,6 +44,4 @@ export const demoJobs = {
       output_height: 720,
     },
   },
-} as const;
-
-export type DemoJob = keyof typeof demoJobs;
+};

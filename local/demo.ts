@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Api } from "./api.ts";
+import { ExportJobs } from "../src/client/index.ts";
 import { type DemoJob, demoJobs } from "./demo-jobs.ts";
+import { saveOutput, sendVideo } from "./files.ts";
 import { ProgressBars } from "./progress-bars.ts";
 import { probeVideo } from "./render/probe.ts";
 import { type Stack, startStack } from "./stack.ts";
@@ -22,25 +23,25 @@ async function runExports(stack: Stack): Promise<void> {
   const input = join(dir, "match.mp4");
   await makeTestVideo(input);
   await printVideo("input", input);
-  const api = new Api(stack.url, stack.apiKey);
-  const inputVideoKey = await api.upload(input, projectId);
+  const exports = new ExportJobs({ url: stack.url, token: stack.apiKey });
+  const inputVideoKey = await sendVideo(exports, input, projectId);
   const bars = new ProgressBars();
   const names: DemoJob[] = ["framing", "overlay", "annotate"];
-  await Promise.all(names.map((name) => runExport(api, name, inputVideoKey, bars)));
+  await Promise.all(names.map((name) => runExport(exports, name, inputVideoKey, bars)));
   for (const name of names) {
     await printVideo(name, join(dir, `${name}.mp4`));
   }
 }
 
-async function runExport(api: Api, name: DemoJob, inputVideoKey: string, bars: ProgressBars): Promise<void> {
-  const job = await api.createJob({ ...demoJobs[name], project_id: projectId, input_video_key: inputVideoKey });
-  for await (const { type, status, stage, progress, message, error } of api.watch(job.id)) {
+async function runExport(exports: ExportJobs, name: DemoJob, inputVideoKey: string, bars: ProgressBars): Promise<void> {
+  const job = await exports.jobs.create({ ...demoJobs[name], project_id: projectId, input_video_key: inputVideoKey });
+  for await (const { type, status, stage, progress, message, error } of exports.jobs.watch(job.id)) {
     bars.update(name, progress, [status, stage, message].filter(Boolean).join(" · "));
     if (type === "error" || type === "cancelled") {
       throw new Error(`The ${name} export ended in ${status}: ${error?.code ?? ""} ${error?.message ?? ""}`);
     }
   }
-  await api.download(job.id, join(dir, `${name}.mp4`));
+  await saveOutput(exports, job.id, join(dir, `${name}.mp4`));
 }
 
 async function printVideo(name: string, path: string): Promise<void> {

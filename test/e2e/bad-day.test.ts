@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { Api } from "../../local/api.ts";
+import { saveOutput, sendVideo } from "../../local/files.ts";
 import { Random } from "../../local/random.ts";
 import { probeVideo } from "../../local/render/probe.ts";
 import type { Stack, StackOptions } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
+import { ExportJobs } from "../../src/client/index.ts";
 import type { Job } from "../../src/contract/job.ts";
 import { startTestStack } from "./test-stack.ts";
 
@@ -34,14 +35,14 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(options: Partial<StackOptions>): Promise<{ stack: Stack; api: Api; key: string }> {
+async function start(options: Partial<StackOptions>): Promise<{ stack: Stack; exports: ExportJobs; key: string }> {
   dir = mkdtempSync(join(tmpdir(), "export-bad-day-"));
   const started = await startTestStack({ dataDir: dir, settings, ...options });
   stack = started;
   const input = join(dir, "match.mp4");
   await makeTestVideo(input, 1);
-  const api = new Api(started.url, started.apiKey);
-  return { stack: started, api, key: await api.upload(input, 1) };
+  const exports = new ExportJobs({ url: started.url, token: started.apiKey });
+  return { stack: started, exports, key: await sendVideo(exports, input, 1) };
 }
 
 /** Asks until there is an answer, as a client does whose service is away for a moment. */
@@ -67,21 +68,21 @@ async function runCron(url: string): Promise<void> {
 }
 
 /** Every acknowledged job ends, each once, none complete without its output. */
-async function expectAllEnded({ url }: Stack, api: Api, ids: string[]): Promise<Job[]> {
+async function expectAllEnded({ url }: Stack, exports: ExportJobs, ids: string[]): Promise<Job[]> {
   expect(new Set(ids).size).toBe(ids.length);
   const jobs: Job[] = [];
   for (const id of ids) {
     const readStatus = async () => {
       await runCron(url);
-      return (await insist(() => api.getJob(id))).status;
+      return (await insist(() => exports.jobs.get(id))).status;
     };
     await expect
       .poll(readStatus, { timeout: 90_000, interval: 300 })
       .toSatisfy((status) => finals.includes(String(status)));
-    const job = await api.getJob(id);
+    const job = await exports.jobs.get(id);
     if (job.status === "complete") {
       const path = join(dir, `${id}.mp4`);
-      await api.download(id, path);
+      await saveOutput(exports, id, path);
       expect(await probeVideo(path)).toMatchObject({ width: 320, height: 180 });
     }
     jobs.push(job);
@@ -91,30 +92,30 @@ async function expectAllEnded({ url }: Stack, api: Api, ids: string[]): Promise<
 
 describe("a bad day", () => {
   it("ten kills -9 of the Worker at random moments lose no job and double none", { timeout: 200_000 }, async () => {
-    const { stack, api, key } = await start({});
+    const { stack, exports, key } = await start({});
     const random = new Random(Date.now());
     const ids: Promise<string>[] = [];
     for (let kill = 0; kill < 10; kill++) {
       // A kill may fail the handler in the middle of its transfer, each time anew.
-      const request = { type: "annotate", params, project_id: 1, input_video_key: key, max_retries: 10 };
-      ids.push(insist(async () => (await api.createJob(request, `kill-${kill}`)).id));
+      const request = { type: "annotate", params, project_id: 1, input_video_key: key, max_retries: 10 } as const;
+      ids.push(insist(async () => (await exports.jobs.create(request, { idempotencyKey: `kill-${kill}` })).id));
       await sleep(random.between(0, 900));
       stack.killWorker();
       await stack.restartWorker();
     }
-    const jobs = await expectAllEnded(stack, api, await Promise.all(ids));
+    const jobs = await expectAllEnded(stack, exports, await Promise.all(ids));
     expect(jobs.map(({ status, error }) => error ?? status)).toEqual(jobs.map(() => "complete"));
   });
 
   it("an endpoint at its worst leaves every job ended, and none wrongly complete", { timeout: 200_000 }, async () => {
     // Half of all POSTs fail. Pauses double with each failure in a row: from so little the longest stay short.
     const endpointArgs = ["--faults", "all=0.1", "--seed", "7"];
-    const { stack, api, key } = await start({ endpointArgs, settings: { ...settings, RETRY_BACKOFF_MS: 20 } });
-    const request = { type: "annotate", params, project_id: 1, input_video_key: key, max_retries: 5 };
-    const created = await Promise.all(Array.from({ length: 8 }, () => api.createJob(request)));
+    const { stack, exports, key } = await start({ endpointArgs, settings: { ...settings, RETRY_BACKOFF_MS: 20 } });
+    const request = { type: "annotate", params, project_id: 1, input_video_key: key, max_retries: 5 } as const;
+    const created = await Promise.all(Array.from({ length: 8 }, () => exports.jobs.create(request)));
     const jobs = await expectAllEnded(
       stack,
-      api,
+      exports,
       created.map(({ id }) => id),
     );
     expect(jobs.filter(({ status }) => status === "complete").length).toBeGreaterThan(4);

@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Api } from "../../local/api.ts";
 import { type DemoJob, demoJobs } from "../../local/demo-jobs.ts";
+import { saveOutput, sendVideo } from "../../local/files.ts";
 import { runFfmpeg } from "../../local/render/ffmpeg.ts";
 import { toPieces, valueAt } from "../../local/render/keyframes.ts";
 import { probeVideo } from "../../local/render/probe.ts";
 import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo, match } from "../../local/test-video.ts";
+import { ExportJobs } from "../../src/client/index.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
 import { readShellBlocks } from "../docs/markdown.ts";
 import { findPlayer, readFrame } from "../local/pixels.ts";
@@ -22,7 +23,7 @@ const workFolders = join(dir, "tmp");
 const input = join(dir, "match.mp4");
 const projectId = 1;
 let stack: Stack;
-let api: Api;
+let exports: ExportJobs;
 let inputVideoKey: string;
 
 beforeAll(async () => {
@@ -30,8 +31,8 @@ beforeAll(async () => {
   process.env["TMPDIR"] = workFolders;
   stack = await startTestStack({ dataDir: dir });
   await makeTestVideo(input);
-  api = new Api(stack.url, stack.apiKey);
-  inputVideoKey = await api.upload(input, projectId);
+  exports = new ExportJobs({ url: stack.url, token: stack.apiKey });
+  inputVideoKey = await sendVideo(exports, input, projectId);
 });
 
 afterAll(async () => {
@@ -40,13 +41,13 @@ afterAll(async () => {
 });
 
 async function runExport(name: DemoJob): Promise<{ path: string; events: JobEvent[] }> {
-  const job = await api.createJob({ ...demoJobs[name], project_id: projectId, input_video_key: inputVideoKey });
+  const job = await exports.jobs.create({ ...demoJobs[name], project_id: projectId, input_video_key: inputVideoKey });
   const events: JobEvent[] = [];
-  for await (const event of api.watch(job.id)) {
+  for await (const event of exports.jobs.watch(job.id)) {
     events.push(event);
   }
   const path = join(dir, `${name}.mp4`);
-  await api.download(job.id, path);
+  await saveOutput(exports, job.id, path);
   return { path, events };
 }
 
@@ -133,16 +134,16 @@ describe("an export through the front door", () => {
 describe("when things go wrong", () => {
   it("params that the video cannot fill end the job at once, in the handler's own words", async () => {
     const params = { clips: [{ start_time: 60, end_time: 61 }] };
-    const job = await api.createJob({
+    const job = await exports.jobs.create({
       type: "annotate",
       params,
       project_id: projectId,
       input_video_key: inputVideoKey,
     });
-    for await (const event of api.watch(job.id)) {
+    for await (const event of exports.jobs.watch(job.id)) {
       expect(event.attempt).toBeLessThanOrEqual(1);
     }
-    const { error } = await api.getJob(job.id);
+    const { error } = await exports.jobs.get(job.id);
     expect(error).toMatchObject({
       code: "invalid_params",
       retryable: false,
@@ -153,22 +154,22 @@ describe("when things go wrong", () => {
   it("a cancelled render stops and leaves no file", async () => {
     const slow = join(dir, "slow.mp4");
     await runFfmpeg(["-stream_loop", "9", "-i", input, "-c", "copy", slow]);
-    const key = await api.upload(slow, projectId);
-    const job = await api.createJob({ ...demoJobs.framing, project_id: projectId, input_video_key: key });
-    for await (const event of api.watch(job.id)) {
+    const key = await sendVideo(exports, slow, projectId);
+    const job = await exports.jobs.create({ ...demoJobs.framing, project_id: projectId, input_video_key: key });
+    for await (const event of exports.jobs.watch(job.id)) {
       if (event.stage === "rendering" && event.progress > 5) {
         expect(listWorkFolders()).toHaveLength(1);
-        expect((await api.cancelJob(job.id)).status).toBe("cancelled");
+        expect((await exports.jobs.cancel(job.id)).status).toBe("cancelled");
       }
     }
     await expect.poll(listWorkFolders, { timeout: 10_000 }).toEqual([]);
-    expect(await api.getJob(job.id)).toMatchObject({ status: "cancelled", output: null });
+    expect(await exports.jobs.get(job.id)).toMatchObject({ status: "cancelled", output: null });
   });
 
   it("kill -9 of the endpoint in mid-render leaves the job processing, never wrongly complete", async () => {
-    const key = await api.upload(join(dir, "slow.mp4"), projectId);
-    const job = await api.createJob({ ...demoJobs.framing, project_id: projectId, input_video_key: key });
-    for await (const event of api.watch(job.id)) {
+    const key = await sendVideo(exports, join(dir, "slow.mp4"), projectId);
+    const job = await exports.jobs.create({ ...demoJobs.framing, project_id: projectId, input_video_key: key });
+    for await (const event of exports.jobs.watch(job.id)) {
       if (event.stage === "rendering" && event.progress > 5) {
         stack.endpoint.kill("SIGKILL");
         break;
@@ -176,6 +177,6 @@ describe("when things go wrong", () => {
     }
     // Longer than a poll: RunPod has been asked, and has not answered.
     await sleep(6_000);
-    expect(await api.getJob(job.id)).toMatchObject({ status: "processing", output: null, error: null });
+    expect(await exports.jobs.get(job.id)).toMatchObject({ status: "processing", output: null, error: null });
   });
 });

@@ -6,7 +6,7 @@ import { Window } from "happy-dom";
 import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Api } from "../../local/api.ts";
+import { sendVideo } from "../../local/files.ts";
 import type { Stack } from "../../local/stack.ts";
 import { ExportJobs } from "../../src/client/index.ts";
 import { useExport, useExports } from "../../src/client/react.ts";
@@ -32,8 +32,8 @@ afterAll(async () => {
 
 it("useExport and useExports show a job of the service from its beginning to its end", async () => {
   writeFileSync(join(dir, "match.mp4"), "a video");
-  const key = await new Api(stack.url, stack.apiKey).upload(join(dir, "match.mp4"), 9);
   const client = new ExportJobs({ url: stack.url, token: stack.apiKey });
+  const key = await sendVideo(client, join(dir, "match.mp4"), 9);
   const params = { clips: [{ start_time: 0, end_time: 1 }] };
   const { id } = await client.jobs.create({ project_id: 9, type: "annotate", input_video_key: key, params });
   const Component = () => {

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { Api } from "../../local/api.ts";
+import { saveOutput, sendVideo } from "../../local/files.ts";
 import { listRuntimes, memoryOf } from "../../local/memory.ts";
 import { download, upload } from "../../local/render/transfer.ts";
 import type { Stack } from "../../local/stack.ts";
+import { ExportJobs } from "../../src/client/index.ts";
 import { finishRun, takeRun } from "./handler.ts";
 import { startTestStack } from "./test-stack.ts";
 
@@ -55,17 +56,17 @@ describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
     makeFile(input);
     const started = await startTestStack({ dataDir: join(dir, "data"), workers: 0 });
     stack = started;
-    const api = new Api(started.url, started.apiKey);
+    const exports = new ExportJobs({ url: started.url, token: started.apiKey });
     const grown: Record<string, number> = {};
     const measure = async (name: string, work: () => Promise<unknown>) => {
       grown[name] = await growthDuring(started.workerGroup(), work);
     };
     let key = "";
     await measure("upload in parts", async () => {
-      key = await api.upload(input, 1);
+      key = await sendVideo(exports, input, 1);
     });
     const params = { clips: [{ start_time: 0, end_time: 1 }] };
-    const { id } = await api.createJob({ project_id: 1, type: "annotate", input_video_key: key, params });
+    const { id } = await exports.jobs.create({ project_id: 1, type: "annotate", input_video_key: key, params });
     const run = await takeRun(started);
     const { input_url, output_url, output_headers } = run.input;
     const [fetched, output] = [join(dir, "fetched.mp4"), join(dir, "export.mp4")];
@@ -74,10 +75,10 @@ describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
     await download(input_url, fetched, signal);
     await measure("output", () => upload(fetched, output_url, output_headers, signal));
     await finishRun(started, run, null);
-    while ((await api.getJob(id)).status !== "complete") {
+    while ((await exports.jobs.get(id)).status !== "complete") {
       await sleep(100);
     }
-    await measure("download", () => api.download(id, output));
+    await measure("download", () => saveOutput(exports, id, output));
     const [sent, atHandler, got] = await Promise.all([input, fetched, output].map(hashOf));
     expect([atHandler, got]).toEqual([sent, sent]);
     console.info(`workerd's memory at its peak, in MB above where it was, for 300 MB: ${JSON.stringify(grown)}`);

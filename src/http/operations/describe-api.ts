@@ -51,17 +51,19 @@ const tags = {
   operations: "The service itself.",
 };
 
-const texts = new WeakMap<Settings, string>();
+type Place = Pick<Settings, "publicBaseUrl">;
+
+const texts = new WeakMap<Place, string>();
 
 /** The document as it is served: written once, because anybody may ask and it takes longer than most requests. */
-export function textOfApi(routes: readonly RouteConfig[], settings: Settings): string {
+export function textOfApi(routes: readonly RouteConfig[], settings: Place): string {
   const text = texts.get(settings) ?? JSON.stringify(describeApi(routes, settings));
   texts.set(settings, text);
   return text;
 }
 
 /** The OpenAPI 3.1 document of the routes, from the schemas that validate their requests. */
-function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Settings) {
+function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Place) {
   const definitions = [
     ...routes.map((route) => ({ type: "route" as const, route })),
     ...WebhookEventType.options.map((type) => ({ type: "webhook" as const, webhook: describeMessage(type) })),
