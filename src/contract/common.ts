@@ -1,9 +1,10 @@
 import { z } from "zod";
 
-/** An instant on the wire and in D1: ISO 8601, UTC, milliseconds, so that text order is time order. */
-export const Timestamp = z.iso
-  .datetime({ precision: 3 })
-  .meta({ id: "Timestamp", examples: ["2026-11-20T17:30:00.000Z"] });
+/**
+ * An instant on the wire and in D1: ISO 8601, UTC, milliseconds, so that text order is time order. Without a name in the
+ * document, which would say of a named one that may be null that it may not.
+ */
+export const Timestamp = z.iso.datetime({ precision: 3 }).meta({ examples: ["2026-11-20T17:30:00.000Z"] });
 export type Timestamp = z.infer<typeof Timestamp>;
 
 /** A number in text. @param pattern in a query: digits, and nothing else that JavaScript would take for a number, like `0x5` */

@@ -1,7 +1,9 @@
-import type { RouteConfig } from "@asteasolutions/zod-to-openapi";
+import type { ResponseConfig, RouteConfig } from "@asteasolutions/zod-to-openapi";
 import type { z } from "zod";
 import { Problem, type ProblemCode, problems } from "../../contract/problem.ts";
 import { methodOf, type Need, needOf, pathOf, type RouteKey, type RouteKind, routes } from "../../core/routes.ts";
+
+type Shown = Readonly<{ content: NonNullable<ResponseConfig["content"]> }>;
 
 /** What the document says of a route beyond what the table of routes knows. */
 export type RouteDoc<Answer> = Readonly<{
@@ -11,8 +13,8 @@ export type RouteDoc<Answer> = Readonly<{
   description?: string;
   /** Optional headers: no schema could refuse what stands in them. */
   headers?: readonly string[];
-  /** A body that the handler reads by itself. */
-  shownBody?: z.ZodType;
+  /** A body that the handler reads by itself, or a file. */
+  shownBody?: Shown & { required?: boolean };
   /** The usual answer: what the handler's value becomes. */
   answer: readonly [status: 101 | 200 | 201 | 204, description: string, schema?: z.ZodType<Answer>];
   /** Answers that the handler makes by itself, and what else there is to say of the usual one. */
@@ -30,7 +32,7 @@ export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
   const need = needOf(key);
   const { query } = doc;
   const parameters = [...headerParameters(doc.headers ?? []), ...pathParameters(key)];
-  const body = doc.shownBody ?? doc.body;
+  const body = doc.shownBody ?? (doc.body && jsonBody(doc.body));
   const [status, said, schema] = doc.answer;
   return {
     method: verbs[methodOf(key)],
@@ -42,7 +44,7 @@ export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
     ...(need && { "x-scope": need.scope }),
     security: need ? securityOf(need) : [],
     ...(parameters.length > 0 && { parameters }),
-    request: { ...(query && { query }), ...(body && { body: jsonBody(body) }) },
+    request: { ...(query && { query }), ...(body && { body }) },
     responses: {
       ...doc.answers,
       ...(status === 101 && overHttp2),
@@ -84,6 +86,9 @@ function pathParameters(key: RouteKey) {
 function headerParameters(names: readonly string[]) {
   return names.map((name) => ({ name, in: "header" as const, required: false, schema: { type: "string" as const } }));
 }
+
+/** Bytes, whatever they are. */
+export const anyBytes = { content: { "*/*": { schema: { type: "string", format: "binary" } } } } as const;
 
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } } as const;

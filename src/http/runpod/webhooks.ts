@@ -6,6 +6,7 @@ import { rpcVersion } from "../../object/rpc.ts";
 import { RunId } from "../../runpod/words.ts";
 import type { AppContext } from "../edge/app-env.ts";
 import { readLenientText } from "../edge/body.ts";
+import { anyBytes, jsonBody } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
@@ -46,6 +47,7 @@ export const runpodRoutes = [
       tag: "runpod",
       summary: "RunPod's completion webhook",
       description: "Only a doorbell: the job asks RunPod and looks into R2 itself. 200 once that is durable.",
+      shownBody: anyBytes,
       answer: [200, "Taken.", WebhookAnswer],
     },
     async (c, attempt) => {
@@ -60,7 +62,7 @@ export const runpodRoutes = [
       id: "reportProgress",
       tag: "runpod",
       summary: "A handler's progress",
-      shownBody: ProgressUpdate,
+      shownBody: jsonBody(ProgressUpdate),
       answer: [200, "`cancel: true` tells the handler to stop.", ProgressAnswer],
       problems: ["malformed_request", "payload_too_large", "validation_failed"],
     },

@@ -8,6 +8,7 @@ import { storePart } from "../../store/multipart.ts";
 import { forgetPart, notePart } from "../../store/uploads.ts";
 import { storeVideo } from "../../store/videos.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
+import { anyBytes } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
@@ -129,7 +130,11 @@ export const fileRoutes = [
       tag: "files",
       summary: "Download by a signed URL; ranges and conditions are served",
       answer: [200, "The object."],
-      answers: { 206: { description: "A range of it." }, 304: { description: "Not changed." } },
+      answers: {
+        200: anyBytes,
+        206: { description: "A range of it.", ...anyBytes },
+        304: { description: "Not changed." },
+      },
       problems: ["invalid_signature", "not_found", "range_not_satisfiable"],
     },
     serve,
@@ -141,6 +146,7 @@ export const fileRoutes = [
       id: "writeFile",
       tag: "files",
       summary: "Upload a file, or a part of one, by a signed URL, once",
+      shownBody: { required: true, ...anyBytes },
       answer: [200, "Stored.", z.union([StoredObject, StoredPart])],
       problems: [
         "malformed_request",
