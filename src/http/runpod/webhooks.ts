@@ -6,7 +6,7 @@ import { rpcVersion } from "../../object/rpc.ts";
 import { RunId } from "../../runpod/words.ts";
 import type { AppContext } from "../edge/app-env.ts";
 import { readLenientText } from "../edge/body.ts";
-import { anyBytes, jsonBody } from "../edge/describe-route.ts";
+import { jsonBody } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
@@ -47,7 +47,7 @@ export const runpodRoutes = [
       tag: "runpod",
       summary: "RunPod's completion webhook",
       description: "Only a doorbell: the job asks RunPod and looks into R2 itself. 200 once that is durable.",
-      shownBody: anyBytes,
+      shownBody: { content: { "application/json": { schema: {} } } },
       answer: [200, "Taken.", WebhookAnswer],
     },
     async (c, attempt) => {
