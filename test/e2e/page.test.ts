@@ -1,35 +1,23 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page, type Request } from "playwright-core";
+import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
 import { ExportJobs } from "../../src/client/index.ts";
+import { isChromiumThere, launchChromium, noChromium } from "./chromium.ts";
 import { startTestStack } from "./test-stack.ts";
 
-const executablePath = process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium";
-const isThere = existsSync(executablePath);
-if (!isThere) {
-  process.stderr.write(
-    `The page is NOT tested: there is no Chromium at ${executablePath} (CHROMIUM_PATH names another).\n`,
-  );
+if (!isChromiumThere) {
+  process.stderr.write(`The page is NOT tested: ${noChromium}\n`);
 }
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const screenshots = process.env["SCREENSHOTS"];
 
-describe.skipIf(!isThere)("the page", () => {
+describe.skipIf(!isChromiumThere)("the page", () => {
   let stack: Stack;
   let browser: Browser;
   let page: Page;
@@ -40,7 +28,7 @@ describe.skipIf(!isThere)("the page", () => {
     dir = mkdtempSync(join(tmpdir(), "export-page-"));
     stack = await startTestStack({ dataDir: join(dir, "data"), settings: { POLL_MIN_MS: 300 } });
     await makeTestVideo(join(dir, "match.mp4"), 2);
-    browser = await chromium.launch({ executablePath, args: flags });
+    browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));

@@ -1,4 +1,4 @@
 import { describedRoutes } from "../../src/app.ts";
-import { describeApi } from "../../src/http/operations/describe-api.ts";
+import { textOfApi } from "../../src/http/operations/describe-api.ts";
 
-console.info(JSON.stringify(describeApi(describedRoutes, { publicBaseUrl: "https://exports.test" })));
+console.info(textOfApi(describedRoutes, { publicBaseUrl: "https://exports.test" }));
