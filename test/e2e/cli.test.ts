@@ -89,6 +89,14 @@ describe("the command line", () => {
     await run(["cancel", job.id]);
   });
 
+  it("says in its help what each exit code means, also that of one command", async () => {
+    for (const args of [["--help"], ["download", "--help"]]) {
+      const { code, out } = await run(args);
+      expect(code).toBe(0);
+      expect(out.replaceAll("\n", " ")).toMatch(/Exits with 0, with 1 when .*, with 2 when .*, with 3 when /);
+    }
+  });
+
   it("tells a wrong command from a wrong answer", async () => {
     expect(await run(["--help"])).toMatchObject({ code: 0, out: expect.stringContaining("export-jobs submit") });
     for (const args of [
@@ -190,6 +198,12 @@ describe("the command line", () => {
     expect(await complete("d")).toEqual(["delete", "download"]);
     expect(await complete("list", "--status", "p")).toEqual(["pending", "processing"]);
     expect(await complete("submit", "mat")).toEqual(["match.mp4"]);
+    for (const [shell, line] of [
+      ["zsh", "list) compadd -- --project "],
+      ["fish", "complete -c export-jobs -n '__fish_seen_subcommand_from list' -l project "],
+    ] as const) {
+      expect(await run(["completion", shell])).toMatchObject({ code: 0, out: expect.stringContaining(line) });
+    }
     expect(await complete("list", "--created-")).toEqual(["--created-after", "--created-before"]);
   });
 });
