@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { HandlerInput } from "../../src/contract/handler-input.ts";
 import type { RunTools } from "../runpod/worker.ts";
 import { InvalidParams } from "./plan.ts";
 import { render } from "./render.ts";

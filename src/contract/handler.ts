@@ -1,23 +1,4 @@
 import { z } from "zod";
-import { ObjectKey } from "./common.ts";
-import { withTypedParams } from "./types/index.ts";
-
-/** The `input` that a RunPod handler receives; `type` decides what `params` holds. */
-export const HandlerInput = withTypedParams({
-  job_id: z.string(),
-  attempt: z.int(),
-  input_video_key: ObjectKey,
-  input_url: z.url().meta({ description: "Signed GET of the input." }),
-  output_video_key: ObjectKey,
-  output_url: z.url().meta({ description: "Signed PUT of the output; takes one write." }),
-  output_headers: z.record(z.string(), z.string()),
-  progress_url: z.url().meta({ description: "Holds its credential." }),
-  progress_endpoint: z
-    .url()
-    .meta({ description: "Takes the same, with progress_headers: no URL that is logged opens it." }),
-  progress_headers: z.record(z.string(), z.string()),
-}).meta({ id: "HandlerInput" });
-export type HandlerInput = z.infer<typeof HandlerInput>;
 
 /**
  * What a handler posts to its `progress_url`. Unknown fields are ignored: handlers are older and newer than the service.

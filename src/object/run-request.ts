@@ -1,4 +1,4 @@
-import type { HandlerInput } from "../contract/handler.ts";
+import type { HandlerInput } from "../contract/handler-input.ts";
 import { outputFormats } from "../contract/types/index.ts";
 import { type Attempt, endOfLife } from "../core/attempt.ts";
 import type { JobState } from "../core/job-state.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Stack } from "../../local/stack.ts";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { HandlerInput } from "../../src/contract/handler-input.ts";
 
 const Taken = z.object({ id: z.string(), input: HandlerInput });
 export type TakenRun = z.infer<typeof Taken>;

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { HandlerInput } from "../../src/contract/handler-input.ts";
 import { isFinal } from "../../src/core/job-state.ts";
 import { sweep } from "../../src/tasks/sweep.ts";
 import { api, createJob, getJob, put, ring, runpod, waitForJob } from "../setup/job.ts";

@@ -2,7 +2,7 @@ import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import { z } from "zod";
 import { CreatedJob } from "../../src/contract/create-job.ts";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { HandlerInput } from "../../src/contract/handler-input.ts";
 import { Job } from "../../src/contract/job.ts";
 import { Problem } from "../../src/contract/problem.ts";
 import { Upload } from "../../src/contract/upload.ts";

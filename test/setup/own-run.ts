@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { HandlerInput } from "../../src/contract/handler.ts";
+import { HandlerInput } from "../../src/contract/handler-input.ts";
 import { runpod } from "./job.ts";
 
 const Taken = z.object({ id: z.string(), input: HandlerInput });
