@@ -72,13 +72,12 @@ const pathDescriptions: Readonly<Partial<Record<RouteKind, string>>> = {
 
 function pathParameters(key: RouteKey) {
   const description = pathDescriptions[routes[key].of];
-  const schema = { type: "string" as const, ...(description && { description }) };
   const names = Array.from(pathOf(key).matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   return names.map((name) => ({
     name,
     in: "path" as const,
     required: true,
-    schema,
+    schema: { type: "string" as const },
     ...(description && { description }),
   }));
 }

@@ -40,17 +40,6 @@ const schemes = {
   clientToken: { ...bearer, description: "The client_token of a created job; on /events and /ws also as ?token=." },
 };
 
-const tags = {
-  jobs: "Exports.",
-  live: "Events of jobs.",
-  uploads: "Inputs.",
-  files: "Signed URLs.",
-  usage: "What was used.",
-  webhooks: "Events, posted to you.",
-  runpod: "The handler's side.",
-  operations: "The service itself.",
-};
-
 type Place = Pick<Settings, "publicBaseUrl">;
 
 const texts = new WeakMap<Place, string>();
@@ -84,6 +73,9 @@ function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Place) {
       license: { name: "All rights reserved", url: publicBaseUrl },
     },
     servers: [{ url: publicBaseUrl }],
-    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    tags: [...new Set(routes.flatMap(({ tags = [] }) => tags))].map((name) => ({
+      name,
+      description: `About ${name}.`,
+    })),
   });
 }
