@@ -31,7 +31,7 @@ export class Prism {
   static async start(stack: Stack, tools: Tools, dir: string, document: string): Promise<Prism> {
     const start = async (name: string, ...more: string[]) => {
       const port = await findPort();
-      const args = ["proxy", document, stack.url, "--errors", "--port", String(port), ...more];
+      const args = ["proxy", document, stack.url, "--errors", "--multiprocess=false", "--port", String(port), ...more];
       const service = new Service("prism", join(tools, "prism"), args, join(dir, `${name}.log`), process.env);
       return { service, url: `http://127.0.0.1:${port}` };
     };

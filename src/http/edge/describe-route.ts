@@ -1,5 +1,5 @@
 import type { ResponseConfig, RouteConfig } from "@asteasolutions/zod-to-openapi";
-import type { z } from "zod";
+import { z } from "zod";
 import { Problem, type ProblemCode, problems } from "../../contract/problem.ts";
 import { methodOf, type Need, needOf, pathOf, type RouteKey, type RouteKind, routes } from "../../core/routes.ts";
 
@@ -87,7 +87,7 @@ function headerParameters(names: readonly string[]) {
 }
 
 /** Bytes, whatever they are. */
-export const anyBytes = { content: { "*/*": { schema: { type: "string", format: "binary" } } } } as const;
+export const anyBytes = { content: { "*/*": { schema: z.string().meta({ format: "binary" }) } } } as const;
 
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } } as const;
