@@ -27,6 +27,11 @@ export type Endpoint = Readonly<{
   createdAt: number;
 }>;
 
+/** Whether an endpoint is told of a project's jobs, as it is now; of one that nobody knows only where it is told of all. */
+export function isOfItsProjects({ projectIds }: Pick<Endpoint, "projectIds">, projectId: number | null): boolean {
+  return projectIds === null || (projectId !== null && projectIds.includes(projectId));
+}
+
 /** How long a rotated secret still signs. */
 const oldSecretMs = 24 * 60 * 60_000;
 /** However often it was rotated: a header has its limits. */

@@ -10,6 +10,11 @@ const pageSize = 500;
 /** Whose deliveries are looked up. */
 export type Whose = Readonly<{ endpointId: string } | { jobId: string }>;
 
+/** Those of an endpoint that failed since an instant, behind a seq, of the projects that it is told of now; null: of all. */
+type Failed = Readonly<{ endpointId: string; projectIds: readonly number[] | null; since: number; after: number }>;
+
+const among = "IN (SELECT value FROM json_each(?))";
+
 /** A tenant's messages and deliveries, in its object's own SQLite. */
 export class WebhookLog {
   readonly #sql: Sql;
@@ -60,7 +65,6 @@ export class WebhookLog {
   list(whose: Whose, seenBy: readonly (string | number)[] | null, before: number | null, limit: number): Delivery[] {
     const ofJob = "jobId" in whose;
     const [column, id] = ofJob ? ["job_id", whose.jobId] : ["endpoint_id", whose.endpointId];
-    const among = "IN (SELECT value FROM json_each(?))";
     const isSeen = ofJob ? `(endpoint_id IS NULL OR endpoint_id ${among})` : `project_id ${among}`;
     const query = `SELECT * FROM webhook_deliveries WHERE ${column} = ? AND seq < ? AND (? IS NULL OR ${isSeen})
       ORDER BY seq DESC LIMIT ?`;
@@ -118,14 +122,16 @@ export class WebhookLog {
     return renewed;
   }
 
-  /** A page of what failed of an endpoint since an instant, behind a seq, is to be sent anew. */
-  renewFailed(endpointId: string, since: number, after: number, now: number, expiresAt: number): Delivery[] {
+  /** A page of what failed of an endpoint is to be sent anew. */
+  renewFailed({ endpointId, projectIds, since, after }: Failed, now: number, expiresAt: number): Delivery[] {
     const failed = "endpoint_id = ? AND status = 'failed' AND created_at >= ? AND seq > ? AND type != 'job.progress'";
-    const where = `WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE ${failed} ORDER BY seq LIMIT ${pageSize})`;
-    return this.#renew(where, [endpointId, since, after], now, expiresAt);
+    const seen = projectIds && JSON.stringify(projectIds);
+    const isSeen = `(? IS NULL OR project_id ${among})`;
+    const where = `WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE ${failed} AND ${isSeen} ORDER BY seq LIMIT ${pageSize})`;
+    return this.#renew(where, [endpointId, since, after, seen, seen], now, expiresAt);
   }
 
-  #renew(where: string, values: (string | number)[], now: number, expiresAt: number): Delivery[] {
+  #renew(where: string, values: (string | number | null)[], now: number, expiresAt: number): Delivery[] {
     const update = `UPDATE webhook_deliveries
       SET status = 'pending', tries = 0, claim = claim + 1, due_at = ?, expires_at = ? ${where} RETURNING *`;
     const renewed = toDeliveries(this.#sql.exec<DeliveryRow>(update, now, expiresAt, ...values).toArray());

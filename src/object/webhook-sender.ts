@@ -134,7 +134,7 @@ export class WebhookSender extends DurableObject<Env> {
   }
 
   readDelivery(_v: number, id: string): WebhookDelivery | null {
-    const delivery = this.#log.findById(id);
+    const delivery = this.#shell.find(id);
     return delivery && this.#toPublicDelivery(delivery);
   }
 

@@ -1,7 +1,7 @@
 import type { WebhookEventType } from "../contract/webhook.ts";
 import { rankOf } from "../core/webhook-queue.ts";
 import { giveUpAfterMs } from "../core/webhook-schedule.ts";
-import type { Endpoint } from "./webhook-endpoints.ts";
+import { type Endpoint, isOfItsProjects } from "./webhook-endpoints.ts";
 import type { WebhookPorts } from "./webhook-ports.ts";
 import { WebhookPump } from "./webhook-pump.ts";
 import type { Delivery, Message } from "./webhook-rows.ts";
@@ -36,7 +36,8 @@ export class WebhookShell {
 
   /** Takes a notice in for each address that wants it; told again, it changes nothing. @returns whether any wants progress */
   publish({ message, projectId, webhook }: Notice): { wantsProgress: boolean } {
-    const endpoints = this.#ports.endpoints.list().filter((endpoint) => isTold(endpoint, projectId));
+    const isTold = (endpoint: Endpoint) => endpoint.status === "enabled" && isOfItsProjects(endpoint, projectId);
+    const endpoints = this.#ports.endpoints.list().filter(isTold);
     const targets = [
       ...endpoints.map(({ id, events }) => ({ endpointId: id, url: null, events })),
       ...(webhook ? [{ endpointId: null, url: webhook.url, events: webhook.events }] : []),
@@ -96,11 +97,19 @@ export class WebhookShell {
     this.endpointsChanged();
   }
 
+  /** A delivery, unless its endpoint is told of other projects by now: then it is none that may be known. */
+  find(id: string): Delivery | null {
+    const { log, endpoints } = this.#ports;
+    const delivery = log.findById(id);
+    const endpoint = delivery?.endpointId ? endpoints.find(delivery.endpointId) : null;
+    return !delivery || !endpoint || isOfItsProjects(endpoint, delivery.projectId) ? delivery : null;
+  }
+
   /** Sends a message again, whatever became of it, or is becoming. */
   resend(id: string): Delivery | null {
     const { log, now } = this.#ports;
     return this.pump.after(() => {
-      const renewed = log.renew(id, now(), now() + giveUpAfterMs);
+      const renewed = this.find(id) && log.renew(id, now(), now() + giveUpAfterMs);
       this.#again(renewed ? [renewed] : []);
       return renewed;
     });
@@ -108,11 +117,12 @@ export class WebhookShell {
 
   /** Sends again all of an endpoint that failed since an instant, page by page: others have their turns. @returns how many */
   async recover(endpointId: string, since: number): Promise<number> {
-    const { log, now, nextTurn } = this.#ports;
+    const { log, endpoints, now, nextTurn } = this.#ports;
     let [count, after] = [0, 0];
     for (;;) {
       const renewed = this.pump.after(() => {
-        const page = log.renewFailed(endpointId, since, after, now(), now() + giveUpAfterMs);
+        const projectIds = endpoints.find(endpointId)?.projectIds ?? null;
+        const page = log.renewFailed({ endpointId, projectIds, since, after }, now(), now() + giveUpAfterMs);
         this.#again(page);
         return page;
       });
@@ -139,8 +149,4 @@ export class WebhookShell {
       this.#ports.log.dropBodies(jobId);
     });
   }
-}
-
-function isTold({ status, projectIds }: Endpoint, projectId: number): boolean {
-  return status === "enabled" && (projectIds?.includes(projectId) ?? true);
 }

@@ -2,7 +2,7 @@ import { afterTry, toAddress, toOwnAddress } from "../core/webhook-circuit.ts";
 import type { Next } from "../core/webhook-queue.ts";
 import { disableAfterMs, giveUpAfterMs, nextPauseMs } from "../core/webhook-schedule.ts";
 import type { WaitingLanes } from "./waiting-lanes.ts";
-import type { Endpoint } from "./webhook-endpoints.ts";
+import { type Endpoint, isOfItsProjects } from "./webhook-endpoints.ts";
 import type { Posted, WebhookPorts } from "./webhook-ports.ts";
 import type { Delivery, Message } from "./webhook-rows.ts";
 
@@ -31,7 +31,7 @@ export async function tryDelivery(
   }
   const endpoint = delivery.endpointId === null ? null : endpoints.find(delivery.endpointId);
   const url = endpoint?.url ?? delivery.url;
-  if (endpoint && !isOfItsProjects(endpoint, delivery)) {
+  if (endpoint && !isOfItsProjects(endpoint, delivery.projectId)) {
     log.giveUp(seq, now(), "the endpoint is told of other projects");
     return;
   }
@@ -74,11 +74,6 @@ async function send(ports: WebhookPorts, lanes: WaitingLanes, ready: Ready): Pro
   }
   noteEndpoint(ports, lanes, endpoint, posted);
   noteTry(ports, lanes, { delivery, claim, startedAt }, posted);
-}
-
-/** What an endpoint is told of may have changed since the message was made. */
-function isOfItsProjects({ projectIds }: Endpoint, { projectId }: Pick<Delivery, "projectId">): boolean {
-  return projectIds === null || (projectId !== null && projectIds.includes(projectId));
 }
 
 function goOn(lanes: WaitingLanes, delivery: Delivery | null): void {

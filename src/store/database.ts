@@ -6,7 +6,8 @@ export type Database = DrizzleD1Database;
 
 /** Whether D1 did not take a statement: an outage or a reset, which passes. Its message holds the bound values. */
 export function isDatabaseError(error: unknown): boolean {
-  return error instanceof DrizzleQueryError;
+  // What a batch throws is D1's own.
+  return error instanceof DrizzleQueryError || (error instanceof Error && error.message.startsWith("D1_"));
 }
 
 const opened = new WeakMap<D1Database, Database>();

@@ -33,15 +33,19 @@ export function presign(access: S3Access, request: Presign, now: number): Promis
 
 async function call(access: S3Access, request: S3Request, body: string | null = null): Promise<string> {
   const signed = await signRequest(access, request, body, Date.now());
-  const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) }).catch((error) => {
+  const { response, text } = await read(signed).catch((error) => {
     throw new S3Error(`S3 gave no answer: ${describeError(error)}`, 504);
   });
-  const text = (await response.text()).slice(0, 1_000_000);
   // S3 may answer 200 to a completion and still report an error in its body.
   if (!response.ok || text.includes("<Error>")) {
     throw new S3Error(`S3 answered ${response.status} ${readTag(text, "Code") ?? ""}`.trim(), response.status);
   }
   return text;
+}
+
+async function read(signed: Request): Promise<{ response: Response; text: string }> {
+  const response = await fetch(signed, { redirect: "manual", signal: AbortSignal.timeout(30_000) });
+  return { response, text: (await response.text()).slice(0, 1_000_000) };
 }
 
 export class S3Error extends Error {

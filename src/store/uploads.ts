@@ -88,14 +88,21 @@ export async function findUploadByIdempotencyKey(db: Database, tenantId: string,
 
 const partOf = (part: number) => `$."${part}"`;
 
-/** Before a part is stored again: from here on nobody knows which one R2 has. Of a new part nothing is written. */
-export async function forgetPart(db: Database, upload: UploadKey, part: number): Promise<void> {
+/**
+ * Before a part is stored again: from here on nobody knows which one R2 has. Of a new part nothing is written.
+ * @returns whether the upload still takes parts
+ */
+export async function forgetPart(db: Database, upload: UploadKey, part: number): Promise<boolean> {
   const parts = sql`json_remove(${uploads.parts}, ${partOf(part)})`;
   const isNoted = sql`json_type(${uploads.parts}, ${partOf(part)}) IS NOT NULL`;
-  await db
-    .update(uploads)
-    .set({ parts })
-    .where(and(isUpload(upload), isNoted));
+  const [, pending] = await db.batch([
+    db
+      .update(uploads)
+      .set({ parts })
+      .where(and(isUpload(upload), isNoted)),
+    db.select({ id: uploads.id }).from(uploads).where(isPending(upload)),
+  ]);
+  return pending.length > 0;
 }
 
 /** What stands in place of an ETag when two of the same part were under way at once, and R2 may have either. */
@@ -183,9 +190,13 @@ async function deleteWhere(db: Database, row: UploadRow, isThat: SQL | undefined
   return left.length === 0;
 }
 
-/** One that could not be ended lets the others come before it until then. */
-export async function postponeUpload(db: Database, upload: UploadKey, until: string): Promise<void> {
-  await db.update(uploads).set({ expiresAt: until }).where(isUpload(upload));
+/**
+ * An upload that goes on has longer to end, and one that could not be given up lets the others come before it.
+ * @returns false when it is gone, or complete
+ */
+export async function prolongUpload(db: Database, upload: UploadKey, expiresAt: string): Promise<boolean> {
+  const prolonged = await db.update(uploads).set({ expiresAt }).where(isPending(upload)).returning({ id: uploads.id });
+  return prolonged.length > 0;
 }
 
 /** Uploads that were begun and not ended in time, oldest first. */

@@ -5,7 +5,7 @@ import { log } from "../log.ts";
 import { openDatabase } from "../store/database.ts";
 import type { UploadRow } from "../store/schema.ts";
 import { giveUp, openUploads } from "../store/upload-files.ts";
-import { listAbandonedUploads, postponeUpload } from "../store/uploads.ts";
+import { listAbandonedUploads, prolongUpload } from "../store/uploads.ts";
 
 /** Each costs four calls at most, of which a Worker may make 1,000; the next run comes soon. */
 const usualLimits = { maxUploads: 200 };
@@ -32,7 +32,7 @@ async function reap(env: Env, row: UploadRow, now: number): Promise<boolean> {
     return await giveUp(store, row, toTimestamp(now));
   } catch (error) {
     log("warn", "failure", { during: "uploads", tenant_id: row.tenantId, message: describeError(error) });
-    await postponeUpload(store.db, row, toTimestamp(now + postponeMs - graceMs)).catch(() => undefined);
+    await prolongUpload(store.db, row, toTimestamp(now + postponeMs - graceMs)).catch(() => false);
     return false;
   }
 }

@@ -10,7 +10,7 @@ import { openDatabase } from "../../src/store/database.ts";
 import { findUpload, insertUpload, notePart } from "../../src/store/uploads.ts";
 import { reapUploads } from "../../src/tasks/uploads.ts";
 import { withBucket } from "../setup/bucket.ts";
-import { api, call, expectProblem, framingParams, post, put, tenantId } from "../setup/job.ts";
+import { api, authorization, call, expectProblem, framingParams, post, put, tenantId } from "../setup/job.ts";
 
 const small = { filename: "match.mp4", content_type: "video/mp4", size: 7, project_id: 7 };
 const partSize = 5 * 1024 * 1024;
@@ -35,6 +35,91 @@ function callWith(settings: Env, url: string, method: string, body?: string | Ui
   const init = body === undefined ? { method } : { method, body, headers };
   return worker.fetch(new Request<unknown, IncomingRequestCfProperties>(url, init), settings, createExecutionContext());
 }
+
+describe("an upload late in its time", () => {
+  it.each([
+    ["one PUT", small],
+    ["parts", { ...small, size: 95_000_001 }],
+  ])("by %s gets links that last, whether it is read or begun again", async (_how, request) => {
+    const key = newId();
+    const begin = async () =>
+      Upload.parse(await (await post("/api/uploads", request, { "idempotency-key": key })).json());
+    const upload = await begin();
+    expect((await read(upload)).expires_at).toBe(upload.expires_at);
+    for (const look of [() => read(upload), begin]) {
+      await env.DB.prepare("UPDATE uploads SET expires_at = ? WHERE id = ?")
+        .bind(toTimestamp(Date.now() - 1_000), upload.id)
+        .run();
+      const renewed = await look();
+      expect(Date.parse(renewed.expires_at)).toBeGreaterThan(Date.now() + hourMs / 2);
+      const refused = renewed.complete_url ? await call(renewed.complete_url, { method: "POST" }) : null;
+      expect(refused?.status ?? 409).toBe(409);
+    }
+    expect((await rowOf(upload))?.status).toBe("pending");
+  });
+
+  it("gets no more of it than R2 keeps its parts", async () => {
+    const upload = await create({ ...small, size: 95_000_001 });
+    const begun = Date.now() - 6 * 24 * hourMs;
+    const ended = toTimestamp(begun + 24 * hourMs);
+    await env.DB.prepare("UPDATE uploads SET created_at = ?, expires_at = ? WHERE id = ?")
+      .bind(toTimestamp(begun), ended, upload.id)
+      .run();
+    expect(Date.parse((await read(upload)).expires_at)).toBeLessThanOrEqual(begun + 6 * 24 * hourMs);
+  });
+});
+
+describe("a removal that R2 breaks off", () => {
+  it("can be asked for again, and no part is taken behind it", async () => {
+    const upload = await create({ ...small, size: 95_000_001 });
+    const [part] = upload.parts ?? [];
+    const stumbling = withBucket(() => ({
+      resumeMultipartUpload: () => {
+        throw new Error("abort: We encountered an internal error. Please try again. (10001)");
+      },
+    }));
+    const remove = (settings: Env) =>
+      worker.fetch(
+        new Request<unknown, IncomingRequestCfProperties>(`${env.PUBLIC_BASE_URL}/api/uploads/${upload.id}`, {
+          method: "DELETE",
+          headers: authorization,
+        }),
+        settings,
+        createExecutionContext(),
+      );
+    expect((await remove(stumbling)).status).toBeGreaterThanOrEqual(500);
+    expect((await remove(env)).status).toBe(204);
+    const multipart = new URL(part?.url ?? "").searchParams.get("multipart") ?? "";
+    const aborted = env.VIDEOS.resumeMultipartUpload(upload.input_video_key, multipart);
+    await expect(aborted.uploadPart(2, new Uint8Array(5))).rejects.toThrow();
+    let stores = 0;
+    const counting = withBucket(() => ({
+      resumeMultipartUpload: () => {
+        stores++;
+        throw new Error("not to be asked");
+      },
+    }));
+    const bytes = new Uint8Array(upload.part_size ?? 0);
+    await expectProblem(await callWith(counting, part?.url ?? "", "PUT", bytes), 404, "not_found");
+    expect(stores).toBe(0);
+  });
+});
+
+describe("while D1 is away", () => {
+  it("a file's note is unavailable, and no fault", async () => {
+    const upload = await create(small);
+    const DB = new Proxy(env.DB, {
+      get: (db, name) => {
+        const value: unknown =
+          name === "batch" ? () => Promise.reject(new Error("D1_ERROR: away")) : Reflect.get(db, name);
+        return typeof value === "function" ? value.bind(db) : value;
+      },
+    });
+    const answer = await callWith({ ...env, DB }, upload.url ?? "", "PUT", "a video", "video/mp4");
+    await expectProblem(answer, 503, "unavailable");
+    expect((await read(upload)).status).toBe("complete");
+  });
+});
 
 describe("an upload by one PUT", () => {
   it("has exactly the bytes that it declared, or it is not complete", async () => {

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 
-type Methods = { [Name in "put" | "head" | "delete" | "list"]: R2Bucket[Name] };
+type Methods = { [Name in "put" | "head" | "delete" | "list" | "resumeMultipartUpload"]: R2Bucket[Name] };
 
 /** R2 as it is, but for some of its methods; those get the bucket itself. */
 export function withBucket(change: (bucket: R2Bucket) => Partial<Methods>): Env {

@@ -4,7 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { WebhookEndpoint, WebhookMessage } from "../../src/contract/webhook.ts";
 import { webhookSenderOf } from "../../src/object/webhook-sender.ts";
-import { call, finishRun, writeOutput } from "../setup/job.ts";
+import { call, expectProblem, finishRun, writeOutput } from "../setup/job.ts";
 import { takeOwnRun } from "../setup/own-run.ts";
 import { newTenant, peers, received, until } from "./tenant.ts";
 
@@ -162,12 +162,17 @@ describe("outgoing webhooks", () => {
     const [failed] = await deliveries(id);
     expect(failed).toMatchObject({ status: "failed", next_try_at: null });
     expect(failed?.tries).toHaveLength(10);
-    const recovered = await ask("POST", `/api/webhook-endpoints/${id}/recover?since=${since}`);
-    expect(await recovered.json()).toEqual({ recovered: 1 });
+    // Of what it was told before its projects were others nothing is sent again, nor shown.
+    const recover = async () => (await ask("POST", `/api/webhook-endpoints/${id}/recover?since=${since}`)).json();
+    const resend = () => ask("POST", `/api/webhook-endpoints/deliveries/${failed?.id}/resend`);
+    await ask("PATCH", `/api/webhook-endpoints/${id}`, { project_ids: [987_654] });
+    expect(await recover()).toEqual({ recovered: 0 });
+    await expectProblem(await resend(), 404, "not_found");
+    await ask("PATCH", `/api/webhook-endpoints/${id}`, { project_ids: null });
+    expect(await recover()).toEqual({ recovered: 1 });
     await hurry();
     expect((await deliveries(id))[0]).toMatchObject({ status: "pending" });
-    const resent = await ask("POST", `/api/webhook-endpoints/deliveries/${failed?.id}/resend`);
-    expect(await resent.json()).toMatchObject({ id: failed?.id, status: "pending", tries: [] });
+    expect(await (await resend()).json()).toMatchObject({ id: failed?.id, status: "pending", tries: [] });
   });
 
   it("follow no redirect, and switch an endpoint off that says 410 or fails for five days", async () => {

@@ -89,7 +89,12 @@ async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Setting
   const row = await findApiKey(db, keyId);
   const now = Date.now();
   const isOver = row && (row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= toTimestamp(now)));
-  if (!row || isOver || !(await isSecretOf(key, row.secretHmac))) {
+  const isGood = row && !isOver && (await isSecretOf(key, row.secretHmac));
+  if (!isGood) {
+    // What was good before is held like any other; of an unknown one nothing is kept.
+    if (goodKeys.get(keyId)) {
+      goodKeys.set(keyId, false);
+    }
     return null;
   }
   goodKeys.set(keyId, true);

@@ -15,7 +15,7 @@ export class KeySet {
   readonly #url: string;
   #keys: JWTVerifyGetKey | null = null;
   #readAt = 0;
-  #failedAt = 0;
+  #pausedUntil = 0;
 
   constructor(url: string) {
     this.#url = url;
@@ -23,7 +23,7 @@ export class KeySet {
 
   /** The key that a token names. @throws AppError `unavailable` when it cannot be had */
   readonly find: JWTVerifyGetKey = async (header, token) => {
-    const isKnown = await this.#haveSince(Date.now() - freshMs);
+    const isKnown = await this.#haveSince(Date.now() - freshMs, this.#isGood());
     try {
       return await this.#look(header, token);
     } catch (error) {
@@ -39,7 +39,7 @@ export class KeySet {
   };
 
   async #look(...asked: Parameters<JWTVerifyGetKey>) {
-    if (!this.#keys || this.#readAt < Date.now() - goodMs) {
+    if (!this.#keys || !this.#isGood()) {
       throw noKeys();
     }
     try {
@@ -50,16 +50,24 @@ export class KeySet {
     }
   }
 
-  /** @returns whether what is known was read after an instant */
-  async #haveSince(instant: number): Promise<boolean> {
+  #isGood(): boolean {
+    return this.#readAt >= Date.now() - goodMs;
+  }
+
+  /**
+   * @param isAlone while one asks, others go on with what is known
+   * @returns whether what is known was read after an instant
+   */
+  async #haveSince(instant: number, isAlone = false): Promise<boolean> {
     const now = Date.now();
-    if (this.#readAt <= instant && this.#failedAt <= now - awayMs) {
+    if (this.#readAt <= instant && this.#pausedUntil <= now) {
+      this.#pausedUntil = isAlone ? now + awayMs : 0;
       try {
         this.#keys = await readKeys(this.#url);
         this.#readAt = now;
       } catch {
         // What was known is used for a while.
-        this.#failedAt = now;
+        this.#pausedUntil = Date.now() + awayMs;
       }
     }
     return this.#readAt > instant;

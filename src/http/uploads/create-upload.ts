@@ -15,11 +15,23 @@ import { AppError } from "../edge/problem.ts";
 const singleTtlMs = 60 * 60_000;
 const multipartTtlMs = 24 * 60 * 60_000;
 
+/** R2 gives up what was begun in parts a week ago. */
+const longestMs = 6 * 24 * 60 * 60_000;
+
+/** When an upload's links end: where half of their time is over, a whole time from now, as long as R2 keeps it. */
+export function linksEnd({ partSize, createdAt, expiresAt }: Links, now: number): string {
+  const ttlMs = partSize === null ? singleTtlMs : multipartTtlMs;
+  const isLate = Date.parse(expiresAt) < now + ttlMs / 2;
+  const end = Math.min(now + ttlMs, Date.parse(createdAt) + longestMs);
+  return isLate && end > Date.parse(expiresAt) ? toTimestamp(end) : expiresAt;
+}
+
 /** Small enough to lose little when a connection breaks; R2 wants 5 MiB at least. */
 const usualPartBytes = 16 * 1024 * 1024;
 /** So many parts at most that an answer can name them all. */
 const maxParts = 1_000;
 
+type Links = Pick<UploadRow, "partSize" | "createdAt" | "expiresAt">;
 type Beginning = Readonly<{ row: UploadRow; replayed: boolean }>;
 
 /** Begins an upload, or finds the one that the same request began before. @throws AppError */

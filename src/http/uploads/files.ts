@@ -90,8 +90,8 @@ async function writePart(c: AppContext, grant: GrantTo<"write_part">): Promise<S
   const { key, part, bytes } = grant;
   const body = requireBody(c, bytes, bytes);
   const db = openDatabase(c.env.DB);
-  await forgetPart(db, uploadOf(key), part);
-  const etag = await inFull(storePart(c.env.VIDEOS, key, grant, body));
+  const isOpen = await forgetPart(db, uploadOf(key), part);
+  const etag = isOpen ? await inFull(storePart(c.env.VIDEOS, key, grant, body)) : null;
   const note = etag === null ? null : await notePart(db, uploadOf(key), part, etag);
   if (etag === null || note === null) {
     throw new AppError("not_found", { detail: "The upload is complete or was given up." });

@@ -2,11 +2,11 @@ import { CreateUpload, maxSinglePutBytes, Upload } from "../../contract/upload.t
 import { isUploadOf } from "../../core/access.ts";
 import { isId } from "../../core/ids.ts";
 import { toTimestamp } from "../../core/time.ts";
-import { openDatabase } from "../../store/database.ts";
+import { type Database, openDatabase } from "../../store/database.ts";
 import { newMultipart } from "../../store/multipart.ts";
 import type { UploadRow } from "../../store/schema.ts";
 import { findWhole, listParts, openUploads } from "../../store/upload-files.ts";
-import { completeUpload, deleteUpload, findUpload } from "../../store/uploads.ts";
+import { completeUpload, deleteUpload, findUpload, prolongUpload } from "../../store/uploads.ts";
 import { deleteVideo } from "../../store/videos.ts";
 import { toUpload } from "../../view/upload-view.ts";
 import { callOf } from "../edge/app-env.ts";
@@ -14,7 +14,7 @@ import type { Call } from "../edge/call.ts";
 import { jsonAnswer } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { routesOf, tenantRoute } from "../edge/route.ts";
-import { createUpload } from "./create-upload.ts";
+import { createUpload, linksEnd } from "./create-upload.ts";
 
 /** An upload of the caller. @throws AppError `not_found` */
 async function requireUpload(call: Call, id: string): Promise<UploadRow> {
@@ -35,17 +35,26 @@ async function readUpload(call: Call, row: UploadRow): Promise<Upload> {
     await completeUpload(store.db, row, toTimestamp(now));
     return toUpload({ ...row, status: "complete" }, {}, settings, now);
   }
-  return toUpload(row, (await listParts(store, row)) ?? {}, settings, now);
+  const open = await renewLinks(store.db, row, now);
+  return toUpload(open, (await listParts(store, row)) ?? {}, settings, now);
+}
+
+/** Whoever goes on with an upload late in its time gets more of it: its links would end before the file is there. */
+async function renewLinks(db: Database, row: UploadRow, now: number): Promise<UploadRow> {
+  const expiresAt = linksEnd(row, now);
+  const isLate = row.status === "pending" && expiresAt !== row.expiresAt;
+  return isLate && (await prolongUpload(db, row, expiresAt)) ? { ...row, expiresAt } : row;
 }
 
 /** @throws AppError `conflict` */
 async function removeUpload(call: Call, row: UploadRow): Promise<void> {
-  // Its row first: a PUT that is under way finds it gone, and takes its file back.
+  if (row.status === "pending" && row.multipartId !== null) {
+    // Before the row that knows of it: what fails here can be asked for again.
+    await newMultipart(call.env.VIDEOS, call.settings.s3).abort(row.objectKey, row.multipartId);
+  }
+  // Its row before the file: a PUT that is under way finds it gone, and takes its file back.
   if (!(await deleteUpload(openDatabase(call.env.DB), row))) {
     throw new AppError("conflict", { detail: "A job that is not over needs this video." });
-  }
-  if (row.status === "pending" && row.multipartId !== null) {
-    await newMultipart(call.env.VIDEOS, call.settings.s3).abort(row.objectKey, row.multipartId);
   }
   await deleteVideo(call.env.VIDEOS, row.objectKey);
 }
