@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { methodOf, methodsAt, routerPathOf } from "./core/routes.ts";
 import type { AttemptRef } from "./core/tokens.ts";
 import type { AppEnv } from "./http/edge/app-env.ts";

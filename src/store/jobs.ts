@@ -1,6 +1,7 @@
-import { and, desc, eq, inArray, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
+import { forgetJoined, hasJoined } from "./joined-keys.ts";
 import { isCommon } from "./likelihood.ts";
 import { type ExportJobRow, exportJobs, type NewExportJobRow, type UsageRow } from "./schema.ts";
 import { countUsage } from "./usage.ts";
@@ -21,11 +22,12 @@ export async function insertJob(
   maxActive: number,
   maxOfUser = maxActive,
 ): Promise<ExportJobRow | null> {
-  const { tenantId, fingerprint, reusedFrom } = row;
+  const { tenantId, fingerprint, reusedFrom, idempotencyKey } = row;
   const conditions = [
     hasRoom(row, maxActive, maxOfUser),
     fingerprint && sql`NOT EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${isActiveTwin(tenantId, fingerprint)})`,
     reusedFrom && sql`EXISTS (SELECT 1 FROM ${exportJobs} WHERE ${and(isJob(tenantId, reusedFrom), isComplete)})`,
+    fingerprint && idempotencyKey && sql`NOT ${hasJoined(tenantId, idempotencyKey)}`,
   ].flatMap((condition) => condition || []);
   const [inserted] = await db
     .insert(exportJobs)
@@ -53,14 +55,9 @@ function isTwin(tenantId: string, fingerprint: string): SQL | undefined {
   return and(isCommon(eq(exportJobs.tenantId, tenantId)), eq(exportJobs.fingerprint, fingerprint));
 }
 
-function isActiveTwin(tenantId: string, fingerprint: string): SQL | undefined {
-  return and(isTwin(tenantId, fingerprint), isNull(exportJobs.completedAt));
-}
-
 /** The job that is doing the same work right now. */
-export async function findActiveTwin(db: Database, tenantId: string, fingerprint: string) {
-  const [row] = await db.select().from(exportJobs).where(isActiveTwin(tenantId, fingerprint)).limit(1);
-  return row ?? null;
+export function isActiveTwin(tenantId: string, fingerprint: string): SQL | undefined {
+  return and(isTwin(tenantId, fingerprint), isNull(exportJobs.completedAt));
 }
 
 /** The newest job that has done the same work, and not by reuse. */
@@ -78,7 +75,7 @@ export async function findFinishedTwin(db: Database, tenantId: string, fingerpri
 /** Which job: its tenant stands in every statement (I13). */
 export type JobKey = Readonly<{ tenantId: string; id: string }>;
 
-function isJob(tenantId: string, id: string): SQL | undefined {
+export function isJob(tenantId: string, id: string): SQL | undefined {
   return and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.id, id));
 }
 
@@ -102,14 +99,6 @@ export async function findJobs(db: Database, keys: readonly JobKey[]): Promise<E
   const isOneOf = sql`(${exportJobs.tenantId}, ${exportJobs.id}) IN (VALUES ${sql.join(values, sql`, `)})`;
   const rows = await db.select().from(exportJobs).where(isOneOf);
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-/** The jobs under some forms of an Idempotency-Key. */
-export function listJobsByIdempotencyKey(db: Database, tenantId: string, keys: string[]): Promise<ExportJobRow[]> {
-  return db
-    .select()
-    .from(exportJobs)
-    .where(and(eq(exportJobs.tenantId, tenantId), inArray(exportJobs.idempotencyKey, keys)));
 }
 
 /** What the job's object copies to D1. */
@@ -218,8 +207,9 @@ export async function reopenJobRow(
  * can borrow the output of one that is going.
  */
 export async function deleteJobRow(db: Database, { tenantId, id }: JobKey): Promise<"deleted" | "lent"> {
-  const [, left] = await db.batch([
+  const [, , left] = await db.batch([
     db.delete(exportJobs).where(and(isJob(tenantId, id), isNotLent(exportJobs.id, tenantId))),
+    forgetJoined(db, { tenantId, id }),
     db.select({ id: exportJobs.id }).from(exportJobs).where(isJob(tenantId, id)),
   ]);
   return left.length === 0 ? "deleted" : "lent";

@@ -73,6 +73,18 @@ export const exportJobs = sqliteTable(
   ],
 );
 
+/** The table of migrations/0011_remember_joined_keys.sql. */
+export const joinedKeys = sqliteTable(
+  "joined_keys",
+  {
+    tenantId: text("tenant_id").notNull(),
+    idempotencyKey: text("idempotency_key").notNull(),
+    jobId: text("job_id").notNull(),
+    requestHash: text("request_hash"),
+  },
+  (joined) => [primaryKey({ columns: [joined.tenantId, joined.idempotencyKey] })],
+);
+
 /** The table of migrations/0002_create_usage.sql. */
 export const usage = sqliteTable(
   "usage",

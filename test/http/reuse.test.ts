@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
 import { CreatedJob } from "../../src/contract/create-job.ts";
 import { JobHistory } from "../../src/contract/event.ts";
 import {
@@ -45,6 +46,23 @@ describe("reuse", () => {
     expect(next.id).not.toBe(first?.id);
     expect(next.reused_from).toBeNull();
     await api(`/api/jobs/${next.id}/cancel`, { method: "POST" });
+  });
+
+  it("join: a key stands for the job that it joined, also behind its end", async () => {
+    const request = await newRequest({ reuse: "join" });
+    const { id } = await create(request, 201, { "Idempotency-Key": `made-${crypto.randomUUID()}` });
+    const headers = { "Idempotency-Key": `joined-${crypto.randomUUID()}` };
+    expect((await create(request, 200, headers)).id).toBe(id);
+    await finish(id);
+    expect(await create(request, 200, headers)).toMatchObject({ id, status: "complete" });
+    await expectProblem(
+      await post("/api/jobs", { ...request, metadata: { a: 1 } }, headers),
+      422,
+      "idempotency_key_reused",
+    );
+    await api(`/api/jobs/${id}`, { method: "DELETE" });
+    const joined = () => env.DB.prepare("SELECT count(*) AS n FROM joined_keys WHERE job_id = ?").bind(id).first("n");
+    await vi.waitUntil(async () => (await joined()) === 0, { timeout: 5_000 });
   });
 
   it("join: takes nobody else's job, no other work's, and none that was not lent", async () => {

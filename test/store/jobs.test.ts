@@ -4,14 +4,8 @@ import { describe, expect, it } from "vitest";
 import { newId } from "../../src/core/ids.ts";
 import { toTimestamp } from "../../src/core/time.ts";
 import { openDatabase } from "../../src/store/database.ts";
-import {
-  findActiveTwin,
-  findFinishedTwin,
-  findJob,
-  insertJob,
-  type JobProjection,
-  projectJob,
-} from "../../src/store/jobs.ts";
+import { findFinishedTwin, findJob, insertJob, type JobProjection, projectJob } from "../../src/store/jobs.ts";
+import { joinTwin } from "../../src/store/joined-keys.ts";
 import {
   apiKeys,
   exportJobs,
@@ -258,7 +252,9 @@ describe("a creation beside many other jobs of its tenant", () => {
     const { db, meter } = openMeteredDatabase();
     await insertJob(db, newRow({ tenantId }), 1000);
     await insertJob(db, newRow({ tenantId, fingerprint: "work new" }), 1000);
-    await findActiveTwin(db, tenantId, "work 7");
+    const joining = { tenantId, fingerprint: "work 7", requestHash: null };
+    await joinTwin(db, { ...joining, idempotencyKey: null });
+    await joinTwin(db, { ...joining, idempotencyKey: "another" });
     await findFinishedTwin(db, tenantId, "work 7");
     expect(Math.max(...meter.read)).toBeLessThan(20);
   });

@@ -9,7 +9,8 @@ import { newWatchToken } from "../../core/tokens.ts";
 import { deriveWebhookSecret } from "../../core/webhook-signing.ts";
 import type { Settings } from "../../env.ts";
 import { openDatabase } from "../../store/database.ts";
-import { findActiveTwin, findFinishedTwin, insertJob, listJobsByIdempotencyKey } from "../../store/jobs.ts";
+import { findFinishedTwin, insertJob } from "../../store/jobs.ts";
+import { joinTwin, listJobsByIdempotencyKey } from "../../store/joined-keys.ts";
 import type { ExportJobRow, NewExportJobRow } from "../../store/schema.ts";
 import { findUpload } from "../../store/uploads.ts";
 import { findVideo } from "../../store/videos.ts";
@@ -56,7 +57,7 @@ export async function createJob(call: Call, request: CreateJob, { body, idempote
   throw quotaExceeded(call.settings);
 }
 
-/** The job that the caller made under a key; one of a release before this one, if the caller sees it. */
+/** The job that the caller made or joined under a key; one of a release before this one, if the caller sees it. */
 async function findEarlier({ caller, env }: Call, { sent, kept }: IdempotencyKey): Promise<ExportJobRow | null> {
   const rows = await listJobsByIdempotencyKey(openDatabase(env.DB), caller.tenantId, [kept, sent]);
   const own = rows.find(({ idempotencyKey }) => idempotencyKey === kept);
@@ -80,12 +81,13 @@ async function insert(call: Call, row: NewExportJobRow, borrowed: Reuse["borrowe
 
 /** The job that was made meanwhile under the same key, or that does the same work. */
 async function findMade(call: Call, row: NewExportJobRow, key: IdempotencyKey | null): Promise<Creation | null> {
-  const { tenantId, fingerprint, requestHash = null } = row;
+  const { tenantId, fingerprint, idempotencyKey = null, requestHash = null } = row;
   const winner = key && (await findEarlier(call, key));
   if (winner) {
     return replay(call, winner, requestHash);
   }
-  const twin = fingerprint ? await findActiveTwin(openDatabase(call.env.DB), tenantId, fingerprint) : null;
+  const joining = fingerprint && { tenantId, fingerprint, idempotencyKey, requestHash };
+  const twin = joining ? await joinTwin(openDatabase(call.env.DB), joining) : null;
   return twin && { row: await withLiveState(call.env, twin), replayed: true };
 }
 
