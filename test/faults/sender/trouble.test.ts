@@ -10,6 +10,7 @@ import { NodeSql } from "./node-sql.ts";
 
 const fine: Posted = { status: 204, error: null, retryAfterMs: null };
 const silent: Posted = { status: null, error: "no answer", retryAfterMs: null };
+const broken: Posted = { status: 500, error: "HTTP 500", retryAfterMs: null };
 const gone: Posted = { status: 410, error: "HTTP 410", retryAfterMs: null };
 
 type Answer = (post: Post, clock: VirtualClock, number: number) => Promise<Posted>;
@@ -191,19 +192,27 @@ it("what an endpoint's old address says is nothing about its new one", async () 
 });
 
 it("an endpoint that is told of fewer projects gets nothing more of the others, resent or not", async () => {
-  const stage = new Stage(async () => fine);
+  let isBusy = false;
+  const stage = new Stage(async () => (isBusy ? broken : fine));
   const id = stage.addEndpoint("https://a.test/x");
   stage.publish("j1");
   await stage.run(1_000);
+  isBusy = true;
+  stage.publish("j2");
+  await stage.run(1_000);
+  isBusy = false;
   const endpoint = stage.endpoints.find(id);
   if (endpoint) {
     stage.endpoints.change(endpoint, { project_ids: [2] }, stage.clock.now);
     stage.shell.endpointsChanged();
   }
-  stage.shell.resend(`msg_j1_9_${id}`);
+  expect(stage.shell.resend(`msg_j1_9_${id}`)).toBeNull();
   await stage.run(60_000);
-  expect(stage.posts).toHaveLength(1);
-  expect(stage.log.list({ endpointId: id }, null, null, 9)).toMatchObject([{ status: "failed" }]);
+  expect(stage.posts).toHaveLength(2);
+  expect(stage.log.list({ endpointId: id }, null, null, 9).map(({ status }) => status)).toEqual([
+    "failed",
+    "delivered",
+  ]);
 });
 
 it("all that failed since an instant is recovered, page by page, and no progress", async () => {
@@ -248,7 +257,7 @@ it("what is removed while it is signed is not sent", async () => {
 
 it("a body is made once, and anew when the link in it has ended", async () => {
   let isDead = true;
-  const stage = new Stage(async () => (isDead ? { status: 500, error: "HTTP 500", retryAfterMs: null } : fine));
+  const stage = new Stage(async () => (isDead ? broken : fine));
   const id = stage.addEndpoint("https://a.test/x");
   stage.publish("j1");
   await stage.run(4.5 * 86_400_000);
