@@ -1,4 +1,5 @@
-import { Hono } from "hono/tiny";
+import { HonoBase } from "hono/hono-base";
+import { TrieRouter } from "hono/router/trie-router";
 import { methodOf, methodsAt, routerPathOf } from "./core/routes.ts";
 import type { AttemptRef } from "./core/tokens.ts";
 import type { AppEnv } from "./http/edge/app-env.ts";
@@ -46,7 +47,7 @@ const apiRoutes: readonly Route[] = [
 export const describedRoutes = [...runpodRoutes, ...apiRoutes].flatMap(({ described }) => described ?? []);
 
 /** The HTTP surface, as a table of contents; who may use what stands in src/core/routes.ts. */
-export const app = new Hono<AppEnv>();
+export const app = new HonoBase<AppEnv>({ router: new TrieRouter() });
 
 function mount(routes: readonly Route[]): void {
   for (const { key, serve } of routes) {
