@@ -8,13 +8,12 @@ import { crossOrigin } from "./http/edge/cors.ts";
 import { AppError, toProblemResponse } from "./http/edge/problem.ts";
 import { limitCallers } from "./http/edge/rate-limit.ts";
 import { requestContext } from "./http/edge/request-context.ts";
-import { pageRoute, type Route } from "./http/edge/route.ts";
+import type { Route } from "./http/edge/route.ts";
 import { jobActionRoutes } from "./http/jobs/job-actions.ts";
 import { jobRoutes } from "./http/jobs/jobs.ts";
 import { liveRoutes } from "./http/jobs/live.ts";
 import { outputRoutes } from "./http/jobs/outputs.ts";
 import { projectEventRoutes } from "./http/jobs/project-events.ts";
-import { textOfApi } from "./http/operations/describe-api.ts";
 import { healthRoutes } from "./http/operations/health.ts";
 import { problemPage } from "./http/operations/problem-pages.ts";
 import { usageRoutes } from "./http/operations/usage.ts";
@@ -38,13 +37,7 @@ const apiRoutes: readonly Route[] = [
   ...webhookDeliveryRoutes,
   ...healthRoutes,
   problemPage,
-  pageRoute("GET /openapi.json", async (c) =>
-    c.body(textOfApi(describedRoutes, c.get("settings")), 200, { "content-type": "application/json" }),
-  ),
 ];
-
-/** All that the document tells of. */
-export const describedRoutes = [...runpodRoutes, ...apiRoutes].flatMap(({ described }) => described ?? []);
 
 /** The HTTP surface, as a table of contents; who may use what stands in src/core/routes.ts. */
 export const app = new HonoBase<AppEnv>({ router: new TrieRouter() });

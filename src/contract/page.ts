@@ -9,3 +9,6 @@ export const pageFields = {
 
 export const PageQuery = z.strictObject(pageFields);
 export type PageQuery = z.infer<typeof PageQuery>;
+
+/** Of a list that comes whole. */
+export const NoQuery = z.strictObject({});

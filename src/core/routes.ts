@@ -1,4 +1,15 @@
+import type { z } from "zod";
+import { AmendJob } from "../contract/amend-job.ts";
+import { CreateJob } from "../contract/create-job.ts";
+import { ListJobsQuery } from "../contract/list-jobs.ts";
+import { NoQuery, PageQuery } from "../contract/page.ts";
+import { ReadJob, ReadOutput } from "../contract/read-job.ts";
 import type { Scope } from "../contract/scope.ts";
+import { CreateUpload } from "../contract/upload.ts";
+import { ListUsage } from "../contract/usage.ts";
+import { WatchJob, WatchJobBySocket, WatchProject } from "../contract/watch.ts";
+import { NewWatchToken } from "../contract/watch-token.ts";
+import { CreateWebhookEndpoint, RecoverDeliveries, UpdateWebhookEndpoint } from "../contract/webhook.ts";
 import type { Caller } from "./access.ts";
 
 /**
@@ -22,7 +33,11 @@ export type Need = Readonly<{
 
 type Guarded = Need & Readonly<{ of: "tenant" | "project" | "job" | "upload" | "endpoint" | "delivery" }>;
 /** Needs no credential: it is everybody's, or its URL carries a token of its own. */
-type Open = Readonly<{ of: "service" | "attempt" | "file" }>;
+type Open = Readonly<{ of: "service" | "page" | "attempt" | "file" }>;
+
+/** What is read of a request, checked, before the route has it, and the status of the usual answer. */
+export type Exchange = Readonly<{ query?: z.ZodObject; body?: z.ZodType; status?: 101 | 200 | 201 | 204 }>;
+type Row = (Guarded | Open) & Exchange;
 
 const backends = ["backend"] as const;
 const people = ["backend", "user"] as const;
@@ -36,51 +51,80 @@ const write = { scope: "jobs:write", callers: people, of: "job", ...hidden } as 
 const upload = { scope: "uploads:write", callers: people, of: "upload", ...hidden } as const;
 const ops = { scope: "ops", callers: backends, owner: "shared" } as const;
 
-/** Every route of the service. The guard, the document's `security` and the test of all callers are made from this. */
+/**
+ * Every route of the service. The guard, the check of what comes, the document and the test of all callers are made from
+ * this.
+ */
 export const routes = {
   "POST /webhooks/runpod/{token}": { of: "attempt" },
   "POST /webhooks/runpod/{token}/progress": { of: "attempt" },
-  "GET /webhooks/runpod/{token}/progress": { of: "attempt" },
+  "GET /webhooks/runpod/{token}/progress": { of: "attempt", status: 101 },
 
-  "POST /api/jobs": { ...write, of: "tenant", project: "refused", owner: "refused" },
-  "GET /api/jobs": { ...read, callers: people, of: "tenant", project: "left_out", owner: "left_out" },
-  "GET /api/jobs/{id}": read,
-  "PATCH /api/jobs/{id}": write,
+  "POST /api/jobs": { ...write, of: "tenant", project: "refused", owner: "refused", body: CreateJob, status: 201 },
+  "GET /api/jobs": {
+    ...read,
+    callers: people,
+    of: "tenant",
+    project: "left_out",
+    owner: "left_out",
+    query: ListJobsQuery,
+  },
+  "GET /api/jobs/{id}": { ...read, query: ReadJob },
+  "PATCH /api/jobs/{id}": { ...write, body: AmendJob },
   "POST /api/jobs/{id}/cancel": { ...write, callers: everyone },
   "POST /api/jobs/{id}/retry": write,
-  "POST /api/jobs/{id}/token": write,
-  "DELETE /api/jobs/{id}": write,
-  "GET /api/jobs/{id}/events": watch,
-  "GET /api/jobs/{id}/ws": watch,
-  "GET /api/projects/{project_id}/events": { ...read, callers: people, of: "project", owner: "left_out" },
-  "GET /api/jobs/{id}/output": read,
+  "POST /api/jobs/{id}/token": { ...write, body: NewWatchToken, status: 201 },
+  "DELETE /api/jobs/{id}": { ...write, status: 204 },
+  "GET /api/jobs/{id}/events": { ...watch, query: WatchJob },
+  "GET /api/jobs/{id}/ws": { ...watch, query: WatchJobBySocket, status: 101 },
+  "GET /api/projects/{project_id}/events": {
+    ...read,
+    callers: people,
+    of: "project",
+    owner: "left_out",
+    query: WatchProject,
+  },
+  "GET /api/jobs/{id}/output": { ...read, query: ReadOutput },
 
-  "POST /api/uploads": { ...upload, of: "tenant", project: "refused", owner: "refused" },
+  "POST /api/uploads": {
+    ...upload,
+    of: "tenant",
+    project: "refused",
+    owner: "refused",
+    body: CreateUpload,
+    status: 201,
+  },
   "GET /api/uploads/{id}": upload,
-  "DELETE /api/uploads/{id}": upload,
+  "DELETE /api/uploads/{id}": { ...upload, status: 204 },
 
-  "GET /api/usage": { scope: "usage:read", callers: people, of: "tenant", project: "left_out", owner: "shared" },
+  "GET /api/usage": {
+    scope: "usage:read",
+    callers: people,
+    of: "tenant",
+    project: "left_out",
+    owner: "shared",
+    query: ListUsage,
+  },
 
-  "POST /api/webhook-endpoints": { ...ops, of: "tenant", project: "refused" },
-  "GET /api/webhook-endpoints": { ...ops, of: "tenant", project: "left_out" },
+  "POST /api/webhook-endpoints": { ...ops, of: "tenant", project: "refused", body: CreateWebhookEndpoint, status: 201 },
+  "GET /api/webhook-endpoints": { ...ops, of: "tenant", project: "left_out", query: NoQuery },
   "GET /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden" },
-  "PATCH /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden" },
-  "DELETE /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden" },
-  "GET /api/webhook-endpoints/{id}/deliveries": { ...ops, of: "endpoint", project: "hidden" },
-  "POST /api/webhook-endpoints/{id}/recover": { ...ops, of: "endpoint", project: "hidden" },
+  "PATCH /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden", body: UpdateWebhookEndpoint },
+  "DELETE /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden", status: 204 },
+  "GET /api/webhook-endpoints/{id}/deliveries": { ...ops, of: "endpoint", project: "hidden", query: PageQuery },
+  "POST /api/webhook-endpoints/{id}/recover": { ...ops, of: "endpoint", project: "hidden", query: RecoverDeliveries },
   "POST /api/webhook-endpoints/deliveries/{id}/resend": { ...ops, of: "delivery", project: "hidden" },
-  "GET /api/jobs/{id}/deliveries": { ...ops, of: "job", project: "hidden" },
+  "GET /api/jobs/{id}/deliveries": { ...ops, of: "job", project: "hidden", query: PageQuery },
 
   "GET /files/{key}": { of: "file" },
   "PUT /files/{key}": { of: "file" },
   "POST /files/{key}": { of: "file" },
-  "DELETE /files/{key}": { of: "file" },
+  "DELETE /files/{key}": { of: "file", status: 204 },
 
   "GET /healthz": { of: "service" },
   "GET /readyz": { of: "service" },
-  "GET /openapi.json": { of: "service" },
-  "GET /problems/{code}": { of: "service" },
-} as const satisfies Readonly<Record<string, Guarded | Open>>;
+  "GET /problems/{code}": { of: "page" },
+} as const satisfies Readonly<Record<string, Row>>;
 
 export type RouteKey = keyof typeof routes;
 export type RouteKind = (typeof routes)[RouteKey]["of"];
@@ -89,9 +133,14 @@ export type RouteOf<Kind extends RouteKind> = {
   [Key in RouteKey]: (typeof routes)[Key]["of"] extends Kind ? Key : never;
 }[RouteKey];
 
+export function exchangeOf(key: RouteKey): Exchange {
+  const row: Row = routes[key];
+  return row;
+}
+
 /** @returns null for a route that needs no credential */
 export function needOf(key: RouteKey): Need | null {
-  const row: Guarded | Open = routes[key];
+  const row: Row = routes[key];
   return "scope" in row ? row : null;
 }
 
@@ -120,10 +169,10 @@ function toPattern(path: string): string {
   return parts.join("");
 }
 
-const keys = Object.keys(routes).filter((key): key is RouteKey => key in routes);
+export const routeKeys = Object.keys(routes).filter((key): key is RouteKey => key in routes);
 
 function matcherOf(isMeant: (need: Need | null) => boolean): RegExp {
-  const patterns = keys.filter((key) => isMeant(needOf(key))).map((key) => toPattern(pathOf(key)));
+  const patterns = routeKeys.filter((key) => isMeant(needOf(key))).map((key) => toPattern(pathOf(key)));
   return new RegExp(`^(?:${patterns.join("|")})$`);
 }
 
@@ -135,7 +184,7 @@ export const queryTokenPaths = matcherOf((need) => need?.tokenInQuery === true);
 
 /** The methods that a path takes, HEAD included where GET is. */
 export function methodsAt(path: string): string[] {
-  const fitting = keys.filter((key) => new RegExp(`^${toPattern(pathOf(key))}$`).test(path));
+  const fitting = routeKeys.filter((key) => new RegExp(`^${toPattern(pathOf(key))}$`).test(path));
   const taken = new Set<string>(fitting.map(methodOf));
   return taken.has("GET") ? ["HEAD", ...taken] : [...taken];
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "../../src/contract/zod.ts";
+import { describedRoutes } from "../../src/document/routes.ts";
 import { root } from "./markdown.ts";
 
 describe("the bundle that is deployed", () => {
@@ -24,6 +25,12 @@ describe("the bundle that is deployed", () => {
     for (const word of ["afterCommit", "afterD1", "afterRead", "fault-points", "struck"]) {
       expect(bundle).not.toContain(word);
     }
+  });
+
+  it("holds nothing that only the API's document needs", () => {
+    expect(describedRoutes.length).toBeGreaterThan(30);
+    const words = ["securitySchemes", ...describedRoutes.map(({ summary = "" }) => summary)];
+    expect(words.filter((one) => bundle.includes(one))).toEqual([]);
   });
 
   it("has 150 kB at most, compressed", () => {

@@ -12,6 +12,7 @@ import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo, match } from "../../local/test-video.ts";
 import { ExportJobs } from "../../src/client/index.ts";
 import type { JobEvent } from "../../src/contract/event.ts";
+import { describeApi } from "../../src/document/describe-api.ts";
 import { readShellBlocks } from "../docs/markdown.ts";
 import { findPlayer, readFrame } from "../local/pixels.ts";
 import { runShell } from "./shell.ts";
@@ -62,6 +63,24 @@ const playerAt = (time: number) => ({
 });
 
 describe("an export through the front door", () => {
+  it("shows the API's document to pages of any origin, as a file that costs the Worker no request", async () => {
+    const ask = (method: string, headers: HeadersInit = {}) => fetch(`${stack.url}/openapi.json`, { method, headers });
+    const answer = await ask("GET", { origin: "https://elsewhere.test" });
+    expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(describeApi())));
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "access-control-allow-origin": "*",
+      "content-type": "application/json",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": expect.stringContaining("default-src 'none'"),
+      "strict-transport-security": "max-age=31536000",
+    });
+    // All that the Worker answers has one.
+    expect(answer.headers.get("x-request-id")).toBeNull();
+    const known = { "if-none-match": answer.headers.get("etag") ?? "" };
+    const statuses = [await ask("HEAD"), await ask("GET", known), await ask("DELETE")].map(({ status }) => status);
+    expect(statuses).toEqual([200, 304, 405]);
+  });
+
   it("framing keeps the moving player in the middle, with sound", async () => {
     const { path, events } = await runExport("framing");
     expect(await probeVideo(path)).toMatchObject({ width: 720, height: 1280, fps: 30, seconds: 6, audioCodec: "aac" });

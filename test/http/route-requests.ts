@@ -144,6 +144,5 @@ export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
   "DELETE /files/{key}": { send: ({ inputUrl }) => ({ path: inputUrl }), ok: 403 },
   "GET /healthz": { send: () => ({ path: "/healthz" }), ok: 200 },
   "GET /readyz": { send: () => ({ path: "/readyz" }), ok: 200 },
-  "GET /openapi.json": { send: () => ({ path: "/openapi.json" }), ok: 200 },
   "GET /problems/{code}": { send: () => ({ path: "/problems/internal" }), ok: 200 },
 };

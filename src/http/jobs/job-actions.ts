@@ -1,7 +1,4 @@
-import { AmendJob } from "../../contract/amend-job.ts";
 import { maxLabels } from "../../contract/common.ts";
-import { Job } from "../../contract/job.ts";
-import { NewWatchToken, WatchToken } from "../../contract/watch-token.ts";
 import type { AmendmentRefusal } from "../../core/amendment.ts";
 import { isFinal } from "../../core/job-state.ts";
 import { toTimestamp } from "../../core/time.ts";
@@ -35,113 +32,56 @@ const notRemoved: Readonly<Record<Exclude<Removed, "removed">, () => AppError>> 
 };
 
 export const jobActionRoutes = [
-  jobRoute(
-    "PATCH /api/jobs/{id}",
-    {
-      id: "amendJob",
-      tag: "jobs",
-      summary: "Change a job's labels, or take note of its end",
-      description:
-        "Labels are merged: a null removes one. `If-Match` with the job's `ETag` makes the change conditional.",
-      headers: ["if-match"],
-      body: AmendJob,
-      answer: [200, "The job, with a new version.", Job],
-      problems: ["precondition_failed"],
-    },
-    async (c, row, { metadata: labels = null, acknowledged = null }) => {
-      const change = { labels, acknowledged, knownVersions: readIfMatch(c.req.header("if-match")) };
-      const known = { isNew: mayBegin(row), metadata: row.metadata };
-      const amended = await jobObject(c.env, row.id).amend(rpcVersion, toJobSpec(row), change, known);
-      if (typeof amended === "string") {
-        throw refusals[amended]();
-      }
-      c.header("ETag", etagOf(amended));
-      return toJobNow(callOf(c), { ...row, ...amended });
-    },
-  ),
+  jobRoute("PATCH /api/jobs/{id}", async (c, row, { metadata: labels = null, acknowledged = null }) => {
+    const change = { labels, acknowledged, knownVersions: readIfMatch(c.req.header("if-match")) };
+    const known = { isNew: mayBegin(row), metadata: row.metadata };
+    const amended = await jobObject(c.env, row.id).amend(rpcVersion, toJobSpec(row), change, known);
+    if (typeof amended === "string") {
+      throw refusals[amended]();
+    }
+    c.header("ETag", etagOf(amended));
+    return toJobNow(callOf(c), { ...row, ...amended });
+  }),
 
-  jobRoute(
-    "POST /api/jobs/{id}/cancel",
-    {
-      id: "cancelJob",
-      tag: "jobs",
-      summary: "Cancel a job",
-      description: "Final at once; the run at RunPod is cancelled behind it. Cancelling a cancelled job is a 200 too.",
-      answer: [200, "The cancelled job.", Job],
-      problems: ["conflict"],
-    },
-    async (c, row) => {
-      const ended = await jobObject(c.env, row.id).cancel(rpcVersion, toJobSpec(row), mayBegin(row));
-      if (ended === "unavailable" || (ended === null && !isFinal(row.status))) {
-        throw unavailable();
-      }
-      const job = await toJobNow(callOf(c), { ...row, ...ended });
-      if (job.status !== "cancelled") {
-        throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });
-      }
-      return job;
-    },
-  ),
+  jobRoute("POST /api/jobs/{id}/cancel", async (c, row) => {
+    const ended = await jobObject(c.env, row.id).cancel(rpcVersion, toJobSpec(row), mayBegin(row));
+    if (ended === "unavailable" || (ended === null && !isFinal(row.status))) {
+      throw unavailable();
+    }
+    const job = await toJobNow(callOf(c), { ...row, ...ended });
+    if (job.status !== "cancelled") {
+      throw new AppError("conflict", { detail: `The job is in its final state ${job.status}.` });
+    }
+    return job;
+  }),
 
-  jobRoute(
-    "POST /api/jobs/{id}/retry",
-    {
-      id: "retryJob",
-      tag: "jobs",
-      summary: "Try a failed or cancelled job again",
-      answer: [200, "The job, pending again, with its `max_retries` anew.", Job],
-      problems: ["conflict", "quota_exceeded"],
-    },
-    async (c, row) => {
-      const reopened = await jobObject(c.env, row.id).retry(rpcVersion, row.tenantId);
-      if (reopened === "over_quota") {
-        throw quotaExceeded(c.get("settings"));
-      }
-      if (reopened === "unavailable") {
-        throw unavailable();
-      }
-      if (reopened === "refused") {
-        throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });
-      }
-      return toJobNow(callOf(c), { ...row, ...reopened });
-    },
-  ),
+  jobRoute("POST /api/jobs/{id}/retry", async (c, row) => {
+    const reopened = await jobObject(c.env, row.id).retry(rpcVersion, row.tenantId);
+    if (reopened === "over_quota") {
+      throw quotaExceeded(c.get("settings"));
+    }
+    if (reopened === "unavailable") {
+      throw unavailable();
+    }
+    if (reopened === "refused") {
+      throw new AppError("conflict", { detail: "Only a job in error or cancelled can be tried again." });
+    }
+    return toJobNow(callOf(c), { ...row, ...reopened });
+  }),
 
-  jobRoute(
-    "POST /api/jobs/{id}/token",
-    {
-      id: "renewToken",
-      tag: "jobs",
-      summary: "Make another client_token for a job's watcher",
-      body: NewWatchToken,
-      answer: [201, "The token.", WatchToken],
-    },
-    async (c, { id: jobId, tenantId }, { expires_in_seconds: seconds }) => {
-      const now = Date.now();
-      const { signingKeys } = c.get("settings");
-      const token = await newWatchToken(signingKeys, { jobId, tenantId }, now, seconds * 1000);
-      return { client_token: token, expires_at: toTimestamp(now + seconds * 1000) };
-    },
-  ),
+  jobRoute("POST /api/jobs/{id}/token", async (c, { id: jobId, tenantId }, { expires_in_seconds: seconds }) => {
+    const now = Date.now();
+    const { signingKeys } = c.get("settings");
+    const token = await newWatchToken(signingKeys, { jobId, tenantId }, now, seconds * 1000);
+    return { client_token: token, expires_at: toTimestamp(now + seconds * 1000) };
+  }),
 
-  jobRoute(
-    "DELETE /api/jobs/{id}",
-    {
-      id: "deleteJob",
-      tag: "jobs",
-      summary: "Remove a finished job with its output",
-      description:
-        "The input stays: other jobs may use it. A job whose output others show (`reused_from`) is a 409 until they are gone.",
-      answer: [204, "Gone."],
-      problems: ["conflict"],
-    },
-    async (c, row) => {
-      const facts = { isNew: mayBegin(row), attempts: row.attempt };
-      const removed = await jobObject(c.env, row.id).remove(rpcVersion, toJobSpec(row), facts);
-      if (removed !== "removed") {
-        throw notRemoved[removed]();
-      }
-      return null;
-    },
-  ),
+  jobRoute("DELETE /api/jobs/{id}", async (c, row) => {
+    const facts = { isNew: mayBegin(row), attempts: row.attempt };
+    const removed = await jobObject(c.env, row.id).remove(rpcVersion, toJobSpec(row), facts);
+    if (removed !== "removed") {
+      throw notRemoved[removed]();
+    }
+    return null;
+  }),
 ];

@@ -1,6 +1,4 @@
-import { z } from "zod";
 import { ProjectId } from "../../contract/common.ts";
-import { ProjectEvent } from "../../contract/event.ts";
 import { type Caller, callerUser, mayUseProject } from "../../core/access.ts";
 import { readEventId, replayFrom } from "../../core/resume.ts";
 import { ToldJobs } from "../../core/told-jobs.ts";
@@ -12,10 +10,6 @@ import { routesOf } from "../edge/route.ts";
 import { SseStream, streamHeaders } from "../edge/sse.ts";
 import { streamLifeOf } from "../edge/stream-life.ts";
 import { ProjectFeed, type Told } from "./project-feed.ts";
-
-const Since = z.object({
-  since: z.iso.datetime({ offset: true }).optional().meta({ description: "RFC 3339; Last-Event-ID goes before it." }),
-});
 
 /** @throws AppError `not_found` for what is no project, or none of the caller's */
 function requireProject(caller: Caller, text: string): number {
@@ -86,23 +80,5 @@ async function watch(c: AppContext, projectId: number, listed: string | undefine
 const projectRoute = routesOf("project", async (c, text) => requireProject(c.get("caller"), text));
 
 export const projectEventRoutes = [
-  projectRoute(
-    "GET /api/projects/{project_id}/events",
-    {
-      id: "watchProject",
-      tag: "live",
-      summary: "The live events of all jobs of a project",
-      description:
-        "Server-sent events: first each active job as a `status` event, then every change, new jobs included. `job_id` and " +
-        "`seq` tell events apart; `event: deleted` is the last of a job. With `Last-Event-ID`, or with `?since=` " +
-        "and the X-As-Of of a list, jobs that ended or were deleted since are told of too, as far as that was in the last " +
-        "day: ends of jobs of eight days, and 1,000 deletions. A slow reader misses progress " +
-        "alone. The stream ends after 15 minutes, or when its credential does: connect again. Users see their own jobs.",
-      headers: ["last-event-id"],
-      query: Since,
-      answer: [200, "The stream; each `data:` is a ProjectEvent."],
-      answers: { 200: { content: { "text/event-stream": { schema: ProjectEvent } } } },
-    },
-    (c, projectId, { since }) => watch(c, projectId, since),
-  ),
+  projectRoute("GET /api/projects/{project_id}/events", (c, projectId, { since }) => watch(c, projectId, since)),
 ];

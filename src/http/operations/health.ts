@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { Settings } from "../../env.ts";
 import { rpcVersion } from "../../object/rpc.ts";
 import { openDatabase } from "../../store/database.ts";
@@ -8,8 +7,6 @@ import type { Host } from "../edge/call.ts";
 import { AppError } from "../edge/problem.ts";
 import { serviceRoute } from "../edge/route.ts";
 import { jobObject } from "../jobs/job-object.ts";
-
-const Health = z.strictObject({ status: z.literal("ok") }).meta({ id: "Health" });
 
 type Look = Readonly<{ silent: readonly string[]; until: number }>;
 const looks = new WeakMap<Settings, Look>();
@@ -40,33 +37,13 @@ async function findSilent(env: Env): Promise<string[]> {
 }
 
 export const healthRoutes = [
-  serviceRoute(
-    "GET /healthz",
-    {
-      id: "getHealth",
-      tag: "operations",
-      summary: "Whether the Worker runs; touches nothing",
-      answer: [200, "It runs.", Health],
-      problems: ["method_not_allowed"],
-    },
-    async () => ({ status: "ok" as const }),
-  ),
+  serviceRoute("GET /healthz", async () => ({ status: "ok" as const })),
 
-  serviceRoute(
-    "GET /readyz",
-    {
-      id: "getReadiness",
-      tag: "operations",
-      summary: "Whether D1, R2 and Durable Objects answer",
-      answer: [200, "All answer.", Health],
-      problems: ["method_not_allowed", "internal", "unavailable"],
-    },
-    async (c) => {
-      const { silent } = await look({ env: c.env, settings: c.get("settings") });
-      if (silent.length > 0) {
-        throw new AppError("unavailable", { detail: `No answer from ${silent.join(", ")}.` });
-      }
-      return { status: "ok" as const };
-    },
-  ),
+  serviceRoute("GET /readyz", async (c) => {
+    const { silent } = await look({ env: c.env, settings: c.get("settings") });
+    if (silent.length > 0) {
+      throw new AppError("unavailable", { detail: `No answer from ${silent.join(", ")}.` });
+    }
+    return { status: "ok" as const };
+  }),
 ];

@@ -1,4 +1,4 @@
-import { ListUsage, type UsageDay, UsageReport } from "../../contract/usage.ts";
+import type { UsageDay } from "../../contract/usage.ts";
 import { toTimestamp } from "../../core/time.ts";
 import { openDatabase } from "../../store/database.ts";
 import { sumUsage } from "../../store/usage.ts";
@@ -25,24 +25,14 @@ function toUsageDay(sums: Sums, pricePerSecond: number | null): UsageDay {
 }
 
 export const usageRoutes = [
-  tenantRoute(
-    "GET /api/usage",
-    {
-      id: "getUsage",
-      tag: "usage",
-      summary: "Jobs, attempts, GPU time and bytes per day and project",
-      query: ListUsage,
-      answer: [200, "One entry per day and project with usage, oldest first.", UsageReport],
-    },
-    async (c, caller, { from, to, project_id: projectId }) => {
-      const { tenantId } = caller;
-      const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
-      const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
-      const last = to ?? dayOf(Date.now());
-      const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
-      const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId, projectIds });
-      const { gpuPricePerSecond } = c.get("settings");
-      return { data: sums.map((day) => toUsageDay(day, gpuPricePerSecond)) };
-    },
-  ),
+  tenantRoute("GET /api/usage", async (c, caller, { from, to, project_id: projectId }) => {
+    const { tenantId } = caller;
+    const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
+    const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
+    const last = to ?? dayOf(Date.now());
+    const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
+    const sums = await sumUsage(openDatabase(c.env.DB), { tenantId, from: first, to: last, projectId, projectIds });
+    const { gpuPricePerSecond } = c.get("settings");
+    return { data: sums.map((day) => toUsageDay(day, gpuPricePerSecond)) };
+  }),
 ];

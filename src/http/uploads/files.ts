@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { StoredObject, StoredPart } from "../../contract/upload.ts";
+import type { StoredObject, StoredPart } from "../../contract/upload.ts";
 import { isSameMediaType } from "../../core/media-type.ts";
 import { uploadOf } from "../../core/object-keys.ts";
 import { type FileGrant, filesPath, readSignedUrl } from "../../core/signed-url.ts";
@@ -8,7 +7,6 @@ import { storePart } from "../../store/multipart.ts";
 import { forgetPart, notePart } from "../../store/uploads.ts";
 import { storeVideo } from "../../store/videos.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
-import { anyBytes } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { limitStranger } from "../edge/rate-limit.ts";
 import { routesOf } from "../edge/route.ts";
@@ -123,65 +121,11 @@ async function serve(c: AppContext, grant: FileGrant): Promise<Response> {
 const fileRoute = routesOf("file", requireGrant);
 
 export const fileRoutes = [
-  fileRoute(
-    "GET /files/{key}",
-    {
-      id: "readFile",
-      tag: "files",
-      summary: "Download by a signed URL; ranges and conditions are served",
-      answer: [200, "The object."],
-      answers: {
-        200: anyBytes,
-        206: { description: "A range of it.", ...anyBytes },
-        304: { description: "Not changed." },
-      },
-      problems: ["invalid_signature", "not_found", "range_not_satisfiable"],
-    },
-    serve,
-  ),
+  fileRoute("GET /files/{key}", serve),
 
-  fileRoute(
-    "PUT /files/{key}",
-    {
-      id: "writeFile",
-      tag: "files",
-      summary: "Upload a file, or a part of one, by a signed URL, once",
-      shownBody: { required: true, ...anyBytes },
-      answer: [200, "Stored.", z.union([StoredObject, StoredPart])],
-      problems: [
-        "malformed_request",
-        "invalid_signature",
-        "not_found",
-        "conflict",
-        "precondition_failed",
-        "payload_too_large",
-        "unsupported_media_type",
-      ],
-    },
-    serve,
-  ),
+  fileRoute("PUT /files/{key}", serve),
 
-  fileRoute(
-    "POST /files/{key}",
-    {
-      id: "completeUpload",
-      tag: "files",
-      summary: "Put the parts of an upload together, by its complete_url; again answers the same",
-      answer: [200, "The whole file is there.", StoredObject],
-      problems: ["invalid_signature", "not_found", "conflict"],
-    },
-    serve,
-  ),
+  fileRoute("POST /files/{key}", serve),
 
-  fileRoute(
-    "DELETE /files/{key}",
-    {
-      id: "abortUpload",
-      tag: "files",
-      summary: "Give an upload up, by its abort_url",
-      answer: [204, "Gone."],
-      problems: ["invalid_signature", "conflict"],
-    },
-    serve,
-  ),
+  fileRoute("DELETE /files/{key}", serve),
 ];

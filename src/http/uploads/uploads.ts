@@ -1,4 +1,4 @@
-import { CreateUpload, maxSinglePutBytes, Upload } from "../../contract/upload.ts";
+import type { Upload } from "../../contract/upload.ts";
 import { isUploadOf } from "../../core/access.ts";
 import { isId } from "../../core/ids.ts";
 import { toTimestamp } from "../../core/time.ts";
@@ -11,7 +11,6 @@ import { deleteVideo } from "../../store/videos.ts";
 import { toUpload } from "../../view/upload-view.ts";
 import { callOf } from "../edge/app-env.ts";
 import type { Call } from "../edge/call.ts";
-import { jsonAnswer } from "../edge/describe-route.ts";
 import { AppError } from "../edge/problem.ts";
 import { routesOf, tenantRoute } from "../edge/route.ts";
 import { createUpload, linksEnd } from "./create-upload.ts";
@@ -62,58 +61,21 @@ async function removeUpload(call: Call, row: UploadRow): Promise<void> {
 const uploadRoute = routesOf("upload", (c, id) => requireUpload(callOf(c), id));
 
 export const uploadRoutes = [
-  tenantRoute(
-    "POST /api/uploads",
-    {
-      id: "createUpload",
-      tag: "uploads",
-      summary: "Get signed URLs to upload a video",
-      description:
-        `Up to ${maxSinglePutBytes} bytes: PUT the file to \`url\` with \`headers\`. Beyond: PUT each of \`parts\` (\`part_size\` ` +
-        "bytes each, the last one the rest), in any order, then POST to `complete_url`.",
-      headers: ["idempotency-key"],
-      body: CreateUpload,
-      answer: [201, "Where to PUT the file.", Upload],
-      answers: {
-        200: jsonAnswer("The upload that this Idempotency-Key began before (`Idempotency-Replayed: true`).", Upload),
-      },
-      problems: ["invalid_idempotency_key", "idempotency_key_reused", "quota_exceeded"],
-    },
-    async (c, _, request, body) => {
-      const call = callOf(c);
-      const sent = { body, idempotencyKey: c.req.header("idempotency-key") };
-      const { row, replayed } = await createUpload(call, request, sent);
-      if (replayed) {
-        c.header("Idempotency-Replayed", "true");
-        return c.json(await readUpload(call, row), 200);
-      }
-      return toUpload(row, {}, call.settings, Date.now());
-    },
-  ),
+  tenantRoute("POST /api/uploads", async (c, _, request, body) => {
+    const call = callOf(c);
+    const sent = { body, idempotencyKey: c.req.header("idempotency-key") };
+    const { row, replayed } = await createUpload(call, request, sent);
+    if (replayed) {
+      c.header("Idempotency-Replayed", "true");
+      return c.json(await readUpload(call, row), 200);
+    }
+    return toUpload(row, {}, call.settings, Date.now());
+  }),
 
-  uploadRoute(
-    "GET /api/uploads/{id}",
-    {
-      id: "getUpload",
-      tag: "uploads",
-      summary: "Read an upload: what is there of it, and where the rest goes",
-      answer: [200, "The upload.", Upload],
-    },
-    (c, row) => readUpload(callOf(c), row),
-  ),
+  uploadRoute("GET /api/uploads/{id}", (c, row) => readUpload(callOf(c), row)),
 
-  uploadRoute(
-    "DELETE /api/uploads/{id}",
-    {
-      id: "deleteUpload",
-      tag: "uploads",
-      summary: "Remove an uploaded video, or give an upload up",
-      answer: [204, "Gone."],
-      problems: ["conflict"],
-    },
-    async (c, row) => {
-      await removeUpload(callOf(c), row);
-      return null;
-    },
-  ),
+  uploadRoute("DELETE /api/uploads/{id}", async (c, row) => {
+    await removeUpload(callOf(c), row);
+    return null;
+  }),
 ];

@@ -1,10 +1,5 @@
-import { PageQuery } from "../../contract/page.ts";
-import {
-  RecoverDeliveries,
-  RecoveredDeliveries,
-  WebhookDelivery,
-  WebhookDeliveryList,
-} from "../../contract/webhook.ts";
+import type { PageQuery } from "../../contract/page.ts";
+import type { WebhookDelivery, WebhookDeliveryList } from "../../contract/webhook.ts";
 import { rpcVersion } from "../../object/rpc.ts";
 import type { Whose } from "../../object/webhook-log.ts";
 import { type AppContext, callOf } from "../edge/app-env.ts";
@@ -38,59 +33,21 @@ async function requireDelivery(c: AppContext, id: string): Promise<WebhookDelive
 const deliveryRoute = routesOf("delivery", requireDelivery);
 
 export const webhookDeliveryRoutes = [
-  endpointRoute(
-    "GET /api/webhook-endpoints/{id}/deliveries",
-    {
-      id: "listWebhookDeliveries",
-      tag: "webhooks",
-      summary: "What was sent to an endpoint in the last 30 days, of progress the newest, with every try",
-      query: PageQuery,
-      answer: [200, 'A page; `Link: rel="next"` leads to the next one.', WebhookDeliveryList],
-      problems: ["invalid_cursor"],
-    },
-    (c, { id: endpointId }, page) => listPage(c, { endpointId }, null, page),
+  endpointRoute("GET /api/webhook-endpoints/{id}/deliveries", (c, { id: endpointId }, page) =>
+    listPage(c, { endpointId }, null, page),
   ),
 
-  jobRoute(
-    "GET /api/jobs/{id}/deliveries",
-    {
-      id: "listJobDeliveries",
-      tag: "webhooks",
-      summary: "What a job's webhooks were told, those of its own webhook_url too, newest first",
-      query: PageQuery,
-      answer: [200, 'A page; `Link: rel="next"` leads to the next one.', WebhookDeliveryList],
-      problems: ["invalid_cursor"],
-    },
-    async (c, { id: jobId }, page) => {
-      const endpoints = await listVisible(c);
-      const ids = endpoints.map(({ id }) => id);
-      return listPage(c, { jobId }, ids, page);
-    },
+  jobRoute("GET /api/jobs/{id}/deliveries", async (c, { id: jobId }, page) => {
+    const endpoints = await listVisible(c);
+    const ids = endpoints.map(({ id }) => id);
+    return listPage(c, { jobId }, ids, page);
+  }),
+
+  deliveryRoute("POST /api/webhook-endpoints/deliveries/{id}/resend", async (c, { id }) =>
+    found(await senderOf(c).resendDelivery(rpcVersion, id)),
   ),
 
-  deliveryRoute(
-    "POST /api/webhook-endpoints/deliveries/{id}/resend",
-    {
-      id: "resendWebhookDelivery",
-      tag: "webhooks",
-      summary: "Send a message again",
-      description: "Under the same webhook-id. What was delivered before is made anew from the job as it is now.",
-      answer: [200, "The delivery, on its way again.", WebhookDelivery],
-    },
-    async (c, { id }) => found(await senderOf(c).resendDelivery(rpcVersion, id)),
-  ),
-
-  endpointRoute(
-    "POST /api/webhook-endpoints/{id}/recover",
-    {
-      id: "recoverWebhookDeliveries",
-      tag: "webhooks",
-      summary: "Send again all that failed since an instant",
-      query: RecoverDeliveries,
-      answer: [200, "How many are on their way again.", RecoveredDeliveries],
-    },
-    async (c, { id }, { since }) => ({
-      recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, Date.parse(since)),
-    }),
-  ),
+  endpointRoute("POST /api/webhook-endpoints/{id}/recover", async (c, { id }, { since }) => ({
+    recovered: await senderOf(c).recoverDeliveries(rpcVersion, id, Date.parse(since)),
+  })),
 ];

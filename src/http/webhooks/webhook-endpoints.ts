@@ -1,11 +1,4 @@
-import { z } from "zod";
-import {
-  CreateWebhookEndpoint,
-  maxWebhookEndpoints,
-  UpdateWebhookEndpoint,
-  WebhookEndpoint,
-  WebhookEndpointList,
-} from "../../contract/webhook.ts";
+import { maxWebhookEndpoints, type WebhookEndpoint } from "../../contract/webhook.ts";
 import { type Caller, mayUseAllOf, projectsFor } from "../../core/access.ts";
 import { rpcVersion } from "../../object/rpc.ts";
 import { webhookSenderOf } from "../../object/webhook-sender.ts";
@@ -58,82 +51,30 @@ export function found<Value>(value: Value | null): Value {
 export const endpointRoute = routesOf("endpoint", requireEndpoint);
 
 export const webhookEndpointRoutes = [
-  tenantRoute(
-    "POST /api/webhook-endpoints",
-    {
-      id: "createWebhookEndpoint",
-      tag: "webhooks",
-      summary: "Be told of jobs at an address of yours",
-      description:
-        "Messages are signed as https://www.standardwebhooks.com/ says, by the secret that only this answer shows.",
-      body: CreateWebhookEndpoint,
-      answer: [201, "The endpoint, with its secret.", WebhookEndpoint],
-      problems: ["quota_exceeded", "webhook_target_forbidden"],
-    },
-    async (c, { tenantId }, wanted) => {
-      requireTarget(c.get("settings"), "/url", wanted.url);
-      const projectIds = requireProjects(c, wanted.project_ids ?? null);
-      // First: a job that ends in between must find it.
-      await addWebhookTenant(openDatabase(c.env.DB), tenantId);
-      const endpoint = await senderOf(c).addEndpoint(rpcVersion, { ...wanted, project_ids: projectIds });
-      if (!endpoint) {
-        throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
-      }
-      return endpoint;
-    },
-  ),
+  tenantRoute("POST /api/webhook-endpoints", async (c, { tenantId }, wanted) => {
+    requireTarget(c.get("settings"), "/url", wanted.url);
+    const projectIds = requireProjects(c, wanted.project_ids ?? null);
+    // First: a job that ends in between must find it.
+    await addWebhookTenant(openDatabase(c.env.DB), tenantId);
+    const endpoint = await senderOf(c).addEndpoint(rpcVersion, { ...wanted, project_ids: projectIds });
+    if (!endpoint) {
+      throw new AppError("quota_exceeded", { detail: `A tenant has at most ${maxWebhookEndpoints} endpoints.` });
+    }
+    return endpoint;
+  }),
 
-  tenantRoute(
-    "GET /api/webhook-endpoints",
-    {
-      id: "listWebhookEndpoints",
-      tag: "webhooks",
-      summary: "List the addresses that are told of jobs",
-      query: z.strictObject({}),
-      answer: [200, "All that the caller may see.", WebhookEndpointList],
-    },
-    async (c) => ({ data: await listVisible(c) }),
-  ),
+  tenantRoute("GET /api/webhook-endpoints", async (c) => ({ data: await listVisible(c) })),
 
-  endpointRoute(
-    "GET /api/webhook-endpoints/{id}",
-    {
-      id: "getWebhookEndpoint",
-      tag: "webhooks",
-      summary: "Read a webhook endpoint",
-      answer: [200, "The endpoint.", WebhookEndpoint],
-    },
-    async (_, endpoint) => endpoint,
-  ),
+  endpointRoute("GET /api/webhook-endpoints/{id}", async (_, endpoint) => endpoint),
 
-  endpointRoute(
-    "PATCH /api/webhook-endpoints/{id}",
-    {
-      id: "updateWebhookEndpoint",
-      tag: "webhooks",
-      summary: "Change, enable or disable a webhook endpoint, or rotate its secret",
-      body: UpdateWebhookEndpoint,
-      answer: [200, "The endpoint; with a new secret, that too.", WebhookEndpoint],
-      problems: ["webhook_target_forbidden"],
-    },
-    async (c, { id }, { project_ids: wanted, ...change }) => {
-      requireTarget(c.get("settings"), "/url", change.url);
-      const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
-      return found(await senderOf(c).changeEndpoint(rpcVersion, id, { ...change, ...scope }));
-    },
-  ),
+  endpointRoute("PATCH /api/webhook-endpoints/{id}", async (c, { id }, { project_ids: wanted, ...change }) => {
+    requireTarget(c.get("settings"), "/url", change.url);
+    const scope = wanted === undefined ? {} : { project_ids: requireProjects(c, wanted) };
+    return found(await senderOf(c).changeEndpoint(rpcVersion, id, { ...change, ...scope }));
+  }),
 
-  endpointRoute(
-    "DELETE /api/webhook-endpoints/{id}",
-    {
-      id: "deleteWebhookEndpoint",
-      tag: "webhooks",
-      summary: "Remove a webhook endpoint with its deliveries",
-      answer: [204, "Gone."],
-    },
-    async (c, { id }) => {
-      await senderOf(c).removeEndpoint(rpcVersion, id);
-      return null;
-    },
-  ),
+  endpointRoute("DELETE /api/webhook-endpoints/{id}", async (c, { id }) => {
+    await senderOf(c).removeEndpoint(rpcVersion, id);
+    return null;
+  }),
 ];

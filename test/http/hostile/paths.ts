@@ -102,7 +102,6 @@ export function methods({ jobId }: Target): Hostile[] {
     ["GET", "/api/uploads"],
     ["POST", "/api/usage"],
     ["POST", "/healthz"],
-    ["DELETE", "/openapi.json"],
     ["POST", "/problems/internal"],
     ["GET", "/webhooks/runpod/x"],
     ["PUT", "/webhooks/runpod/x/progress"],

@@ -1,12 +1,22 @@
 import type { ResponseConfig, RouteConfig } from "@asteasolutions/zod-to-openapi";
 import { z } from "zod";
-import { Problem, type ProblemCode, problems } from "../../contract/problem.ts";
-import { methodOf, type Need, needOf, pathOf, type RouteKey, type RouteKind, routes } from "../../core/routes.ts";
+import { Problem, type ProblemCode, problems } from "../contract/problem.ts";
+import {
+  exchangeOf,
+  methodOf,
+  type Need,
+  needOf,
+  pathOf,
+  type RouteKey,
+  type RouteKind,
+  type RouteOf,
+  routes,
+} from "../core/routes.ts";
 
 type Shown = Readonly<{ content: NonNullable<ResponseConfig["content"]> }>;
 
 /** What the document says of a route beyond what the table of routes knows. */
-export type RouteDoc<Answer> = Readonly<{
+export type RouteDoc = Readonly<{
   id: string;
   tag: "jobs" | "live" | "uploads" | "usage" | "webhooks" | "runpod" | "files" | "operations";
   summary: string;
@@ -15,25 +25,28 @@ export type RouteDoc<Answer> = Readonly<{
   headers?: readonly string[];
   /** A body that the handler reads by itself, or a file. */
   shownBody?: Shown & { required?: boolean };
-  /** The usual answer: what the handler's value becomes. */
-  answer: readonly [status: 101 | 200 | 201 | 204, description: string, schema?: z.ZodType<Answer>];
+  /** The usual answer; what the route's handler makes must fit the schema. */
+  answer: readonly [description: string, schema?: z.ZodType];
   /** Answers that the handler makes by itself, and what else there is to say of the usual one. */
   answers?: RouteConfig["responses"];
   problems?: readonly ProblemCode[];
 }>;
 
-/** And what it reads. */
-export type Described = RouteDoc<unknown> & Readonly<{ query?: z.ZodObject; body?: z.ZodType }>;
+/** The document leaves the pages out. */
+export type DescribedKey = Exclude<RouteKey, RouteOf<"page">>;
+
+/** Of some routes; `src/document/routes.ts` has them all. */
+export type RouteDocs = Readonly<Partial<Record<DescribedKey, RouteDoc>>>;
 
 const verbs = { GET: "get", POST: "post", PUT: "put", PATCH: "patch", DELETE: "delete" } as const;
 
 /** A route of the OpenAPI document. */
-export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
+export function describeRoute(key: RouteKey, doc: RouteDoc): RouteConfig {
   const need = needOf(key);
-  const { query } = doc;
+  const { query, body: checked, status = 200 } = exchangeOf(key);
   const parameters = [...headerParameters(doc.headers ?? []), ...pathParameters(key)];
-  const body = doc.shownBody ?? (doc.body && jsonBody(doc.body));
-  const [status, said, schema] = doc.answer;
+  const body = doc.shownBody ?? (checked && jsonBody(checked));
+  const [said, schema] = doc.answer;
   return {
     method: verbs[methodOf(key)],
     path: pathOf(key),
@@ -49,7 +62,7 @@ export function describeRoute(key: RouteKey, doc: Described): RouteConfig {
       ...doc.answers,
       ...(status === 101 && overHttp2),
       [status]: { ...(schema ? jsonAnswer(said, schema) : { description: said }), ...doc.answers?.[status] },
-      ...problemAnswers(problemsOf(key, doc)),
+      ...problemAnswers(problemsOf(key, doc.problems)),
     },
   };
 }
@@ -105,8 +118,9 @@ const bodyProblems = [
 ] as const satisfies readonly ProblemCode[];
 
 /** The errors of a route: its own, and those that come with what it reads, names in its path, and needs. */
-function problemsOf(key: RouteKey, { body, query, problems: own = [] }: Described): readonly ProblemCode[] {
+function problemsOf(key: RouteKey, own: readonly ProblemCode[] = []): readonly ProblemCode[] {
   const { of } = routes[key];
+  const { query, body } = exchangeOf(key);
   if (of === "service") {
     return own;
   }

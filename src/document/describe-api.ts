@@ -1,8 +1,8 @@
 import { OpenApiGeneratorV31, type RouteConfig } from "@asteasolutions/zod-to-openapi";
 import { z } from "zod";
-import { WebhookEventType, WebhookMessage } from "../../contract/webhook.ts";
-import type { Settings } from "../../env.ts";
-import { jsonBody } from "../edge/describe-route.ts";
+import { WebhookEventType, WebhookMessage } from "../contract/webhook.ts";
+import { jsonBody } from "./describe-route.ts";
+import { describedRoutes } from "./routes.ts";
 
 const messageHeaders = z.object({
   "webhook-id": z.string().meta({ description: "The same in each try." }),
@@ -40,21 +40,10 @@ const schemes = {
   clientToken: { ...bearer, description: "The client_token of a created job; on /events and /ws also as ?token=." },
 };
 
-type Place = Pick<Settings, "publicBaseUrl">;
-
-const texts = new WeakMap<Place, string>();
-
-/** The document as it is served: written once, because anybody may ask and it takes longer than most requests. */
-export function textOfApi(routes: readonly RouteConfig[], settings: Place): string {
-  const text = texts.get(settings) ?? JSON.stringify(describeApi(routes, settings));
-  texts.set(settings, text);
-  return text;
-}
-
-/** The OpenAPI 3.1 document of the routes, from the schemas that validate their requests. */
-function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Place) {
+/** The OpenAPI 3.1 document of all routes, from the schemas that validate their requests. The same wherever it is deployed. */
+export function describeApi() {
   const definitions = [
-    ...routes.map((route) => ({ type: "route" as const, route })),
+    ...describedRoutes.map((route) => ({ type: "route" as const, route })),
     ...WebhookEventType.options.map((type) => ({ type: "webhook" as const, webhook: describeMessage(type) })),
     ...Object.entries(schemes).map(([name, component]) => ({
       type: "component" as const,
@@ -69,11 +58,11 @@ function describeApi(routes: readonly RouteConfig[], { publicBaseUrl }: Place) {
       title: "Export jobs",
       version: "1",
       description: "Long GPU video exports: upload, create a job, watch it live, download.",
-      contact: { url: publicBaseUrl },
-      license: { name: "All rights reserved", url: publicBaseUrl },
+      contact: { name: "The operator of this service" },
+      license: { name: "All rights reserved", identifier: "LicenseRef-All-rights-reserved" },
     },
-    servers: [{ url: publicBaseUrl }],
-    tags: [...new Set(routes.flatMap(({ tags = [] }) => tags))].map((name) => ({
+    servers: [{ url: "/" }],
+    tags: [...new Set(describedRoutes.flatMap(({ tags = [] }) => tags))].map((name) => ({
       name,
       description: `About ${name}.`,
     })),
