@@ -28,8 +28,12 @@ export class SaveAudit {
 
   /** Progress alone is saved seldom, and what a crash may take back is not saved for itself. */
   saves({ before, after, reservedBefore, reserved }: Saving, now: number, isTimed: boolean): void {
-    if (isFinal(after.status) && reserved !== after.version) {
-      this.#onWrong(`versions up to ${reserved} were reserved for a job that is over`);
+    if (isFinal(after.status)) {
+      // An end gives the reserved versions back: another try of the job has to reserve them anew.
+      this.#called.at = Number.NEGATIVE_INFINITY;
+      if (reserved !== after.version) {
+        this.#onWrong(`versions up to ${reserved} were reserved for a job that is over`);
+      }
     }
     if (before === null || !isSameButFigures(before, after)) {
       return;

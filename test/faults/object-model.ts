@@ -465,7 +465,10 @@ export class ObjectModel {
     }
     this.#runningAlarm = false;
     this.#arm();
-    this.handlerSockets.splice(0);
+    // With the sockets ends what they kept: no close of theirs brings it back.
+    for (const socket of this.handlerSockets.splice(0)) {
+      socket.isOpen = false;
+    }
     for (const watcher of this.watchers) {
       watcher.cut();
     }
