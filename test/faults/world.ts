@@ -250,10 +250,13 @@ export class World implements Surroundings {
     }
   }
 
-  /** An object that has left memory, and lost its alarm, is called by somebody. */
+  /** An object that has lost its alarm is called by somebody, when it has left memory or before. */
   #callLater(job: WorldJob): void {
     const { clock, random } = this;
     const { object } = job;
+    if (random.chance(0.1)) {
+      clock.after(random.between(0, 5_000), () => void this.clients.remove(job).catch(() => {}));
+    }
     if (!random.chance(0.2)) {
       return;
     }

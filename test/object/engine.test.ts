@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JobState } from "../../src/core/job-state.ts";
-import type { RunReport } from "../../src/core/signals.ts";
+import type { RunReport, Signal } from "../../src/core/signals.ts";
 import { Engine } from "../../src/object/engine.ts";
 import { JobShell } from "../../src/object/job-shell.ts";
 import type { JobStorage, Ports, Wake } from "../../src/object/ports.ts";
@@ -102,6 +102,42 @@ describe("a ring", () => {
   });
 });
 
+describe("a write to D1", () => {
+  it("settles no job whose next attempt ended while figures were asked for: its usage comes with another write", async () => {
+    const refused = { kind: "not_bought", message: "away" } as const;
+    const play = new Play().open();
+    play.answer(1, refused);
+    play.tell({ kind: "cancel_requested" });
+    const { version } = play.job;
+    const { ports } = newWorld({ load: () => ({ job: play.job, savedVersion: version, reserved: version }) });
+    const meanwhile: Signal[] = [
+      { kind: "retry_requested" },
+      { kind: "attempt_opened", nonce: "nonce-2", endpointId: "e", outputKey: "output/t/j/2.mp4" },
+      { kind: "run_answered", attempt: 2, answer: refused },
+      { kind: "cancel_requested" },
+    ];
+    const written: [attempts: number[], isSettled: boolean][] = [];
+    const stores: Ports["stores"] = {
+      ...ports.stores,
+      findOutput: async () => {
+        engine.apply(...meanwhile.splice(0));
+        return output;
+      },
+      writeRow: async ({ settledAt }, { usage }) => {
+        written.push([usage.map(({ attempt }) => attempt), settledAt !== null]);
+        return false;
+      },
+    };
+    const engine = new Engine({ ...ports, stores });
+    await engine.writeRow();
+    await engine.writeRow();
+    expect(written).toEqual([
+      [[1], false],
+      [[2], true],
+    ]);
+  });
+});
+
 describe("an object that holds the state of a later release", () => {
   it("begins nothing, tells the operator at its alarm and sets the next, and never throws", async () => {
     const { ports, order, wakes, play } = newWorld({ load: () => "unreadable" });
@@ -146,6 +182,21 @@ describe("an alarm", () => {
     shell.read("t");
     shell.read("t");
     expect(wakes).toEqual([{ at: play.now }]);
+  });
+});
+
+describe("a removal", () => {
+  it("sets an alarm though one is known: the sweep sees no job whose row is gone", async () => {
+    const wakes: Wake[] = [];
+    const { ports, play } = newWorld({
+      getAlarm: async () => play.now + 1,
+      save: (_job, _events, wake) => void wakes.push(wake),
+    });
+    play.tell({ kind: "cancel_requested" });
+    const shell = new JobShell(ports);
+    await shell.findAlarm();
+    expect(await shell.remove(play.job.spec, { isNew: false, attempts: 1 })).toBe("removed");
+    expect(wakes[0]).toEqual({ at: play.now + timers.runTimeoutMs + timers.statusTimeoutMs });
   });
 });
 

@@ -22,6 +22,8 @@ export const equivalent: Readonly<Record<string, string>> = {
   "core/job-state.ts isWanted, operand taken for true: job": asked,
   'object/effects.ts writeRow, operand taken for true: attempt.phase === "closed"':
     "The usage of an attempt that opens again meanwhile is written over when it closes.",
+  "object/effects.ts writeRow, operand taken for true: job.duties.every(isCounted)":
+    "No simulated day ends another attempt, never sent, within one question: test/object/engine.test.ts does.",
   "object/job-shell.ts amend, operand taken for true: this.job": asked,
   "object/job-shell.ts detach, operand taken for true: job?.attempts.length === attempt":
     "What an older attempt's socket kept is older than the next one's opening, which is saved.",
