@@ -29,8 +29,8 @@ export class ExportJob extends DurableObject<Env> {
     const journal = new Journal(context.storage, (attempt) => this.#listeners.handlers.findKept(attempt));
     const world = { env, context, settings, journal, listeners: this.#listeners };
     this.#shell = new JobShell(this.adaptPorts(newCloudflarePorts(world)));
-    if (this.#shell.needsAlarm) {
-      void context.blockConcurrencyWhile(() => this.#shell.findAlarm());
+    if (this.#shell.guard.isNeeded) {
+      void context.blockConcurrencyWhile(() => this.#shell.guard.find());
     }
   }
 
@@ -144,6 +144,6 @@ export class ExportJob extends DurableObject<Env> {
   }
 
   override alarm(): Promise<void> {
-    return this.#shell.alarm();
+    return this.#shell.guard.run();
   }
 }

@@ -36,34 +36,22 @@ export type Left = Readonly<{ attempt: number; kept: KeptProgress | null }>;
 export class JobShell {
   readonly #ports: Ports;
   readonly #engine: Engine;
-  readonly #alarm: AlarmGuard;
+  /** For its host: what is done when the object comes back, and when its alarm comes. */
+  readonly guard: AlarmGuard;
 
   constructor(ports: Ports, rules?: Rules) {
     this.#ports = ports;
     this.#engine = new Engine(ports, rules, () => this.#advance());
-    this.#alarm = new AlarmGuard(ports, this.#engine);
+    this.guard = new AlarmGuard(ports, this.#engine);
   }
 
   get job(): JobState | null {
     return this.#engine.job;
   }
 
-  /** Whether the object has to look for its alarm, before anything else. */
-  get needsAlarm(): boolean {
-    return this.#alarm.isNeeded;
-  }
-
-  findAlarm(): Promise<void> {
-    return this.#alarm.find();
-  }
-
-  alarm(): Promise<void> {
-    return this.#alarm.run();
-  }
-
   /** Begins the job of a row just written; again is harmless. Returns as soon as it is durable. */
   start(spec: JobSpec): void {
-    this.#alarm.enter();
+    this.guard.enter();
     if (!this.job && !this.#engine.memory.isUnreadable) {
       const job = newJobState(spec);
       this.#engine.begin(job);
@@ -80,7 +68,7 @@ export class JobShell {
 
   /** RunPod's webhook rang for an attempt; once this returns, that is durable, or is nothing new. */
   ring({ attempt, nonce }: Omit<AttemptRef, "jobId">, runId: string | null): void {
-    this.#alarm.enter();
+    this.guard.enter();
     this.#engine.ring({ kind: "doorbell", attempt, nonce, runId });
     this.#advance();
   }
@@ -92,7 +80,7 @@ export class JobShell {
 
   /** The handler's progress. @returns whether it is to stop */
   progress({ attempt, nonce }: Omit<AttemptRef, "jobId">, report: ProgressReport): boolean {
-    this.#alarm.enter();
+    this.guard.enter();
     this.#engine.apply({ kind: "progress", attempt, nonce, report });
     this.#advance();
     if (!this.isWanted({ attempt, nonce })) {
@@ -106,7 +94,7 @@ export class JobShell {
 
   /** Whether an output may be written under this key. */
   takesOutput(key: string): ReturnType<typeof takesOutput> {
-    this.#alarm.enter();
+    this.guard.enter();
     return this.#engine.memory.isUnreadable ? "yes" : takesOutput(this.job, key);
   }
 
@@ -201,9 +189,6 @@ export class JobShell {
       this.#engine.memory.doubtAlarm();
     }
     this.#engine.apply({ kind: "remove_requested" });
-    if (!this.job.removal) {
-      return "active";
-    }
     await this.#engine.doNow({ do: "carry_out", key: { duty: "delete_row", of: spec.id } });
     this.#advance();
     const { removal = null, duties = [] } = this.job ?? {};
@@ -232,7 +217,7 @@ export class JobShell {
 
   /** A handler's socket has gone, and with it what it kept. */
   detach({ attempt, kept }: Left): void {
-    this.#alarm.enter();
+    this.guard.enter();
     const { job } = this;
     const isOfNow = kept !== null && job?.attempts.length === attempt;
     this.#engine.memory.checkpoint(isOfNow ? withLateProgress(job, kept) : job);
@@ -248,7 +233,7 @@ export class JobShell {
 
   /** What readers and owners may know of: a removed job is none. */
   #jobOf(tenantId: string): JobState | null {
-    this.#alarm.enter();
+    this.guard.enter();
     const { job } = this;
     return job && job.spec.tenantId === tenantId && !job.removal?.rowGone ? job : null;
   }
@@ -256,7 +241,7 @@ export class JobShell {
   /** Works on behind the answer. If the object dies meanwhile, the alarm saved with the last state takes over. */
   #advance(): void {
     if (this.#engine.isDue()) {
-      this.#ports.background(this.#alarm.advance().catch((error: unknown) => this.#ports.fail("alarm", error)));
+      this.#ports.background(this.guard.advance().catch((error: unknown) => this.#ports.fail("alarm", error)));
     }
   }
 }

@@ -249,7 +249,7 @@ export class ObjectModel {
       this.#lostAlarm = false;
       this.#savesFailed = this.facts.savesFailed;
       this.#shell = new JobShell(this.#newPorts(this, this.life), this.#rules);
-      this.#ready = this.#shell.needsAlarm ? this.#shell.findAlarm() : null;
+      this.#ready = this.#shell.guard.isNeeded ? this.#shell.guard.find() : null;
       this.#auditReturn(this.#shell.job);
     }
     return this.#shell;
@@ -407,9 +407,9 @@ export class ObjectModel {
   }
 
   async #runAlarm(isDoubled: boolean): Promise<void> {
-    await this.#answer((shell) => shell.alarm());
+    await this.#answer((shell) => shell.guard.run());
     if (isDoubled) {
-      await this.#answer((shell) => shell.alarm());
+      await this.#answer((shell) => shell.guard.run());
     }
   }
 

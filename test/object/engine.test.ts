@@ -142,8 +142,8 @@ describe("an object that holds the state of a later release", () => {
   it("begins nothing, tells the operator at its alarm and sets the next, and never throws", async () => {
     const { ports, order, wakes, play } = newWorld({ load: () => "unreadable" });
     const shell = new JobShell(ports);
-    expect(shell.needsAlarm).toBe(true);
-    await shell.findAlarm();
+    expect(shell.guard.isNeeded).toBe(true);
+    await shell.guard.find();
     shell.start(play.job.spec);
     shell.ring({ attempt: 1, nonce: "nonce-1" }, null);
     expect([shell.read("t"), shell.cancel(play.job.spec, true), order]).toEqual([null, "unavailable", []]);
@@ -154,7 +154,7 @@ describe("an object that holds the state of a later release", () => {
       shell.remove(play.job.spec, { isNew: true, attempts: 1 }),
     ]);
     expect(answers).toEqual(["unavailable", "unavailable", "unavailable"]);
-    await shell.alarm();
+    await shell.guard.run();
     expect(order).toEqual(["The job was saved by a later release."]);
     expect(wakes.at(-1)).toEqual({ at: play.now + timers.pollMaxMs });
   });
@@ -169,16 +169,16 @@ describe("an alarm", () => {
       askStatus: async () => ({ kind: "ok", value: queued }),
     };
     const shell = new JobShell({ ...ports, provider });
-    await shell.findAlarm();
+    await shell.guard.find();
     play.wait();
-    await shell.alarm();
+    await shell.guard.run();
     expect([order, wakes.length]).toEqual([[], 1]);
   });
 
   it("that got lost is set again by whoever comes next", async () => {
     const { ports, wakes, play } = newWorld();
     const shell = new JobShell(ports);
-    await shell.findAlarm();
+    await shell.guard.find();
     shell.read("t");
     shell.read("t");
     expect(wakes).toEqual([{ at: play.now }]);
@@ -194,7 +194,7 @@ describe("a removal", () => {
     });
     play.tell({ kind: "cancel_requested" });
     const shell = new JobShell(ports);
-    await shell.findAlarm();
+    await shell.guard.find();
     expect(await shell.remove(play.job.spec, { isNew: false, attempts: 1 })).toBe("removed");
     expect(wakes[0]).toEqual({ at: play.now + timers.runTimeoutMs + timers.statusTimeoutMs });
   });
