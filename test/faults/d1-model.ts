@@ -13,10 +13,8 @@ export class D1Model {
   isHeard = false;
   /** How often each attempt was counted. */
   readonly usage = new Map<string, number>();
-  /** Writes under way that say of a job that it is settled. */
-  readonly #settling = new Map<string, number>();
-  /** Writes that everyone has given up, and that come yet. */
-  #late = 0;
+  /** How many writes of each job are under way, with those that everyone has given up and that come yet. */
+  readonly #underWay = new Map<string, number>();
   readonly #world: Surroundings;
 
   constructor(world: Surroundings) {
@@ -37,24 +35,18 @@ export class D1Model {
     return this.rows.get(id) ?? null;
   }
 
-  /** Whether the sweep sees a job's row, and will: what settles it meanwhile is lost with an alarm alone. */
+  /** Whether the sweep sees a job's row, and will: a write that is under way may settle it yet. */
   isSwept(id: string): boolean {
-    return this.rows.get(id)?.settledAt === null && (this.#settling.get(id) ?? 0) === 0;
+    return this.rows.get(id)?.settledAt === null && this.#countWrites(id) === 0;
+  }
+
+  #countWrites(id: string): number {
+    return this.#underWay.get(id) ?? 0;
   }
 
   /** src/store/jobs.ts, projectJob */
-  async project(projection: Projection, extra: ProjectionExtra): Promise<boolean> {
-    const { id, settledAt } = projection;
-    this.#settling.set(id, (this.#settling.get(id) ?? 0) + (settledAt === null ? 0 : 1));
-    try {
-      return await this.#project(projection, extra);
-    } finally {
-      this.#settling.set(id, (this.#settling.get(id) ?? 0) - (settledAt === null ? 0 : 1));
-    }
-  }
-
-  #project(projection: Projection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
-    return this.#write(() => {
+  project(projection: Projection, { usage, settlesUnlessHeard }: ProjectionExtra): Promise<boolean> {
+    return this.#write(projection.id, () => {
       this.#count(usage);
       const { isHeard } = this;
       const row = this.rows.get(projection.id);
@@ -77,9 +69,9 @@ export class D1Model {
     });
   }
 
-  /** What was taken is lost after all: the sweep still sees the row as it was. Not while an older write is on its way. */
+  /** What was taken is lost after all: the sweep still sees the row as it was. Not while another write is on its way. */
   #forget(before: Row): void {
-    if (this.#late === 0 && before.settledAt === null && this.#world.faults.strikes("d1_forgets")) {
+    if (this.#countWrites(before.id) === 1 && before.settledAt === null && this.#world.faults.strikes("d1_forgets")) {
       this.#world.ledger.note(`D1 forgets what it took of ${before.id.slice(-2)}`);
       this.rows.set(before.id, before);
     }
@@ -95,7 +87,7 @@ export class D1Model {
 
   /** src/store/jobs.ts, reopenJobRow */
   reopen(id: string, lastVersion: number, maxActive: number): Promise<boolean> {
-    return this.#write(() => {
+    return this.#write(id, () => {
       const row = this.rows.get(id);
       const active = [...this.rows.values()].filter(({ completedAt }) => completedAt === null).length;
       if (!row || (row.completedAt !== null && active >= maxActive)) {
@@ -109,7 +101,7 @@ export class D1Model {
 
   /** src/store/jobs.ts, deleteJobRow */
   delete(id: string): Promise<"deleted" | "lent"> {
-    return this.#write(() => {
+    return this.#write(id, () => {
       if ([...this.rows.values()].some(({ reusedFrom }) => reusedFrom === id)) {
         return this.rows.has(id) ? "lent" : "deleted";
       }
@@ -119,22 +111,25 @@ export class D1Model {
   }
 
   /** It fails before or after it took the write, stalls, or takes it long after everyone gave up. */
-  async #write<Value>(write: () => Value): Promise<Value> {
+  async #write<Value>(id: string, write: () => Value): Promise<Value> {
     const { clock, random, faults, timers } = this.#world;
+    const end = () => this.#underWay.set(id, this.#countWrites(id) - 1);
+    this.#underWay.set(id, this.#countWrites(id) + 1);
     await clock.sleep(random.between(5, 100));
     if (faults.strikes("d1_fails_before")) {
+      end();
       throw new Error("D1 reset");
     }
     if (faults.strikes("d1_late")) {
-      this.#late++;
       clock.after(random.between(1_000, 70_000), () => {
-        this.#late--;
         write();
+        end();
       });
       await clock.sleep(timers.statusTimeoutMs);
       throw new Error("D1 gave no answer in time");
     }
     const value = write();
+    end();
     if (faults.strikes("d1_stalls")) {
       await clock.sleep(timers.statusTimeoutMs);
     } else if (!faults.strikes("d1_fails_after")) {
