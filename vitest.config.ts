@@ -66,7 +66,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "test/{client,contract,core,runpod,local,docs,faults}/**/*.test.ts",
+            "test/{client,contract,core,runpod,local,render,docs,faults}/**/*.test.ts",
             "test/store/migrations.test.ts",
           ],
           testTimeout: 60_000,

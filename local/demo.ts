@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { probeVideo } from "../renderer/probe.ts";
 import { ExportJobs } from "../src/client/index.ts";
 import { type DemoJob, demoJobs } from "./demo-jobs.ts";
 import { saveOutput, sendVideo } from "./files.ts";
 import { ProgressBars } from "./progress-bars.ts";
-import { probeVideo } from "./render/probe.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { makeTestVideo } from "./test-video.ts";
 

@@ -1,7 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
+import { download } from "../renderer/transfer.ts";
 import type { ExportJobs } from "../src/client/index.ts";
-import { download } from "./render/transfer.ts";
 
 /** Uploads a video of this machine. @returns its key */
 export async function sendVideo(exports: ExportJobs, path: string, projectId: number): Promise<string> {

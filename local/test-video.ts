@@ -1,5 +1,5 @@
-import { runFfmpeg } from "./render/ffmpeg.ts";
-import { toExpression, toPieces } from "./render/keyframes.ts";
+import { runFfmpeg } from "../renderer/ffmpeg.ts";
+import { toExpression, toPieces } from "../renderer/keyframes.ts";
 
 /** The made-up match: a red player runs over a green pitch along these points (pixels of 1920×1080, seconds). */
 export const match = {

@@ -21,6 +21,7 @@ const checks: [string, ...string[]][] = [
   ["types of src", "tsc", "-p", "tsconfig.json"],
   ["types of the client", "tsc", "-p", "src/client/tsconfig.json"],
   ["types of the command line", "tsc", "-p", "src/cli/tsconfig.json"],
+  ["types of the renderer", "tsc", "-p", "renderer/tsconfig.json"],
   ["types of local and bench", "tsc", "-p", "local/tsconfig.json"],
   ["types of the bench's Worker", "tsc", "-p", "bench/worker/tsconfig.json"],
   ["types of test", "tsc", "-p", "test/tsconfig.json"],

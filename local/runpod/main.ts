@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { renderHandler } from "../render/handler.ts";
+import { renderHandler } from "../../renderer/handler.ts";
+import { runWorker } from "../../renderer/worker.ts";
 import { Faults, faultKinds, parseFaults } from "./faults.ts";
 import { startEndpoint } from "./server.ts";
-import { runWorker } from "./worker.ts";
 
 const help = `A RunPod Serverless endpoint on this machine, with a handler that renders by ffmpeg.
 

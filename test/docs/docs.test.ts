@@ -39,7 +39,7 @@ describe.each(documents)("%s", (document) => {
   const text = readDocument(document);
 
   it("names only paths that exist", () => {
-    const named = [...text.matchAll(/`((?:src|local|test|migrations|docs|bench|\.ci)\/[\w./-]*)`/g)].map(
+    const named = [...text.matchAll(/`((?:src|local|renderer|test|migrations|docs|bench|\.ci)\/[\w./-]*)`/g)].map(
       ([, path = ""]) => path,
     );
     const linked = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path = ""]) => path);

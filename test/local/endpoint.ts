@@ -4,7 +4,7 @@ import { z } from "zod";
 import { findPort } from "../../local/processes.ts";
 import type { Faults } from "../../local/runpod/faults.ts";
 import { type Endpoint, startEndpoint } from "../../local/runpod/server.ts";
-import { type Handler, runWorker } from "../../local/runpod/worker.ts";
+import { type Handler, runWorker } from "../../renderer/worker.ts";
 
 export const apiKey = "test-key";
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { ffmpegPath } from "../../local/render/ffmpeg.ts";
+import { ffmpegPath } from "../../renderer/ffmpeg.ts";
 
 const run = promisify(execFile);
 

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { HandlerInput } from "../../src/contract/handler-input.ts";
-import type { RunTools } from "../runpod/worker.ts";
+import { HandlerInput } from "../src/contract/handler-input.ts";
 import { InvalidParams } from "./plan.ts";
 import { render } from "./render.ts";
 import { ProgressReporter } from "./reporter.ts";
 import { download, upload } from "./transfer.ts";
+import type { RunTools } from "./worker.ts";
 
 /** How much of the whole, in percent, each part is told as. */
 const share = { downloaded: 5, rendered: 95 };

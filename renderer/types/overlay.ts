@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { EffectType, HighlightRegion, OverlayParams } from "../../../src/contract/types/overlay.ts";
+import type { EffectType, HighlightRegion, OverlayParams } from "../../src/contract/types/overlay.ts";
 import { type Box, type Drawing, drawingFps, toAssFile, toPath } from "../ass.ts";
 import { type Piece, toPieces, valueAt } from "../keyframes.ts";
 import { type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";

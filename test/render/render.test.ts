@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runFfmpeg } from "../../local/render/ffmpeg.ts";
-import { toExpression, toPieces, valueAt } from "../../local/render/keyframes.ts";
-import { InvalidParams } from "../../local/render/plan.ts";
-import { probeVideo } from "../../local/render/probe.ts";
-import { render } from "../../local/render/render.ts";
 import { makeTestVideo, match } from "../../local/test-video.ts";
+import { runFfmpeg } from "../../renderer/ffmpeg.ts";
+import { toExpression, toPieces, valueAt } from "../../renderer/keyframes.ts";
+import { InvalidParams } from "../../renderer/plan.ts";
+import { probeVideo } from "../../renderer/probe.ts";
+import { render } from "../../renderer/render.ts";
 import { TypedParams } from "../../src/contract/types/index.ts";
 import { findPlayer, readFrame } from "./pixels.ts";
 

@@ -1,5 +1,5 @@
-import { ProgressAnswer, type ProgressUpdate } from "../../src/contract/handler.ts";
-import type { HandlerInput } from "../../src/contract/handler-input.ts";
+import { ProgressAnswer, type ProgressUpdate } from "../src/contract/handler.ts";
+import type { HandlerInput } from "../src/contract/handler-input.ts";
 
 const everyMs = 250;
 /** The service's word that there is nothing more to tell (1000), or that another connection took over (4000). */

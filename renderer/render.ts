@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { TypedParams } from "../../src/contract/types/index.ts";
+import type { TypedParams } from "../src/contract/types/index.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
 import type { RenderPlan } from "./plan.ts";
 import { probeVideo, type VideoInfo } from "./probe.ts";

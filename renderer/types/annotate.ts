@@ -1,7 +1,7 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { AnnotateParams, Clip } from "../../../src/contract/types/annotate.ts";
+import type { AnnotateParams, Clip } from "../../src/contract/types/annotate.ts";
 import { InvalidParams, type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";
 
 const fontFile = "font.ttf";

@@ -1,4 +1,4 @@
-import type { FramingParams } from "../../../src/contract/types/framing.ts";
+import type { FramingParams } from "../../src/contract/types/framing.ts";
 import { toExpression, toPieces } from "../keyframes.ts";
 import { InvalidParams, type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";
 
