@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { probeVideo } from "../renderer/probe.ts";
+import { probeVideo } from "../renderer/video-info.ts";
 import { ExportJobs } from "../src/client/index.ts";
 import { type DemoJob, demoJobs } from "./demo-jobs.ts";
 import { saveOutput, sendVideo } from "./files.ts";

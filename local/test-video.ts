@@ -1,5 +1,5 @@
 import { runFfmpeg } from "../renderer/ffmpeg.ts";
-import { toExpression, toPieces } from "../renderer/keyframes.ts";
+import { toPieces } from "../renderer/picture/keyframes.ts";
 
 /** The made-up match: a red player runs over a green pitch along these points (pixels of 1920×1080, seconds). */
 export const match = {
@@ -19,7 +19,11 @@ export const match = {
 /** Makes the match as an MP4 with sound. @param seconds its length; the player stands still after the last point */
 export async function makeTestVideo(path: string, seconds: number = match.seconds): Promise<void> {
   const { width, height, fps, player } = match;
-  const at = (axis: "x" | "y") => toExpression(toPieces(match.path, axis, false), "t");
+  const at = (axis: "x" | "y") =>
+    toPieces(match.path, axis, false).reduceRight((later, { start, coefficients: [value, slope] }, index) => {
+      const piece = `${value}+(${slope})*max(0,t-${start})`;
+      return index === match.path.length - 1 ? piece : `if(lt(t,${match.path[index + 1]?.time}),${piece},${later})`;
+    }, "");
   const pitch = `color=c=0x2e7d32:s=${width}x${height}:r=${fps}:d=${seconds}`;
   const lines = "drawgrid=w=240:h=180:t=4:c=white@0.35";
   const runner = `color=c=0x${player.color}:s=${player.width}x${player.height}:r=${fps}:d=${seconds}`;

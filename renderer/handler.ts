@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { HandlerInput } from "../src/contract/handler-input.ts";
-import { InvalidParams } from "./plan.ts";
+import { FfmpegFailed } from "./ffmpeg.ts";
+import { InvalidParams } from "./invalid-params.ts";
 import { render } from "./render.ts";
 import { ProgressReporter } from "./reporter.ts";
 import { download, upload } from "./transfer.ts";
@@ -22,12 +23,21 @@ export async function renderHandler(input: unknown, { signal }: RunTools): Promi
   try {
     return await work(job.data, workDir, signal);
   } catch (error) {
+    logLastWords(job.data, error);
     if (error instanceof InvalidParams) {
       return { error: `invalid_params: ${error.message}` };
     }
     throw error;
   } finally {
     await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+/** What ffmpeg said is for whoever runs the endpoint, not for callers: it holds paths and codec talk. */
+function logLastWords({ job_id, attempt }: HandlerInput, error: unknown): void {
+  const cause = error instanceof InvalidParams ? error.cause : error;
+  if (cause instanceof FfmpegFailed) {
+    process.stderr.write(`${JSON.stringify({ job_id, attempt, ffmpeg: cause.lastWords })}\n`);
   }
 }
 

@@ -1,69 +1,84 @@
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TypedParams } from "../src/contract/types/index.ts";
-import { runFfmpeg } from "./ffmpeg.ts";
+import { type OpenedInput, openInput } from "./input/open.ts";
+import { type Expected, findDifferences, WrongOutput } from "./output/check.ts";
+import { copyStreams, isPlayable } from "./output/copy.ts";
+import { encode } from "./output/encode.ts";
 import type { RenderPlan } from "./plan.ts";
-import { probeVideo, type VideoInfo } from "./probe.ts";
+import { toFps } from "./rate.ts";
 import { planAnnotate } from "./types/annotate.ts";
 import { planFraming } from "./types/framing.ts";
 import { planOverlay } from "./types/overlay.ts";
 
 type Files = { inputFile: string; workDir: string };
+const outputFile = "output.mp4";
 
-async function plan(job: TypedParams, video: VideoInfo, files: Files): Promise<RenderPlan> {
+async function plan(job: TypedParams, given: Omit<Parameters<typeof planAnnotate>[0], "params">): Promise<RenderPlan> {
   switch (job.type) {
     case "framing":
-      return planFraming({ ...files, video, params: job.params });
+      return planFraming({ ...given, params: job.params });
     case "overlay":
-      return planOverlay({ ...files, video, params: job.params });
+      return planOverlay({ ...given, params: job.params });
     case "annotate":
-      return planAnnotate({ ...files, video, params: job.params });
+      return planAnnotate({ ...given, params: job.params });
   }
 }
-
-const encodeVideo = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p"];
-const encodeAudio = ["-c:a", "aac", "-b:a", "160k"];
-/** A graph of many keyframes is longer than an argument may be. */
-const graphFile = "graph.txt";
 
 export type RenderProgress = { fraction: number; frame: number; frames: number };
 
 /**
  * Renders a job's input file into `<workDir>/output.mp4`.
- * @param onProgress told after each piece of ffmpeg's own progress
+ * @param onProgress told after each frame
  * @returns the output's path
- * @throws InvalidParams when the params do not fit the video
+ * @throws InvalidParams when the file is no video or the params do not fit it
  */
 export async function render(
   job: TypedParams,
-  files: Files,
+  { inputFile, workDir }: Files,
   signal: AbortSignal,
   onProgress: (progress: RenderProgress) => void,
 ): Promise<string> {
-  const video = await probeVideo(join(files.workDir, files.inputFile), signal);
-  const { inputs, graph, hasAudio, seconds, fps } = await plan(job, video, files);
-  const frames = Math.max(1, Math.round(seconds * fps));
-  if (graph !== null) {
-    await writeFile(join(files.workDir, graphFile), graph);
+  const opened = await openInput(inputFile, workDir, signal);
+  const planned = await plan(job, { input: opened.input, workDir, signal });
+  const frames = planned.shown.length;
+  const tell = (frame: number) => onProgress({ fraction: frame / frames, frame, frames });
+  if (planned.isCopy && isPlayable(opened)) {
+    await copyStreams(opened, planned.sound !== null, outputFile, { workDir, signal });
+    tell(frames);
+    await check(toExpectedCopy(opened, planned), workDir, signal);
+  } else {
+    await encode(planned, outputFile, { ...opened, workDir, signal }, tell);
+    await check(toExpected(planned), workDir, signal);
   }
-  const streams =
-    graph === null
-      ? ["-map", "0:v:0", ...(hasAudio ? ["-map", "0:a:0"] : []), "-c", "copy"]
-      : [
-          "-filter_complex_script",
-          graphFile,
-          "-map",
-          "[v]",
-          ...encodeVideo,
-          ...(hasAudio ? ["-map", "[a]", ...encodeAudio] : []),
-        ];
-  await runFfmpeg([...inputs, ...streams, "-movflags", "+faststart", "output.mp4"], {
-    signal,
-    cwd: files.workDir,
-    onProgress: (done) => {
-      const fraction = Math.min(1, done / seconds);
-      onProgress({ fraction, frame: Math.round(fraction * frames), frames });
-    },
-  });
-  return join(files.workDir, "output.mp4");
+  return join(workDir, outputFile);
+}
+
+function toExpected({ drawn, rotation, shown, rate, sound }: RenderPlan): Expected {
+  const isLying = rotation % 180 === 90;
+  return {
+    width: isLying ? drawn.height : drawn.width,
+    height: isLying ? drawn.width : drawn.height,
+    frames: shown.length,
+    seconds: shown.length / toFps(rate),
+    soundSeconds: sound === null ? null : sound.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}
+
+function toExpectedCopy({ input: { picture, sound } }: OpenedInput, planned: RenderPlan): Expected {
+  return {
+    width: picture.width,
+    height: picture.height,
+    frames: picture.times.length,
+    seconds: picture.end - (picture.times[0] ?? 0),
+    soundSeconds: planned.sound === null || sound === null ? null : sound.end,
+  };
+}
+
+/** @throws WrongOutput when the output is not as planned */
+async function check(expected: Expected, workDir: string, signal: AbortSignal): Promise<void> {
+  const { input } = await openInput(outputFile, workDir, signal);
+  const differences = findDifferences(input, expected);
+  if (differences.length > 0) {
+    throw new WrongOutput(`The rendered video is not as planned: ${differences.join("; ")}.`);
+  }
 }

@@ -7,7 +7,7 @@ import { saveOutput, sendVideo } from "../../local/files.ts";
 import { Random } from "../../local/random.ts";
 import type { Stack, StackOptions } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
-import { probeVideo } from "../../renderer/probe.ts";
+import { probeVideo } from "../../renderer/video-info.ts";
 import { ExportJobs } from "../../src/client/index.ts";
 import type { Job } from "../../src/contract/job.ts";
 import { startTestStack } from "./test-stack.ts";

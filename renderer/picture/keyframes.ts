@@ -40,46 +40,20 @@ function tangent<Property extends string>(
 
 /** The value of {@link toPieces} at an instant. */
 export function valueAt(pieces: readonly Piece[], time: number): number {
-  const piece = pieces.findLast(({ start }) => start <= time) ?? pieces[0];
+  let [low, high] = [0, pieces.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((pieces[middle]?.start ?? 0) <= time) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  const piece = pieces[low];
   if (!piece) {
     throw new RangeError("no keyframes");
   }
   const u = Math.max(0, time - piece.start);
   const [a, b, c, d] = piece.coefficients;
   return a + u * (b + u * (c + u * d));
-}
-
-/**
- * The same as an ffmpeg expression of `time`. A binary tree of comparisons, because ffmpeg's parser gives up on a
- * hundred nested or added ones.
- */
-export function toExpression(pieces: readonly Piece[], time: string): string {
-  const [only, second] = pieces;
-  if (!only) {
-    throw new RangeError("no keyframes");
-  }
-  if (!second) {
-    return pieceExpression(only, time);
-  }
-  const middle = Math.ceil(pieces.length / 2);
-  const split = pieces[middle]?.start ?? second.start;
-  const left = toExpression(pieces.slice(0, middle), time);
-  const right = toExpression(pieces.slice(middle), time);
-  return `if(lt(${time},${number(split)}),${left},${right})`;
-}
-
-function pieceExpression({ start, coefficients }: Piece, time: string): string {
-  const [a, b, c, d] = coefficients;
-  if (b === 0 && c === 0 && d === 0) {
-    return number(a);
-  }
-  const u = `max(0,${time}-${number(start)})`;
-  const cubic = c === 0 && d === 0 ? number(b) : `(${number(b)}+${u}*(${number(c)}+${u}*${number(d)}))`;
-  return `(${number(a)}+${u}*${cubic})`;
-}
-
-/** ffmpeg reads no exponents in every place: plain decimals. */
-function number(value: number): string {
-  const text = value.toFixed(6).replace(/\.?0+$/, "");
-  return value < 0 && Number(text) !== 0 ? `(${text})` : text.replace(/^-0$/, "0");
 }
