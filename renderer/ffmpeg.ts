@@ -3,11 +3,10 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import ffprobeInstaller from "@ffprobe-installer/ffprobe";
 
 /** The ffmpeg that npm installed, unless `FFMPEG_PATH` names another. */
-export const ffmpegPath = process.env["FFMPEG_PATH"] ?? findInstalled();
-export const ffprobePath = process.env["FFPROBE_PATH"] ?? ffprobeInstaller.path;
+export const ffmpegPath = process.env["FFMPEG_PATH"] ?? findInstalled("@ffmpeg-binary", "ffmpeg");
+export const ffprobePath = process.env["FFPROBE_PATH"] ?? findInstalled("@ffprobe-installer", "ffprobe");
 
 /** Static builds die while they load the host's character set converters: they are shown a folder without any. */
 const env = { ...process.env, GCONV_PATH: "/nowhere" };
@@ -16,12 +15,12 @@ const keptErrorLines = 20;
 /** A slow encode ignores SIGTERM for seconds. */
 const killAfterMs = 2_000;
 
-/** Where npm has put it on this platform, else the one on the PATH. */
-function findInstalled(): string {
+/** Where npm has put it for this platform, else the one on the PATH. */
+function findInstalled(scope: string, name: string): string {
   try {
-    return createRequire(import.meta.url).resolve(`@ffmpeg-binary/${process.platform}-${process.arch}/ffmpeg`);
+    return createRequire(import.meta.url).resolve(`${scope}/${process.platform}-${process.arch}/${name}`);
   } catch {
-    return "ffmpeg";
+    return name;
   }
 }
 

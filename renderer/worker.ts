@@ -1,122 +1,62 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import { parseArgs } from "node:util";
+import { findAcceleration } from "./encoder.ts";
+import { renderHandler } from "./handler.ts";
+import { newLog } from "./log.ts";
+import { runWorker } from "./runpod/run-worker.ts";
+import { readSettings, type WorkerSettings } from "./runpod/settings.ts";
+import { removeAbandonedFolders } from "./work-folders.ts";
 
-/** What a handler gets besides its input. */
-export type RunTools = {
-  /** Fires when the run was cancelled or has timed out. */
-  signal: AbortSignal;
-  /** RunPod's `progress_update`. */
-  reportProgress(progress: unknown): void;
-};
+const help = `A RunPod Serverless worker that renders this service's exports with ffmpeg.
 
-export type Handler = (input: unknown, tools: RunTools) => Promise<Record<string, unknown>>;
+  node renderer/worker.ts
 
-export type WorkerOptions = {
-  /** The endpoint's address, up to and with its id. */
-  endpointUrl: string;
-  apiKey: string;
-  workerId: string;
-  handler: Handler;
-  signal: AbortSignal;
-};
+RunPod sets what it needs:
 
-const TakenJob = z.object({ id: z.string(), input: z.unknown().optional() });
-const StopList = z.object({ jobsToStop: z.array(z.string()) });
-const pingEveryMs = 10_000;
-const retryAfterMs = 500;
-const resultTries = 3;
+  RUNPOD_WEBHOOK_GET_JOB       where runs are taken; runs to be stopped are heard of beside it
+  RUNPOD_WEBHOOK_POST_OUTPUT   where results go
+  RUNPOD_WEBHOOK_PING          where it says that it is there, each RUNPOD_PING_INTERVAL ms (10000)
+  RUNPOD_AI_API_KEY            the key for all of them
+  RUNPOD_POD_ID                this worker's name
 
-/** A RunPod worker: takes one job after the other by the protocol of RunPod's SDK, until `signal` fires. */
-export async function runWorker(options: WorkerOptions): Promise<void> {
-  const running = new Map<string, AbortController>();
-  const ping = setInterval(() => {
-    void call(options, `ping/${options.workerId}?job_id=${[...running.keys()].join(",")}`).catch(() => {});
-  }, pingEveryMs);
-  const stops = listenForStops(options, running);
-  try {
-    while (!options.signal.aborted) {
-      await takeOne(options, running).catch(() =>
-        sleep(retryAfterMs, undefined, { signal: options.signal }).catch(() => {}),
-      );
+Yours to set:
+
+  CONCURRENCY      how many renders run at once (1)
+  STOP_WITHIN_MS   after SIGTERM no run is taken; those that are not rendered within this time are given back, those
+                   that are rendered are uploaded (8000)
+  FFMPEG_PATH, FFPROBE_PATH   other builds than those of npm
+  TMPDIR           where videos lie while they are worked on
+
+Its log is JSON lines on stdout, without addresses or keys. docs/runpod-handler.md says what a run is.
+`;
+
+async function main(settings: WorkerSettings): Promise<void> {
+  const log = newLog((line) => process.stdout.write(line), [settings.apiKey]);
+  const stopping = new AbortController();
+  const stop = (signal: string) => {
+    if (!stopping.signal.aborted) {
+      log.info("stop_asked_for", { signal });
+      stopping.abort();
     }
-  } finally {
-    clearInterval(ping);
-    for (const run of running.values()) {
-      run.abort();
-    }
-    await stops;
-  }
-}
-
-async function takeOne(options: WorkerOptions, running: Map<string, AbortController>): Promise<void> {
-  const response = await call(options, `job-take/${options.workerId}?gpu=local&job_in_progress=0`);
-  if (response.status === 204) {
-    return;
-  }
-  if (response.status !== 200) {
-    throw new Error(`job-take: HTTP ${response.status}`);
-  }
-  const { id, input } = TakenJob.parse(await response.json());
-  const abort = new AbortController();
-  running.set(id, abort);
-  try {
-    await sendResult(options, id, await handle(options, id, input, abort.signal));
-  } finally {
-    running.delete(id);
-  }
-}
-
-/** What the SDK would send back: the handler's object, or its exception as JSON text. */
-async function handle(options: WorkerOptions, id: string, input: unknown, stop: AbortSignal): Promise<object> {
-  const signal = AbortSignal.any([stop, options.signal]);
-  const reportProgress = (output: unknown) => {
-    void report(options, id, { status: "IN_PROGRESS", output }).catch(() => {});
   };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  await removeAbandonedFolders();
+  const { workerId: worker, concurrency } = settings;
+  const { encodes, decodes } = await findAcceleration();
+  const hardware = { encoder: encodes ? "NVENC" : "libx264", decoder: decodes ? "NVDEC" : "software" };
+  log.info("worker_started", { worker, concurrency, node: process.version, ...hardware });
+  await runWorker({ settings, handler: renderHandler, log, stop: stopping.signal });
+  log.info("worker_stopped");
+}
+
+const { values } = parseArgs({ options: { help: { type: "boolean", default: false } } });
+if (values.help) {
+  process.stdout.write(help);
+} else {
   try {
-    const { error, ...output } = await options.handler(input, { signal, reportProgress });
-    return error ? { output, error } : { output };
+    await main(readSettings(process.env));
+    process.exit(0);
   } catch (error) {
-    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-    return { error: JSON.stringify({ error_type: name, error_message: message, error_traceback: stack ?? "" }) };
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    process.exit(1);
   }
-}
-
-/** As RunPod's workers do: three tries, then the result is lost. */
-async function sendResult(options: WorkerOptions, id: string, result: object): Promise<void> {
-  for (let attempt = 1; attempt <= resultTries; attempt++) {
-    const response = await report(options, id, result).catch(() => null);
-    if (response?.ok) {
-      return;
-    }
-    await sleep(retryAfterMs);
-  }
-  process.stderr.write(`The result of ${id} was lost: the endpoint did not take it.\n`);
-}
-
-function report(options: WorkerOptions, id: string, body: object): Promise<Response> {
-  return call(options, `job-done/${options.workerId}/${id}?gpu=local&isStream=false`, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/x-www-form-urlencoded" },
-  });
-}
-
-async function listenForStops(options: WorkerOptions, running: Map<string, AbortController>): Promise<void> {
-  while (!options.signal.aborted) {
-    try {
-      const response = await call(options, `job-stop/${options.workerId}`);
-      if (response.status === 200) {
-        for (const id of StopList.parse(await response.json()).jobsToStop) {
-          running.get(id)?.abort();
-        }
-      }
-    } catch {
-      await sleep(retryAfterMs, undefined, { signal: options.signal }).catch(() => {});
-    }
-  }
-}
-
-function call({ endpointUrl, apiKey, signal }: WorkerOptions, path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { ...init.headers, authorization: apiKey };
-  return fetch(`${endpointUrl}/${path}`, { ...init, headers, signal });
 }

@@ -1,10 +1,9 @@
 import { parseArgs } from "node:util";
-import { renderHandler } from "../../renderer/handler.ts";
-import { runWorker } from "../../renderer/worker.ts";
 import { Faults, faultKinds, parseFaults } from "./faults.ts";
 import { startEndpoint } from "./server.ts";
+import { keepWorker } from "./worker-process.ts";
 
-const help = `A RunPod Serverless endpoint on this machine, with a handler that renders by ffmpeg.
+const help = `A RunPod Serverless endpoint on this machine, with a worker that renders by ffmpeg (renderer/worker.ts).
 
   RUNPOD_API_KEY=<key> node local/runpod/main.ts [options]
 
@@ -57,16 +56,12 @@ async function main(): Promise<void> {
     faults: new Faults(parseFaults(values.faults), Number(values.seed)),
     webhookPauseMs: Number(values["webhook-pause"]),
   });
-  const stopping = new AbortController();
   const endpointUrl = `${endpoint.url}/${values.endpoint}`;
-  const workers = Array.from({ length: Number(values.workers) }, (_, index) => {
-    const workerId = `local-${index + 1}`;
-    return runWorker({ endpointUrl, apiKey, workerId, handler: renderHandler, signal: stopping.signal });
-  });
-  process.stdout.write(`RunPod endpoint ready at ${endpointUrl}, ${workers.length} worker(s)\n`);
+  const concurrency = Number(values.workers);
+  const worker = concurrency > 0 ? keepWorker({ endpointUrl, apiKey, concurrency }) : null;
+  process.stdout.write(`RunPod endpoint ready at ${endpointUrl}, ${concurrency} render(s) at once\n`);
   const stop = async () => {
-    stopping.abort();
-    await Promise.all(workers);
+    await worker?.stop();
     await endpoint.close();
     process.exit(0);
   };

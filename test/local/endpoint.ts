@@ -4,7 +4,10 @@ import { z } from "zod";
 import { findPort } from "../../local/processes.ts";
 import type { Faults } from "../../local/runpod/faults.ts";
 import { type Endpoint, startEndpoint } from "../../local/runpod/server.ts";
-import { type Handler, runWorker } from "../../renderer/worker.ts";
+import { toWorkerVariables } from "../../local/runpod/worker-process.ts";
+import { newLog } from "../../renderer/log.ts";
+import { type Handler, runWorker } from "../../renderer/runpod/run-worker.ts";
+import { readSettings } from "../../renderer/runpod/settings.ts";
 
 export const apiKey = "test-key";
 
@@ -24,7 +27,8 @@ export async function start(
   const endpointUrl = `${endpoint.url}/e`;
   if (handler) {
     const stopping = new AbortController();
-    const worker = runWorker({ endpointUrl, apiKey, workerId: "w1", handler, signal: stopping.signal });
+    const settings = readSettings({ ...toWorkerVariables(endpointUrl, apiKey, "w1"), STOP_WITHIN_MS: "0" });
+    const worker = runWorker({ settings, handler, log: newLog(() => {}), stop: stopping.signal });
     onTestFinished(async () => {
       stopping.abort();
       await worker;

@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { createReadStream, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { findPort } from "../../local/processes.ts";
+
+/** Every address that a handler gets has such a word in it. */
+export const credential = "token-0123456789abcdef";
+
+/** Where a handler reads inputs and writes outputs: `/in/<path of the file>`, `/out/<path of the file>`, `/progress`. */
+export class VideoHost {
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #written = new Set<string>();
+  /** Answers to PUTs wait for it. */
+  gate: Promise<void> = Promise.resolve();
+  puts = 0;
+  url = "";
+
+  async start(): Promise<void> {
+    const port = await findPort();
+    this.#server.listen(port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? "", this.url);
+    const path = pathname.replace(/^\/(in|out)/, "");
+    if (searchParams.get("token") !== credential) {
+      response.writeHead(403).end();
+    } else if (request.method === "PUT") {
+      await this.#take(path, request, response);
+    } else if (pathname.startsWith("/in/")) {
+      response.writeHead(200, { "content-length": statSync(path).size });
+      createReadStream(path).pipe(response);
+    } else {
+      response.writeHead(404).end();
+    }
+  }
+
+  /** Takes one write, as R2 does. */
+  async #take(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const bytes = await buffer(request);
+    this.puts++;
+    await this.gate;
+    if (!this.#written.has(path)) {
+      this.#written.add(path);
+      await writeFile(path, bytes);
+      response.writeHead(200).end();
+    } else {
+      response.writeHead(412).end();
+    }
+  }
+}
