@@ -15,6 +15,34 @@ export type UploadOptions = RequestOptions & {
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
 };
 
+type Subtype = VideoContentType extends `video/${infer Name}` ? Name : never;
+
+/** For files that the browser gives no video type, by the end of their name. */
+const subtypes: Record<string, Subtype> = {
+  "3g2": "3gpp2",
+  "3gp": "3gpp",
+  avi: "x-msvideo",
+  flv: "x-flv",
+  m2ts: "mp2t",
+  m4v: "x-m4v",
+  mkv: "x-matroska",
+  mov: "quicktime",
+  mpeg: "mpeg",
+  mpg: "mpeg",
+  mts: "mp2t",
+  ogv: "ogg",
+  ts: "mp2t",
+  vob: "mpeg",
+  webm: "webm",
+  wmv: "x-ms-wmv",
+};
+
+function toContentType(type: string, filename: string): string {
+  const ending = filename.toLowerCase().split(".").at(-1) ?? "";
+  const isKnown = Object.hasOwn(subtypes, ending) && !type.startsWith("video/");
+  return isKnown ? `video/${subtypes[ending]}` : type || "video/mp4";
+}
+
 /** So many parts at once: enough to fill a line, few enough to lose little when it breaks. */
 const parallelParts = 3;
 /** How long a line that is not known to be away may carry nothing. */
@@ -106,9 +134,10 @@ async function begin(
       }
     }
   }
+  const filename = options.filename ?? (file.name || "video.mp4");
   const body = {
-    filename: options.filename ?? (file.name || "video.mp4"),
-    content_type: options.contentType ?? (file.type || "video/mp4"),
+    filename,
+    content_type: options.contentType ?? toContentType(file.type, filename),
     size: file.size,
     project_id: options.projectId,
   };

@@ -1,14 +1,29 @@
 import { z } from "zod";
 import { ObjectKey, ProjectId, Timestamp, UserId } from "./common.ts";
 
-/** The video types that may be uploaded and are served as they are. */
+/** The video types that may be uploaded and are served as they are: what browsers call the files of cameras and recorders. */
 export const VideoContentType = z.enum([
   "video/mp4",
+  "video/x-m4v",
   "video/quicktime",
   "video/webm",
   "video/x-matroska",
+  "video/matroska",
   "video/mpeg",
+  "video/mp2t",
+  "video/vnd.dlna.mpeg-tts",
+  "video/3gpp",
+  "video/3gpp2",
+  "video/ogg",
   "video/x-msvideo",
+  "video/msvideo",
+  "video/avi",
+  "video/x-ms-wmv",
+  "video/x-ms-asf",
+  "video/x-flv",
+  "video/x-f4v",
+  "video/dv",
+  "video/x-dv",
 ]);
 export type VideoContentType = z.infer<typeof VideoContentType>;
 

@@ -15,7 +15,7 @@ export function showCreate(main: HTMLElement, client: ExportJobs, signal: AbortS
     hidden: true,
   });
   const stage = h("div", { class: "stage" }, video);
-  const picker = h("input", { type: "file", accept: "video/*" });
+  const picker = h("input", { type: "file", accept: "video/*,.mkv,.mts,.m2ts,.ts" });
   const drop = h("div", { class: "drop" }, field("Drop a video here, or choose one", picker));
   const type = choice(
     [

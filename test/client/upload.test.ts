@@ -76,6 +76,21 @@ const memory = () => {
 };
 
 describe("an upload", () => {
+  it.each([
+    ["match.mp4", "video/mp4", "video/mp4"],
+    ["MATCH.MTS", "", "video/mp2t"],
+    ["match.ts", "text/vnd.trolltech.linguist", "video/mp2t"],
+    ["match.mkv", "", "video/x-matroska"],
+    ["match.3gp", "audio/3gpp", "video/3gpp"],
+    ["match", "", "video/mp4"],
+    ["match.constructor", "", "video/mp4"],
+    ["notes.txt", "text/plain", "text/plain"],
+  ])("of %s, which the browser calls '%s', is said to be %s", async (name, type, said) => {
+    await service.client().upload(new File(["1234"], name, { type }), { projectId: 7, storage: null });
+    const { body = "" } = service.calls.find(({ path }) => path === "/api/uploads") ?? {};
+    expect(JSON.parse(body)).toMatchObject({ filename: name, content_type: said });
+  });
+
   it("stops whole when one part is refused", async () => {
     service.on(create, () => Response.json(upload(40), { status: 201 }));
     service.on(part, ({ path }) => (numberOf(path) === 2 ? problem(413, "payload_too_large") : Response.json({})));

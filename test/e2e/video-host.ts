@@ -15,6 +15,8 @@ export class VideoHost {
   /** Answers to PUTs wait for it. */
   gate: Promise<void> = Promise.resolve();
   puts = 0;
+  /** So many answers to PUTs get lost on their way. */
+  losses = 0;
   url = "";
 
   async start(): Promise<void> {
@@ -49,12 +51,16 @@ export class VideoHost {
     const bytes = await buffer(request);
     this.puts++;
     await this.gate;
-    if (!this.#written.has(path)) {
+    const isFirst = !this.#written.has(path);
+    if (isFirst) {
       this.#written.add(path);
       await writeFile(path, bytes);
-      response.writeHead(200).end();
+    }
+    if (this.losses > 0) {
+      this.losses--;
+      request.socket.destroy();
     } else {
-      response.writeHead(412).end();
+      response.writeHead(isFirst ? 200 : 412).end();
     }
   }
 }

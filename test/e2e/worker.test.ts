@@ -63,8 +63,9 @@ async function order(input: string, name: string): Promise<{ id: string; output:
 const until = (look: () => unknown) => expect.poll(look, { timeout: 60_000, interval: 50 });
 const statusOf = (id: string) => endpoint.queue.find(id)?.status;
 const listWorkFolders = () => readdirSync(temporary).filter((name) => name.startsWith("export-job-"));
-const isRendering = () =>
-  listWorkFolders().some((name) => readdirSync(join(temporary, name)).some((file) => file.startsWith("output")));
+const countRenders = () =>
+  listWorkFolders().filter((name) => readdirSync(join(temporary, name)).some((file) => file.startsWith("output")))
+    .length;
 const readLog = () =>
   worker.log
     .trim()
@@ -92,6 +93,8 @@ afterAll(async () => {
 
 describe("the renderer as RunPod runs it", () => {
   it("renders a run to its end, and removes what it and a killed one before it have left", async () => {
+    // R2 has the file, and its answer gets lost: the second try hears that it is there.
+    host.losses = 1;
     const { id, output } = await order(short, "first");
     await until(() => statusOf(id)).toBe("COMPLETED");
     expect(endpoint.queue.find(id)).toMatchObject({
@@ -104,7 +107,7 @@ describe("the renderer as RunPod runs it", () => {
 
   it("stops a run that is cancelled, and is there for the next one", async () => {
     const cancelled = await order(long, "cancelled");
-    await until(isRendering).toBe(true);
+    await until(countRenders).toBe(1);
     const puts = host.puts;
     endpoint.queue.cancel(cancelled.id);
     await until(listWorkFolders).toEqual([]);
@@ -134,8 +137,7 @@ describe("the renderer as RunPod runs it", () => {
     const rendered = await order(short, "rendered");
     await until(() => host.puts).toBe(puts + 1);
     const unfinished = await order(long, "unfinished");
-    await until(isRendering).toBe(true);
-    await until(() => statusOf(unfinished.id)).toBe("IN_PROGRESS");
+    await until(countRenders).toBe(2);
     const closed = once(worker.child, "close");
     worker.child.kill("SIGTERM");
     await until(() => worker.log).toContain("worker_stopping");

@@ -92,7 +92,20 @@ describe("a large upload", () => {
   });
 });
 
+/** As Chromium, Firefox and Safari name videos on the systems that they run on. */
+const browserTypes = [
+  ...["mp4", "x-m4v", "quicktime", "webm", "x-matroska", "matroska", "mpeg", "mp2t", "vnd.dlna.mpeg-tts", "3gpp"],
+  ...["3gpp2", "ogg", "x-msvideo", "msvideo", "avi", "x-ms-wmv", "x-ms-asf", "x-flv", "x-f4v", "dv", "x-dv"],
+].map((name) => `video/${name}`);
+
 describe("an upload", () => {
+  it.each(browserTypes)("takes %s, and serves it as such", async (type) => {
+    const upload = await create({ ...large, content_type: type, size: 5 });
+    const put = { method: "PUT", body: "12345", headers: { ...upload.headers, "content-length": "5" } };
+    expect((await call(upload.url ?? "", put)).status).toBe(200);
+    expect((await env.VIDEOS.head(upload.input_video_key))?.httpMetadata?.contentType).toBe(type);
+  });
+
   it("is stored whole or not at all: a body that ends early leaves nothing", async () => {
     const upload = await create({ ...large, size: 10 });
     const { headers } = upload;
