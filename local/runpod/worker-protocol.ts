@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Faults } from "./faults.ts";
 import type { RunQueue } from "./queue.ts";
@@ -16,28 +16,34 @@ type WorkerReport = z.infer<typeof WorkerReport>;
 /** What RunPod's workers speak: take a run, stop it, report on it. */
 export function workerProtocol(queue: RunQueue, faults: Faults, closing: AbortSignal): Hono {
   const protocol = new Hono();
-  protocol.get("/job-take/:worker", async (c) => {
-    // `wait_ms` is this endpoint's own: a worker that cannot wait must not be given a run after it has left.
-    const until = Date.now() + Math.min(longPollMs, Number(c.req.query("wait_ms") ?? longPollMs));
-    do {
-      const run = queue.take(c.req.param("worker"));
-      if (run) {
-        return c.json({ id: run.id, input: run.order.input });
-      }
+  const poll = async <Found>(c: Context, find: () => Found[], ms = longPollMs): Promise<Found[]> => {
+    const until = Date.now() + ms;
+    let found = find();
+    while (found.length === 0 && Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted) {
       await queue.changed(until - Date.now());
-    } while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted);
-    return c.body(null, 204);
+      // Nothing may be given to a worker that has left.
+      found = c.req.raw.signal.aborted ? [] : find();
+    }
+    return found;
+  };
+  const take = (worker: string, most: number) =>
+    Array.from({ length: most }, () => queue.take(worker)).flatMap((run) =>
+      run ? [{ id: run.id, input: run.order.input }] : [],
+    );
+  protocol.get("/job-take/:worker", async (c) => {
+    // `wait_ms` is this endpoint's own: for a worker that cannot wait.
+    const waitMs = Math.min(longPollMs, Number(c.req.query("wait_ms") ?? longPollMs));
+    const [run] = await poll(c, () => take(c.req.param("worker"), 1), waitMs);
+    return run ? c.json(run) : c.body(null, 204);
+  });
+  // What the SDK asks for when it may run several at once.
+  protocol.get("/job-take-batch/:worker", async (c) => {
+    const runs = await poll(c, () => take(c.req.param("worker"), Number(c.req.query("batch_size") ?? 1)));
+    return runs.length > 0 ? c.json(runs) : c.body(null, 204);
   });
   protocol.get("/job-stop/:worker", async (c) => {
-    const until = Date.now() + longPollMs;
-    while (Date.now() < until && !closing.aborted && !c.req.raw.signal.aborted) {
-      const jobsToStop = queue.takeStops(c.req.param("worker"));
-      if (jobsToStop.length > 0) {
-        return c.json({ jobsToStop });
-      }
-      await queue.changed(until - Date.now());
-    }
-    return c.body(null, 204);
+    const jobsToStop = await poll(c, () => queue.takeStops(c.req.param("worker")));
+    return jobsToStop.length > 0 ? c.json({ jobsToStop }) : c.body(null, 204);
   });
   protocol.get("/ping/:worker", (c) => {
     queue.seen(c.req.param("worker"));

@@ -60,7 +60,7 @@ class Worker {
     await this.#takeRuns();
     this.#log.info("worker_stopping", { runs: this.#running.size });
     const patience = setTimeout(
-      () => this.#giveBack.abort(new Error("The worker was stopped before the video was rendered.")),
+      () => this.#giveBack.abort(new Error("The worker was stopped before the run was done.")),
       this.#settings.stopWithinMs,
     );
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
@@ -125,16 +125,19 @@ class Worker {
     const reportProgress = (output: unknown) => {
       void this.#client.report(id, { status: "IN_PROGRESS", output }).catch(() => {});
     };
+    const giveBack = this.#giveBack.signal;
     try {
-      const tools = { signal, giveBack: this.#giveBack.signal, reportProgress, log };
+      const tools = { signal, giveBack, reportProgress, log };
       const { error, ...output } = await this.#handler(input, tools);
       return error ? { output, error } : { output };
     } catch (error) {
-      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+      const { name, message, stack } = toError(error);
       if (!signal.aborted) {
         log.error("run_failed", { error: toWords(error), stack });
       }
-      return { error: JSON.stringify({ error_type: name, error_message: message }) };
+      // What breaks when a run is given back has the one cause.
+      const told = giveBack.aborted ? toError(giveBack.reason) : { name, message };
+      return { error: JSON.stringify({ error_type: told.name, error_message: told.message }) };
     }
   }
 
@@ -179,6 +182,10 @@ function pauseAfter(error: unknown): number {
 /** Waits, or until the signal fires. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** An error and what caused it, in a line. */

@@ -103,6 +103,9 @@ describe("the RunPod endpoint of this machine", () => {
     const ended = await (await endpoint.call(`status/${other}`)).json();
     expect(ended).toMatchObject({ status: "COMPLETED" });
     expect(ended).not.toHaveProperty("output");
+    const several = [await run(endpoint, { input: { n: 1 } }), await run(endpoint, { input: { n: 2 } })];
+    const batch = await sdk("job-take-batch/mine?gpu=local&batch_size=3&job_in_progress=0");
+    expect(await batch.json()).toEqual(several.map((id, index) => ({ id, input: { n: index + 1 } })));
   });
 
   it("asks for its key, and knows what it does not know", async () => {
