@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -115,6 +115,24 @@ describe("the renderer as RunPod runs it", () => {
     await until(() => statusOf(next.id)).toBe("COMPLETED");
     expect([existsSync(cancelled.output), statusOf(cancelled.id), host.puts]).toEqual([false, "CANCELLED", puts + 1]);
     expect(readLog().filter(({ event }) => event === "worker_started")).toHaveLength(1);
+  });
+
+  it("says what a player shows of a file, and whether it is as planned", async () => {
+    const check = (...args: string[]) => {
+      const env = { PATH: process.env["PATH"] ?? "", TMPDIR: temporary, FFPROBE_PATH: ffprobePath };
+      const made = spawnSync(process.execPath, ["renderer/check.ts", ...args], { cwd: app, env, encoding: "utf8" });
+      return { status: made.status, told: made.stdout ? JSON.parse(made.stdout) : made.stderr };
+    };
+    const plan = { width: 320, height: 180, frames: 60, seconds: 2, soundSeconds: 2 };
+    expect(check(short)).toMatchObject({ status: 0, told: { picture: { width: 320, codec: "h264" } } });
+    expect(check(short, "--expect", JSON.stringify(plan))).toMatchObject({ status: 0, told: { differences: [] } });
+    expect(check(short, "--expect", JSON.stringify({ ...plan, frames: 61 }))).toMatchObject({
+      status: 1,
+      told: { differences: [expect.stringContaining("frames")] },
+    });
+    expect(check("renderer/Dockerfile")).toEqual({ status: 1, told: "The input is not a video that can be read.\n" });
+    expect(check("--expect", "{}", short)).toMatchObject({ status: 2 });
+    expect(readdirSync(temporary).filter((name) => name.startsWith("export-check"))).toEqual([]);
   });
 
   it("logs JSON lines without addresses and keys", async () => {
