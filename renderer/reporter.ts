@@ -68,9 +68,17 @@ export class ProgressReporter {
   }
 
   #listen(text: string): void {
-    const answer = ProgressAnswer.safeParse(JSON.parse(text));
-    if (answer.success && answer.data.cancel) {
+    if (toAnswer(text)?.cancel) {
       this.#cancel.abort(new Error("The job was cancelled."));
     }
+  }
+}
+
+/** What else the service says, `pong` for one, asks for nothing. */
+function toAnswer(text: string): ProgressAnswer | undefined {
+  try {
+    return ProgressAnswer.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }

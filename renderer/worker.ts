@@ -39,6 +39,10 @@ async function main(settings: WorkerSettings): Promise<void> {
     }
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+  process.on("uncaughtException", (error) => {
+    log.error("crashed", { error: error.stack ?? error.message });
+    process.exit(1);
+  });
   await removeAbandonedFolders();
   const { workerId: worker, concurrency } = settings;
   const { encodes, decodes } = await findAcceleration();
