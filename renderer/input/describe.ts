@@ -80,6 +80,8 @@ type Probes = {
   soundStamps: readonly Stamp[];
 };
 
+const untimed = "The input does not say when its pictures are shown: it is a bare stream, not a video file.";
+
 /** Sound begins a moment before the picture in many files, which is no later picture. */
 const leadSeconds = 0.1;
 
@@ -89,11 +91,13 @@ export function describe({ probed, picture, pictureStamps, sound, soundStamps }:
   const [first] = stamps;
   const last = stamps.at(-1);
   if (!first || !last || !picture.width || !picture.height) {
-    throw new InvalidParams(notReadable);
+    throw new InvalidParams(pictureStamps.length > 0 ? untimed : notReadable);
   }
   const heard = soundStamps.filter(({ at }) => !Number.isNaN(at));
   const soundStart = heard.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
-  const origin = soundStart < first.at - leadSeconds ? soundStart : first.at;
+  // What lies before the clock's zero only primes a decoder.
+  const audible = Math.max(soundStart, Math.min(0, first.at));
+  const origin = audible < first.at - leadSeconds ? audible : first.at;
   const times = stamps.map(({ at }) => at - origin);
   const rate = toNominalRate(times, [picture.avg_frame_rate, picture.r_frame_rate]);
   const seconds = last.seconds > 0 && last.seconds < 10 ? last.seconds : rate.den / rate.num;

@@ -80,10 +80,10 @@ export class Resampler {
     const [luma, blue, red] = source.planes;
     const [toLuma, toBlue, toRed] = target.planes;
     this.#plane(luma, toLuma, left, across, top, down);
-    // Colour lies on the luma's columns, and between its rows.
-    const chromaTop = (y + down - 0.5 - 0.5) / 2;
-    this.#plane(blue, toBlue, left / 2, across, chromaTop, down);
-    this.#plane(red, toRed, left / 2, across, chromaTop, down);
+    // Colour lies in the middle of four pixels, as ffmpeg and browsers read it.
+    const [chromaLeft, chromaTop] = [(x + across - 1) / 2, (y + down - 1) / 2];
+    this.#plane(blue, toBlue, chromaLeft, across, chromaTop, down);
+    this.#plane(red, toRed, chromaLeft, across, chromaTop, down);
   }
 
   #plane(source: Plane, target: Plane, left: number, across: number, top: number, down: number): void {
