@@ -55,6 +55,7 @@ async function order(input: string, name: string): Promise<{ id: string; output:
       ...{ input_video_key: `input/${name}.mp4`, input_url: `${host.url}/in${input}?token=${credential}` },
       ...{ output_video_key: `output/${name}.mp4`, output_url: `${host.url}/out${output}?token=${credential}` },
       ...{ output_headers: { "content-type": "video/mp4" }, progress_url: `${host.url}/progress?token=${credential}` },
+      ...{ progress_endpoint: `${host.url}/progress`, progress_headers: { authorization: `Bearer ${credential}` } },
     },
   });
   return { id, output };

@@ -73,13 +73,14 @@ const converted: Case[] = (
   isQuick: fps === 1,
 }));
 
-/** Sound of its own length or delay beside the picture. */
-function withSound(soundOptions: string[], before: string[] = [], pictureBefore: string[] = [], format = "mp4") {
+type Halves = { sound?: string[]; picture?: string[]; audio?: string[]; format?: string };
+
+/** A video whose picture and sound are read apart, each with options of its own. */
+function withSound({ sound = [], picture = [], audio = ["-c:a", "aac"], format = "mp4" }: Halves) {
   return async (cwd: string) => {
-    await makeMarked("whole.mkv", cwd);
-    const picture = [...pictureBefore, "-i", "whole.mkv"];
-    const sound = [...before, ...soundOptions, "-i", "whole.mkv"];
-    await runFfmpeg([...picture, ...sound, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", format, "input"], { cwd });
+    await makeMarked("whole.mkv", cwd, { audio });
+    const inputs = [...picture, "-i", "whole.mkv", ...sound, "-i", "whole.mkv"];
+    await runFfmpeg([...inputs, "-map", "0:v", "-map", "1:a", "-c", "copy", "-f", format, "input"], { cwd });
   };
 }
 
@@ -87,7 +88,7 @@ const sound: Case[] = [
   {
     id: "13",
     about: "sound ends before the clip begins, more clips follow",
-    make: withSound(["-t", "2"]),
+    make: withSound({ sound: ["-t", "2"] }),
     job: clips([3, 4], [1, 2]),
     expect: {
       numbers: [...range(90, 119), ...range(30, 59)],
@@ -102,14 +103,14 @@ const sound: Case[] = [
   {
     id: "14",
     about: "framing when the sound ends before end_time",
-    make: withSound(["-t", "2"]),
+    make: withSound({ sound: ["-t", "2"] }),
     job: whole({ start_time: 1, end_time: 3 }),
     expect: { numbers: range(30, 89), heard: [[1, 3]], soundOf: [0, 2] },
   },
   {
     id: "15 late sound",
     about: "sound that begins a second late stays where it is",
-    make: withSound(["-itsoffset", "1"]),
+    make: withSound({ sound: ["-itsoffset", "1"] }),
     job: clips([0.2, 2.2]),
     expect: {
       numbers: range(6, 65),
@@ -120,7 +121,7 @@ const sound: Case[] = [
   {
     id: "17 late picture",
     about: "picture that begins a second late: its first frame is held",
-    make: withSound([], [], ["-itsoffset", "1"], "matroska"),
+    make: withSound({ picture: ["-itsoffset", "1"], audio: ["-c:a", "pcm_s16le"], format: "matroska" }),
     job: clips([0, 3]),
     expect: { numbers: [...Array.from({ length: 30 }, () => 0), ...range(0, 59)], heard: [[0, 3]] },
     isQuick: true,
@@ -128,7 +129,7 @@ const sound: Case[] = [
   {
     id: "16",
     about: "sound two seconds longer than the picture, overlay",
-    make: withSound([], [], ["-t", "2"]),
+    make: withSound({ picture: ["-t", "2"] }),
     job: overlay({ highlight_regions: [region()] }),
     expect: { numbers: range(0, 61), heard: [[0, 4]] },
   },
