@@ -15,8 +15,9 @@ export type RenderPlan = {
   work: { width: number; height: number };
   /** The size that the painter draws. */
   drawn: { width: number; height: number };
-  /** The output's picture: that which is drawn, turned clockwise. */
+  /** How what is drawn is turned, clockwise, before it is scaled to the output's size. */
   rotation: 0 | 90 | 180 | 270;
+  output: { width: number; height: number };
   rate: Rate;
   shown: readonly Shown[];
   paint: Painter | null;

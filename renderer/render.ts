@@ -53,11 +53,9 @@ export async function render(
   return join(workDir, outputFile);
 }
 
-function toExpected({ drawn, rotation, shown, rate, sound }: RenderPlan): Expected {
-  const isLying = rotation % 180 === 90;
+function toExpected({ output, shown, rate, sound }: RenderPlan): Expected {
   return {
-    width: isLying ? drawn.height : drawn.width,
-    height: isLying ? drawn.width : drawn.height,
+    ...output,
     frames: shown.length,
     seconds: shown.length / toFps(rate),
     soundSeconds: sound === null ? null : sound.reduce((sum, { seconds }) => sum + seconds, 0),

@@ -1,3 +1,4 @@
+import { findAcceleration, toDecoderArgs } from "../encoder.ts";
 import { FfmpegFailed, type Running, startFfmpeg } from "../ffmpeg.ts";
 import { InvalidParams, notReadable } from "../invalid-params.ts";
 import { type Frame, frameBytes, newFrame } from "../picture/frame.ts";
@@ -82,7 +83,8 @@ export class FrameSource {
       "metadata=add:key=shown:value=1,metadata=print:file=pipe\\\\:3:direct=1",
       ...toNormaliser(input.picture, width, height),
     ];
-    const source = ["-copyts", "-noautorotate", ...seek, "-i", file, "-map", `0:${input.picture.stream}`];
+    const decoder = toDecoderArgs(await findAcceleration());
+    const source = [...decoder, "-copyts", "-noautorotate", ...seek, "-i", file, "-map", `0:${input.picture.stream}`];
     const sink = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1"];
     this.#running = startFfmpeg([...source, "-vf", filters.join(","), ...sink], {
       cwd: workDir,

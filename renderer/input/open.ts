@@ -9,6 +9,8 @@ export type OpenedInput = { file: string; input: InputDescription };
 const rewrittenFile = "input.mkv";
 /** A clock that goes back by more than frames out of order do has been set anew. */
 const clockBackSeconds = 5;
+/** Broadcast's clock has 33 bits: one that is set back is read as one that has run over. */
+const broadcastJumpSeconds = 10;
 
 /**
  * Reads what there is to know of a video.
@@ -45,17 +47,19 @@ async function describeFile(file: string, workDir: string, signal: AbortSignal):
   const packets = await probePackets(file, picture.index, workDir, signal);
   const isTold = packets.every(({ at }) => !Number.isNaN(at));
   const pictureStamps = isTold ? packets : await probeFrames(file, picture.index, workDir, signal);
-  if (goesBack(pictureStamps) && file !== rewrittenFile) {
+  if (isSetAnew(pictureStamps, probed.format?.format_name ?? "") && file !== rewrittenFile) {
     return null;
   }
   const soundStamps = sound === null ? [] : await probePackets(file, sound.index, workDir, signal);
   return { file, input: describe({ probed, picture, pictureStamps, sound, soundStamps }) };
 }
 
-function goesBack(stamps: readonly Stamp[]): boolean {
-  let latest = Number.NEGATIVE_INFINITY;
+function isSetAnew(stamps: readonly Stamp[], container: string): boolean {
+  const jump = /^mpeg/.test(container) ? broadcastJumpSeconds : Number.POSITIVE_INFINITY;
+  let latest = stamps[0]?.at ?? 0;
   return stamps.some(({ at }) => {
+    const before = latest;
     latest = Math.max(latest, at);
-    return at < latest - clockBackSeconds;
+    return at < before - clockBackSeconds || at > before + jump;
   });
 }

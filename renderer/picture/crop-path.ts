@@ -18,6 +18,17 @@ export class CropPath {
     this.#picture = picture;
   }
 
+  /** The greatest width and height at these times. */
+  largestOf(times: readonly number[]): { width: number; height: number } {
+    return times.reduce(
+      (largest, time) => {
+        const { width, height } = this.windowAt(time);
+        return { width: Math.max(largest.width, width), height: Math.max(largest.height, height) };
+      },
+      { width: 0, height: 0 },
+    );
+  }
+
   windowAt(time: number): Window {
     const width = clamp(valueAt(this.#pieces.width, time), smallestSide, this.#picture.width);
     const height = clamp(valueAt(this.#pieces.height, time), smallestSide, this.#picture.height);

@@ -1,22 +1,26 @@
 import type { Plane } from "./frame.ts";
 import { boundsOf, coverage, distanceTo, type Shape } from "./shapes.ts";
 
-/** How a row is noted whose pixels differ in strength. */
-export const differs = -1;
-
-/** For each pixel how strong an effect is there, 0 to 255; rows that are the same all along are noted as such. */
+/** For each pixel how strong an effect is there, 0 to 255: the same everywhere but in a stretch of each row. */
 export class Mask {
+  /** Good within the stretches. */
   readonly plane: Plane;
-  /** The strength of a row's every pixel, or {@link differs}. */
-  readonly rows: Int16Array;
+  /** Where each row's stretch begins, and the column after it; the row has none when that is not greater. */
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  /** The strength outside of the stretches. */
+  base = 0;
 
   constructor(width: number, height: number) {
     this.plane = { width, height, data: new Uint8Array(width * height) };
-    this.rows = new Int16Array(height);
+    this.from = new Int32Array(height);
+    this.to = new Int32Array(height);
   }
 
   fill(strength: number): void {
-    this.rows.fill(Math.round(strength * 255));
+    this.base = Math.round(strength * 255);
+    this.from.fill(0);
+    this.to.fill(0);
   }
 
   /** Draws a ring around a shape, or the shape itself, in a strength: `inner` and `outer` are distances from its edge. */
@@ -24,20 +28,36 @@ export class Mask {
     const { width, height, data } = this.plane;
     const { left, right, top, bottom } = boundsOf(shape, outer + 1, width, height);
     const goal = strength * 255;
-    for (let y = top; y < bottom; y++) {
-      const from = y * width;
-      if ((this.rows[y] ?? 0) >= 0) {
-        data.fill(this.rows[y] ?? 0, from, from + width);
-        this.rows[y] = differs;
-      }
+    for (let y = top; y < bottom && left < right; y++) {
+      this.#widen(y, left, right);
+      const row = y * width;
       for (let x = left; x < right; x++) {
         const distance = distanceTo(shape, x + 0.5, y + 0.5);
         const share = coverage(distance - outer) * (1 - coverage(distance - inner));
         if (share > 0) {
-          const under = data[from + x] ?? 0;
-          data[from + x] = Math.round(under + (goal - under) * share);
+          const under = data[row + x] ?? 0;
+          data[row + x] = Math.round(under + (goal - under) * share);
         }
       }
+    }
+  }
+
+  #widen(y: number, left: number, right: number): void {
+    const row = y * this.plane.width;
+    const [from = 0, to = 0] = [this.from[y], this.to[y]];
+    if (from >= to) {
+      this.plane.data.fill(this.base, row + left, row + right);
+      this.from[y] = left;
+      this.to[y] = right;
+      return;
+    }
+    if (left < from) {
+      this.plane.data.fill(this.base, row + left, row + from);
+      this.from[y] = left;
+    }
+    if (right > to) {
+      this.plane.data.fill(this.base, row + to, row + right);
+      this.to[y] = right;
     }
   }
 }

@@ -24,6 +24,7 @@ export async function planAnnotate({ params, input, workDir, signal }: RenderJob
     work: { width, height },
     drawn: { width, height },
     rotation: 0,
+    output: { width, height },
     rate,
     shown,
     paint: layers.isEmpty ? null : (source, _, frame) => layers.paint(source, frame),

@@ -5,6 +5,14 @@ import { Resampler } from "../picture/resample.ts";
 import { joinSpans, type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";
 import { toSpan } from "../timeline.ts";
 
+/** Windows are drawn at this size at least, where the output is as large, so that their fractions of pixels stay sharp. */
+const leastSide = 640;
+
+/** ffmpeg enlarges faster than plain code: what is drawn need not have more pixels than the windows have. */
+function toCanvasSide(output: number, largest: number): number {
+  return Math.min(output, Math.max(leastSide, 2 * Math.ceil(largest / 2)));
+}
+
 /** The crop window along its keyframes, by fractions of a pixel. */
 export function planFraming({ params, input }: RenderJob<FramingParams>): RenderPlan {
   const { picture } = input;
@@ -14,12 +22,17 @@ export function planFraming({ params, input }: RenderJob<FramingParams>): Render
   const { shown, sound } = joinSpans(input, [span], rate);
   const path = new CropPath(params.crop_keyframes, params.interpolation === "smooth", picture);
   const isLying = params.rotation % 180 === 90;
-  const canvas = newFrame(isLying ? height : width, isLying ? width : height);
+  const largest = path.largestOf(shown.map(({ at }) => at));
+  const canvas = newFrame(
+    toCanvasSide(isLying ? height : width, largest.width),
+    toCanvasSide(isLying ? width : height, largest.height),
+  );
   const resampler = new Resampler();
   return {
     work: { width: picture.width, height: picture.height },
     drawn: { width: canvas.width, height: canvas.height },
     rotation: params.rotation,
+    output: { width, height },
     rate,
     shown,
     paint: (source, { at }) => {

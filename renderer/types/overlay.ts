@@ -23,6 +23,7 @@ export function planOverlay({ params, input }: RenderJob<OverlayParams>): Render
     work: { width, height },
     drawn: { width, height },
     rotation: 0,
+    output: { width, height },
     rate,
     shown,
     paint:
