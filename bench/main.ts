@@ -4,6 +4,7 @@ import { growth } from "./growth.ts";
 import { memory } from "./memory.ts";
 import { peers } from "./peers.ts";
 import { project } from "./project.ts";
+import { render } from "./render.ts";
 import { publish, type Result } from "./report.ts";
 import { speed } from "./speed.ts";
 import { watchers } from "./watchers.ts";
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, { about: string; run: Bench }>> = {
   watchers: { about: "from progress to frame with 1 to 1,000 watchers of a job", run: watchers },
   project: { about: "2,000 active jobs of a project and one watcher: every end, and the busiest object", run: project },
   memory: { about: "memory of the runtime with 1 to 10,000 live jobs", run: memory },
+  render: { about: "a minute of video of each type beside ffmpeg's own command line", run: render },
   peers: { about: "the whole life of a job, beside the plain design, Workflows, BullMQ and pg-boss", run: peers },
 };
 

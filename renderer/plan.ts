@@ -28,7 +28,7 @@ export type RenderPlan = {
 };
 
 /** What a renderer is given to plan with. */
-export type RenderJob<Params> = { params: Params; input: InputDescription; workDir: string; signal: AbortSignal };
+export type RenderJob<Params> = { params: Params; input: InputDescription };
 
 type OutputParams = {
   output_width?: number | undefined;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { TypedParams } from "../src/contract/types/index.ts";
+import type { InputDescription } from "./input/describe.ts";
 import { type OpenedInput, openInput } from "./input/open.ts";
 import { type Expected, findDifferences, WrongOutput } from "./output/check.ts";
 import { copyStreams, isPlayable } from "./output/copy.ts";
@@ -13,14 +14,14 @@ import { planOverlay } from "./types/overlay.ts";
 type Files = { inputFile: string; workDir: string };
 const outputFile = "output.mp4";
 
-async function plan(job: TypedParams, given: Omit<Parameters<typeof planAnnotate>[0], "params">): Promise<RenderPlan> {
+function plan(job: TypedParams, input: InputDescription): RenderPlan {
   switch (job.type) {
     case "framing":
-      return planFraming({ ...given, params: job.params });
+      return planFraming({ input, params: job.params });
     case "overlay":
-      return planOverlay({ ...given, params: job.params });
+      return planOverlay({ input, params: job.params });
     case "annotate":
-      return planAnnotate({ ...given, params: job.params });
+      return planAnnotate({ input, params: job.params });
   }
 }
 
@@ -39,7 +40,7 @@ export async function render(
   onProgress: (progress: RenderProgress) => void,
 ): Promise<string> {
   const opened = await openInput(inputFile, workDir, signal);
-  const planned = await plan(job, { input: opened.input, workDir, signal });
+  const planned = plan(job, opened.input);
   const frames = planned.shown.length;
   const tell = (frame: number) => onProgress({ fraction: frame / frames, frame, frames });
   if (planned.isCopy && isPlayable(opened)) {

@@ -27,13 +27,12 @@ export function newFrame(width: number, height: number): Frame {
   return toFrame(width, height, new Uint8Array(frameBytes(width, height)));
 }
 
-/** A colour `rrggbb` as BT.709 samples of limited range. */
-export function toSamples(rgb: string): [number, number, number] {
-  const [red = 0, green = 0, blue = 0] = [0, 2, 4].map((at) => Number.parseInt(rgb.slice(at, at + 2), 16) / 255);
+/** Red, green and blue, 0 to 255, as BT.709 samples of limited range. */
+export function toSamples(red: number, green: number, blue: number): [number, number, number] {
   const luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   return [
-    Math.round(16 + 219 * luma),
-    Math.round(128 + (224 * (blue - luma)) / 1.8556),
-    Math.round(128 + (224 * (red - luma)) / 1.5748),
+    Math.round(16 + (219 * luma) / 255),
+    Math.round(128 + (224 * (blue - luma)) / 1.8556 / 255),
+    Math.round(128 + (224 * (red - luma)) / 1.5748 / 255),
   ];
 }

@@ -8,7 +8,8 @@ import { Mask } from "./mask.ts";
 import type { Shape } from "./shapes.ts";
 
 const outlineWidth = 6;
-const outlineColor = "ffd400";
+const outlineColor = "#ffd400";
+const darkColor = "#000000";
 const blurRadius = 16;
 const defaultOpacity: Readonly<Record<EffectType, number>> = {
   dark_overlay: 0.6,
@@ -73,7 +74,11 @@ export class Highlights {
     if (this.#effect === "blur") {
       blendSmall(source, this.#canvas, this.#mask, blurredQuarter(source, blurRadius * this.#scale.y));
     } else {
-      blendTables(source, this.#canvas, this.#mask, flat(active[0]?.region.color?.slice(1) ?? "000000"));
+      const colors = active.map((timed) => ({
+        color: toRgb(timed.region.color ?? darkColor),
+        share: strengthOf(timed),
+      }));
+      blendTables(source, this.#canvas, this.#mask, flat(meanOf(colors)));
     }
     return this.#canvas;
   }
@@ -83,7 +88,7 @@ export class Highlights {
     for (const { shape, region } of shapes) {
       this.#mask.fill(0);
       this.#mask.draw(shape, region.opacity ?? 1, 0, outlineWidth * this.#scale.y);
-      blendTables(under, this.#canvas, this.#mask, flat(region.color?.slice(1) ?? outlineColor));
+      blendTables(under, this.#canvas, this.#mask, flat(toRgb(region.color ?? outlineColor)));
       under = this.#canvas;
     }
     return under;
@@ -117,9 +122,24 @@ function toTable(change: (value: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, value) => Math.max(0, Math.min(255, Math.round(change(value)))));
 }
 
-function flat(color: string): Tables {
-  const [luma, blue, red] = toSamples(color);
+type Rgb = readonly [red: number, green: number, blue: number];
+
+function flat(color: Rgb): Tables {
+  const [luma, blue, red] = toSamples(...color);
   return [toTable(() => luma), toTable(() => blue), toTable(() => red)];
+}
+
+/** @param color `#rrggbb` */
+function toRgb(color: string): Rgb {
+  const value = Number.parseInt(color.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
+/** What dims all but several regions has something of the colour of each. */
+function meanOf(colors: readonly { color: Rgb; share: number }[]): Rgb {
+  const whole = colors.reduce((sum, { share }) => sum + share, 0) || 1;
+  const mean = (part: 0 | 1 | 2) => colors.reduce((sum, { color, share }) => sum + color[part] * share, 0) / whole;
+  return [mean(0), mean(1), mean(2)];
 }
 
 const livelier = toTable((value) => 128 + (value - 128) * 1.2);

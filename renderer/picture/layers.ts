@@ -1,49 +1,53 @@
 import { type Frame, newFrame, type Plane } from "./frame.ts";
 
-/** A drawing to be laid over pictures of its size: samples, and for each pixel how much of it is seen, 0 to 255. */
-export type Layer = { frame: Frame; alpha: Plane };
+/** A drawing: samples, for each pixel how much of it is seen, 0 to 255, and where it lies, on even pixels. */
+export type Layer = { frame: Frame; alpha: Plane; left: number; top: number };
 
-/** Drawings, each over some frames of the output. */
+type Timed = { from: number; to: number; draw: () => Layer };
+
+/** Drawings, each over some frames of the output, one at a time. */
 export class Layers {
-  readonly #layers: { from: number; to: number; layer: Layer }[] = [];
+  readonly #layers: Timed[] = [];
+  #drawn: { timed: Timed; layer: Layer } | null = null;
   #canvas: Frame | null = null;
 
   get isEmpty(): boolean {
     return this.#layers.length === 0;
   }
 
-  /** @param to the first frame without it */
-  add(from: number, to: number, layer: Layer): void {
-    this.#layers.push({ from, to, layer });
+  /** @param to the first frame without it; @param draw called when it is seen */
+  add(from: number, to: number, draw: () => Layer): void {
+    this.#layers.push({ from, to, draw });
   }
 
-  /** The picture with the drawings of this frame of the output. */
+  /** The picture with the drawing of this frame of the output. */
   paint(source: Frame, frame: number): Frame {
-    const over = this.#layers.filter(({ from, to }) => from <= frame && frame < to);
-    if (over.length === 0) {
+    const timed = this.#layers.find(({ from, to }) => from <= frame && frame < to);
+    if (!timed) {
       return source;
+    }
+    if (this.#drawn?.timed !== timed) {
+      this.#drawn = { timed, layer: timed.draw() };
     }
     this.#canvas ??= newFrame(source.width, source.height);
     this.#canvas.data.set(source.data);
-    for (const { layer } of over) {
-      layOver(this.#canvas, layer);
-    }
+    layOver(this.#canvas, this.#drawn.layer);
     return this.#canvas;
   }
 }
 
-function layOver(canvas: Frame, { frame, alpha }: Layer): void {
+function layOver(canvas: Frame, { frame, alpha, left, top }: Layer): void {
   for (const [index, plane] of canvas.planes.entries()) {
     const drawn = frame.planes[index] ?? plane;
     const scale = index === 0 ? 1 : 2;
-    for (let y = 0; y < plane.height; y++) {
-      for (let x = 0; x < plane.width; x++) {
+    const across = Math.min(drawn.width, plane.width - left / scale);
+    const down = Math.min(drawn.height, plane.height - top / scale);
+    for (let y = 0; y < down; y++) {
+      for (let x = 0; x < across; x++) {
         const share = alpha.data[y * scale * alpha.width + x * scale] ?? 0;
-        if (share > 0) {
-          const at = y * plane.width + x;
-          const [under = 0, over = 0] = [plane.data[at], drawn.data[at]];
-          plane.data[at] = under + ((over - under) * share) / 255;
-        }
+        const at = (y + top / scale) * plane.width + x + left / scale;
+        const [under = 0, over = 0] = [plane.data[at], drawn.data[y * drawn.width + x]];
+        plane.data[at] = under + ((over - under) * share) / 255;
       }
     }
   }

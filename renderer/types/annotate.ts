@@ -6,7 +6,7 @@ import { toSpan } from "../timeline.ts";
 import { drawTitle, titleSeconds } from "../titles.ts";
 
 /** Clips cut to the frame and joined in order. */
-export async function planAnnotate({ params, input, workDir, signal }: RenderJob<AnnotateParams>): Promise<RenderPlan> {
+export function planAnnotate({ params, input }: RenderJob<AnnotateParams>): RenderPlan {
   const { width, height, rate, hasSound } = toOutputFormat(params, input);
   const spans = params.clips.map((clip, index) =>
     toSpan(input.picture, `clips[${index}]`, clip.start_time, clip.end_time),
@@ -17,7 +17,7 @@ export async function planAnnotate({ params, input, workDir, signal }: RenderJob
     const name = params.clips[index]?.name?.trim();
     if (params.titles && name) {
       const until = first + Math.min(count, Math.round(titleSeconds * toFps(rate)));
-      layers.add(first, until, await drawTitle(name, { width, height }, workDir, signal));
+      layers.add(first, until, () => drawTitle(name, { width, height }));
     }
   }
   return {

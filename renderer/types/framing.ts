@@ -1,6 +1,7 @@
 import type { FramingParams } from "../../src/contract/types/framing.ts";
 import { CropPath } from "../picture/crop-path.ts";
 import { newFrame } from "../picture/frame.ts";
+import { checkWindows } from "../picture/misses.ts";
 import { Resampler } from "../picture/resample.ts";
 import { joinSpans, type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";
 import { toSpan } from "../timeline.ts";
@@ -20,6 +21,7 @@ export function planFraming({ params, input }: RenderJob<FramingParams>): Render
   const start = params.start_time ?? 0;
   const span = toSpan(picture, "start_time: the cut", start, params.end_time ?? picture.end);
   const { shown, sound } = joinSpans(input, [span], rate);
+  checkWindows(params.crop_keyframes, picture);
   const path = new CropPath(params.crop_keyframes, params.interpolation === "smooth", picture);
   const isLying = params.rotation % 180 === 90;
   const largest = path.largestOf(shown.map(({ at }) => at));

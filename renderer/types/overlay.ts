@@ -1,5 +1,6 @@
 import type { OverlayParams } from "../../src/contract/types/overlay.ts";
 import { Highlights } from "../picture/highlights.ts";
+import { checkRegions } from "../picture/misses.ts";
 import { joinSpans, type RenderJob, type RenderPlan, toOutputFormat } from "../plan.ts";
 import { toSpan } from "../timeline.ts";
 
@@ -7,6 +8,7 @@ import { toSpan } from "../timeline.ts";
 export function planOverlay({ params, input }: RenderJob<OverlayParams>): RenderPlan {
   const { picture, sound } = input;
   const { width, height, rate, hasSound } = toOutputFormat(params, input);
+  checkRegions(params.highlight_regions, picture);
   const { shown } = joinSpans(input, [toSpan(picture, "The video", 0, picture.end)], rate);
   const isUnchanged =
     params.highlight_regions.length === 0 &&
