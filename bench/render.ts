@@ -56,7 +56,10 @@ const subjects: Readonly<Record<string, { job: Job; plain: "crop and scale" | "e
   "overlay, brightness_boost": { job: overlay("brightness_boost"), plain: "encode anew" },
   "overlay, blur": { job: overlay("blur"), plain: "encode anew" },
   "annotate, 2 clips": {
-    job: { type: "annotate", params: { clips: [0, 30].map((from) => ({ start_time: from, end_time: from + 30 })) } },
+    job: {
+      type: "annotate",
+      params: { clips: [0, seconds / 2].map((from) => ({ start_time: from, end_time: from + seconds / 2 })) },
+    },
     plain: "encode anew",
   },
 };

@@ -73,7 +73,8 @@ async function writeDecoded(
   const from = start + input.origin;
   const filters = [
     `atrim=start=${from.toFixed(6)}`,
-    `aresample=osr=${rate}:async=1:min_hard_comp=0.03:first_pts=${Math.round(from * rate)}`,
+    `asetpts=PTS-(${from.toFixed(6)})/TB`,
+    `aresample=osr=${rate}:async=1:min_hard_comp=0.03:first_pts=0`,
     `aformat=sample_fmts=flt:channel_layouts=${layout}`,
   ];
   const source = ["-copyts", ...toSeek(input, start), "-i", file, "-map", `0:${sound.stream}`];

@@ -7,26 +7,38 @@ export type Tables = readonly [Uint8Array, Uint8Array, Uint8Array];
 /** How much smaller the picture of {@link blendSmall} is. */
 export const quarter = 4;
 
-/** A row of a plane: its number, its samples, and where they go. */
+/** A row of a plane: its number, its samples, and where they go, which may be the same place. */
 type Row = { y: number; line: Uint8Array; into: Uint8Array };
 
-/** Writes an effect at a strength into a stretch of a row. */
-type Write = (row: Row, from: number, to: number) => void;
+/** How strong an effect is along a row: `step` strengths for each sample. */
+type Strengths = { mask: Uint8Array; step: number };
+
+/** An effect on the rows of one plane. */
+type Effect = {
+  /** Writes a row at the mask's base strength. */
+  even(row: Row): void;
+  /** Writes a stretch of a row as strongly as the mask says. */
+  mix(row: Row, strengths: Strengths, from: number, to: number): void;
+};
 
 /** Fills `target` with `source`, mixed with what the tables make of it as strongly as the mask says. */
 export function blendTables(source: Frame, target: Frame, mask: Mask, tables: Tables): void {
   for (const [index, table] of tables.entries()) {
-    const even = table.map((goal, value) => mixed(value, goal, toShare(mask.base)));
-    blendPlane(source, target, mask, index, byTable(table), byTable(even));
+    const evenTable = table.map((goal, value) => mixed(value, goal, toShare(mask.base)));
+    blendPlane(source, target, mask, index, {
+      even: ({ line, into }) => {
+        for (let x = 0; x < into.length; x++) {
+          into[x] = evenTable[line[x] ?? 0] ?? 0;
+        }
+      },
+      mix: ({ line, into }, { mask: strengths, step }, from, to) => {
+        for (let x = from; x < to; x++) {
+          const value = line[x] ?? 0;
+          into[x] = mixed(value, table[value] ?? 0, toShare(strengths[x * step] ?? 0));
+        }
+      },
+    });
   }
-}
-
-function byTable(table: Uint8Array): Write {
-  return ({ line, into }, from, to) => {
-    for (let x = from; x < to; x++) {
-      into[x] = table[line[x] ?? 0] ?? 0;
-    }
-  };
 }
 
 /** Fills `target` with `source`, mixed with a picture of a quarter of its size as strongly as the mask says. */
@@ -35,48 +47,53 @@ export function blendSmall(source: Frame, target: Frame, mask: Mask, small: read
   for (const [index, little] of small.entries()) {
     const mean = new Float32Array(little.width + 2);
     const goal = new Uint8Array(little.width * quarter);
-    const full: Write = ({ y, into }, from, to) => {
+    const fill = (y: number) => {
       fillMean(little, (y + 0.5) / quarter - 0.5, mean);
       widen(mean, goal);
-      into.set(goal.subarray(from, to), from);
     };
-    const even: Write = (row, from, to) => {
-      full(row, from, to);
-      for (let x = from; x < to && share < whole; x++) {
-        row.into[x] = mixed(row.line[x] ?? 0, row.into[x] ?? 0, share);
-      }
-    };
-    blendPlane(source, target, mask, index, full, even);
+    blendPlane(source, target, mask, index, {
+      even: ({ y, line, into }) => {
+        fill(y);
+        if (share === whole) {
+          into.set(goal.subarray(0, into.length));
+        } else {
+          mixRow(line, goal, into, share);
+        }
+      },
+      mix: ({ y, line, into }, { mask: strengths, step }, from, to) => {
+        fill(y);
+        for (let x = from; x < to; x++) {
+          into[x] = mixed(line[x] ?? 0, goal[x] ?? 0, toShare(strengths[x * step] ?? 0));
+        }
+      },
+    });
   }
 }
 
-/** @param even writes the effect at the mask's base strength */
-function blendPlane(source: Frame, target: Frame, mask: Mask, index: number, full: Write, even: Write): void {
+function mixRow(line: Uint8Array, goal: Uint8Array, into: Uint8Array, share: number): void {
+  for (let x = 0; x < into.length; x++) {
+    into[x] = mixed(line[x] ?? 0, goal[x] ?? 0, share);
+  }
+}
+
+function blendPlane(source: Frame, target: Frame, mask: Mask, index: number, effect: Effect): void {
   const [plane, goal] = [source.planes[index], target.planes[index]];
-  const scale = index === 0 ? 1 : 2;
+  const step = index === 0 ? 1 : 2;
   const { width, height, data } = mask.plane;
   for (let y = 0; plane && goal && y < plane.height; y++) {
-    const maskRow = Math.min(y * scale, height - 1);
+    const maskRow = Math.min(y * step, height - 1);
     const [start, end] = [y * plane.width, (y + 1) * plane.width];
     const row = { y, line: plane.data.subarray(start, end), into: goal.data.subarray(start, end) };
-    const from = Math.min(plane.width, Math.ceil((mask.from[maskRow] ?? 0) / scale));
-    const to = Math.min(plane.width, Math.ceil((mask.to[maskRow] ?? 0) / scale));
+    const from = Math.min(plane.width, Math.ceil((mask.from[maskRow] ?? 0) / step));
+    const to = Math.min(plane.width, Math.ceil((mask.to[maskRow] ?? 0) / step));
     if (mask.base === 0) {
       row.into.set(row.line);
     } else {
-      even(row, 0, plane.width);
+      effect.even(row);
     }
     if (from < to) {
-      full(row, from, to);
-      mixBy(row, data.subarray(maskRow * width, (maskRow + 1) * width), scale, from, to);
+      effect.mix(row, { mask: data.subarray(maskRow * width, (maskRow + 1) * width), step }, from, to);
     }
-  }
-}
-
-/** Of the effect at full strength so much as the mask says. */
-function mixBy({ line, into }: Row, mask: Uint8Array, scale: number, from: number, to: number): void {
-  for (let x = from; x < to; x++) {
-    into[x] = mixed(line[x] ?? 0, into[x] ?? 0, toShare(mask[x * scale] ?? 0));
   }
 }
 

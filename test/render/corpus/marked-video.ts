@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
 import { runFfmpeg } from "../../../renderer/ffmpeg.ts";
 
 /** The picture of the corpus: its frame's number as blocks, and a red square. */
@@ -56,10 +60,31 @@ export function soundSource(seconds = 4): string {
   return `aevalsrc=0.5*sin(2*PI*(500+250*${tone})*t)*${beat}:s=48000:d=${seconds}`;
 }
 
-/** Makes a video of the marked picture with its tones. */
+const made = new Map<string, Promise<string>>();
+let shelf: string | null = null;
+
+/** Where videos that have been made are kept until the process ends. */
+function findShelf(): string {
+  if (shelf === null) {
+    const folder = mkdtempSync(join(tmpdir(), "corpus-made-"));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    shelf = folder;
+  }
+  return shelf;
+}
+
+/** Puts a video of the marked picture with its tones into a folder. The same one is made once. */
 export async function makeMarked(file: string, cwd: string, options: MarkedOptions = {}): Promise<void> {
+  const key = JSON.stringify([options, extname(file)]);
+  const kept = made.get(key) ?? encodeMarked(`${made.size}${extname(file)}`, findShelf(), options);
+  made.set(key, kept);
+  await copyFile(await kept, join(cwd, file));
+}
+
+async function encodeMarked(file: string, cwd: string, options: MarkedOptions): Promise<string> {
   const { fps = "30", seconds = 4, filters = [], video = x264, audio = ["-c:a", "aac"], output = [] } = options;
   const sound = audio.includes("-an") ? [] : ["-f", "lavfi", "-i", soundSource(seconds)];
   const picture = ["-f", "lavfi", "-i", pictureSource(fps, seconds, filters)];
   await runFfmpeg([...picture, ...sound, ...video, ...audio, ...output, file], { cwd });
+  return join(cwd, file);
 }

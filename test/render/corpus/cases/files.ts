@@ -323,4 +323,10 @@ const damaged: Case[] = [
   },
 ];
 
-export const fileCases: Case[] = [...containers, ...others, ...copies, ...tags, turnedCopy, ...refused, ...damaged];
+export const fileKinds = {
+  containers: [...containers, ...others],
+  "plain copies": [...copies, turnedCopy],
+  "tags and chapters": tags,
+  "not a video": refused,
+  damaged,
+};

@@ -381,56 +381,6 @@ const geometry: Case[] = [
   ),
 ];
 
-const effects: Case[] = [
-  {
-    id: "51 outline",
-    about: "the edge is outside of the region, in its colour",
-    make: (cwd) => makeMarked("input", cwd, { seconds: 0.5, output: ["-f", "mp4"] }),
-    job: overlay({ effect_type: "outline", highlight_regions: [region({ color: "#0000ff" })] }),
-    expect: {
-      colours: [
-        { x: 47, y: 100, rgb: [0, 0, 255], within: 25 },
-        { x: 100, y: 100, rgb: [64, 64, 64], within: 4 },
-        { x: 36, y: 100, rgb: [64, 64, 64], within: 8 },
-      ],
-    },
-  },
-  {
-    id: "51 ends",
-    about: "a region is on from the frame at its start up to that at its end",
-    make: (cwd) => makeMarked("input", cwd, { seconds: 1, output: ["-f", "mp4"] }),
-    job: overlay({
-      effect_type: "dark_overlay",
-      highlight_regions: [region({ start_time: 0.333, end_time: 0.667, opacity: 1 })],
-    }),
-    expect: {
-      colours: [9, 10, 19, 20].map((frame) => {
-        const isDark = frame === 10 || frame === 19;
-        const rgb: [number, number, number] = isDark ? [0, 0, 0] : [64, 64, 64];
-        return { x: 500, y: 60, rgb, within: 4, frame };
-      }),
-    },
-    isQuick: true,
-  },
-  {
-    id: "51 radii",
-    about: "radius 1 and 16,000, off the frame, two at once",
-    make: (cwd) => makeMarked("input", cwd, { seconds: 0.2, output: ["-f", "mp4"] }),
-    job: overlay({
-      effect_type: "brightness_boost",
-      highlight_regions: [
-        region({
-          keyframes: [{ time: 0, x: 320, y: 180, radius_x: 16_000, radius_y: 16_000 }],
-          shape: "ellipse",
-          opacity: 0,
-        }),
-        region({ keyframes: [{ time: 0, x: 4000, y: 9000, radius_x: 1, radius_y: 1 }] }),
-      ],
-    }),
-    expect: { colours: [{ x: 100, y: 100, rgb: [64, 64, 64], within: 4 }] },
-  },
-];
-
 /** A square that moves along a line, and a window that follows it. */
 const following: Case[] = [0, 1].map((start_time) => ({
   id: `39 from ${start_time}`,
@@ -456,13 +406,11 @@ const following: Case[] = [0, 1].map((start_time) => ({
   expect: { square: { x: 200, y: 200, within: 0.8, frame: 25 } },
 }));
 
-export const pictureCases: Case[] = [
-  ...orientation,
-  ...aspect,
-  ...colour,
-  ...fields,
-  ...streams,
-  ...geometry,
-  ...effects,
-  ...following,
-];
+export const pictureKinds = {
+  orientation,
+  "pixel aspect": aspect,
+  colour,
+  interlacing: fields,
+  streams,
+  geometry: [...geometry, ...following],
+};

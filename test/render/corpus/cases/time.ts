@@ -279,4 +279,9 @@ const variable: Case[] = [
   },
 ];
 
-export const timeCases: Case[] = [...splits, ...exact, ...converted, ...sound, ...variable];
+export const timeKinds = {
+  "time to the frame": [...splits, ...exact],
+  "output rate": converted,
+  sound,
+  "variable rate and ends": variable,
+};
