@@ -31,7 +31,7 @@ const names = Object.keys(benches);
 const help = `What the service costs and how fast it is, as ratios in one run. Writes bench/results/NAME.json and the tables of
 bench/README.md; ends with 1 if anything answered wrongly.
 
-  npm run bench                  all, about twelve minutes
+  npm run bench                  all, about half an hour
   npm run bench -- NAME ...      some of them
   npm run bench -- --print ...   the same, and writes nothing
 

@@ -293,12 +293,13 @@ const geometry: Case[] = [
       [80, 80],
       [101.5, 77.3],
       [613, 345],
+      ...[60, 64.9, 97.1, 128, 200.2, 256, 300.7, 350].map((side) => [side, side] as const),
     ] as const
   ).map(([width, height]): Case => {
     const [x, y] = [squareMiddle.x - width / 2, squareMiddle.y - height / 2];
     const scale = 640 / Math.max(width, height);
     return {
-      id: `38 ${width}x${height}`,
+      id: `38 window ${width}x${height}`,
       about: "the window's middle is the output's middle, to a tenth of a pixel of the input",
       make: (cwd) => makeMarked("input", cwd, { seconds: 0.5, video: [...x264, "-crf", "4"], output: ["-f", "mp4"] }),
       job: crop(x, y, width, height, 640),
