@@ -45,11 +45,11 @@ export function blendTables(source: Frame, target: Frame, mask: Mask, tables: Ta
 export function blendSmall(source: Frame, target: Frame, mask: Mask, small: readonly Plane[]): void {
   const share = toShare(mask.base);
   for (const [index, little] of small.entries()) {
-    const mean = new Float32Array(little.width + 2);
+    const between = new Int32Array(little.width + 2);
     const goal = new Uint8Array(little.width * quarter);
     const fill = (y: number) => {
-      fillMean(little, (y + 0.5) / quarter - 0.5, mean);
-      widen(mean, goal);
+      fillBetween(little, y, between);
+      widen(between, goal);
     };
     blendPlane(source, target, mask, index, {
       even: ({ y, line, into }) => {
@@ -109,28 +109,34 @@ function mixed(value: number, goal: number, share: number): number {
   return value + ((Math.imul(goal - value, share) + half) >> 16);
 }
 
-/** A row between two of a small plane, with its first and last sample doubled. */
-function fillMean({ width, height, data }: Plane, at: number, mean: Float32Array): void {
-  const row = Math.max(0, Math.min(height - 1, Math.floor(at)));
-  const below = Math.min(height - 1, row + 1);
-  const share = Math.max(0, Math.min(1, at - row));
+/** How far row `y` of a picture lies below a row of the small one, in eighths of its rows, by the last two bits of `y`. */
+const eighths = [5, 7, 1, 3] as const;
+
+/** A row between two of a small plane, in eighths, with its first and last sample doubled. */
+function fillBetween({ width, height, data }: Plane, y: number, between: Int32Array): void {
+  const above = (y - 2) >> 2;
+  const upper = Math.max(0, above) * width;
+  const lower = Math.min(height - 1, above + 1) * width;
+  const share = eighths[y & 3] ?? 0;
   for (let x = 0; x < width; x++) {
-    const [upper, lower] = [data[row * width + x] ?? 0, data[below * width + x] ?? 0];
-    mean[x + 1] = upper + (lower - upper) * share;
+    between[x + 1] = Math.imul(data[upper + x] ?? 0, 8 - share) + Math.imul(data[lower + x] ?? 0, share);
   }
-  mean[0] = mean[1] ?? 0;
-  mean[width + 1] = mean[width] ?? 0;
+  between[0] = between[1] ?? 0;
+  between[width + 1] = between[width] ?? 0;
 }
 
 /** Four samples for each one of a row, along the lines between them. */
-function widen(mean: Float32Array, goal: Uint8Array): void {
-  const count = mean.length - 2;
+function widen(between: Int32Array, goal: Uint8Array): void {
+  const count = between.length - 2;
   for (let x = 0; x < count; x++) {
-    const [before, value, after] = [mean[x] ?? 0, mean[x + 1] ?? 0, mean[x + 2] ?? 0];
-    const at = x * quarter;
-    goal[at] = value + (before - value) * 0.375 + 0.5;
-    goal[at + 1] = value + (before - value) * 0.125 + 0.5;
-    goal[at + 2] = value + (after - value) * 0.125 + 0.5;
-    goal[at + 3] = value + (after - value) * 0.375 + 0.5;
+    const value = between[x + 1] ?? 0;
+    const before = (between[x] ?? 0) - value;
+    const after = (between[x + 2] ?? 0) - value;
+    const eight = (value << 3) + 32;
+    const at = x << 2;
+    goal[at] = (eight + Math.imul(before, 3)) >> 6;
+    goal[at + 1] = (eight + before) >> 6;
+    goal[at + 2] = (eight + after) >> 6;
+    goal[at + 3] = (eight + Math.imul(after, 3)) >> 6;
   }
 }

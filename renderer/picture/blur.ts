@@ -41,28 +41,45 @@ function addRow(line: Uint8Array, sums: Uint16Array): void {
   }
 }
 
-function boxAcross({ width, height, data }: Plane, to: Plane, reach: number): void {
-  for (let y = 0; y < height; y++) {
-    boxLine(data, to.data, y * width, 1, width, reach);
-  }
-}
-
-function boxDown({ width, height, data }: Plane, to: Plane, reach: number): void {
-  for (let x = 0; x < width; x++) {
-    boxLine(data, to.data, x, width, height, reach);
-  }
-}
-
 /** The mean of the `reach` samples to either side; beyond the ends the last one counts. */
-function boxLine(from: Uint8Array, to: Uint8Array, start: number, step: number, count: number, reach: number): void {
-  const size = 2 * reach + 1;
-  const at = (index: number) => from[start + Math.max(0, Math.min(count - 1, index)) * step] ?? 0;
-  let sum = 0;
-  for (let index = -reach; index <= reach; index++) {
-    sum += at(index);
+function boxAcross({ width, height, data }: Plane, to: Plane, reach: number): void {
+  const share = 1 / (2 * reach + 1);
+  for (let y = 0; y < height; y++) {
+    const line = data.subarray(y * width, (y + 1) * width);
+    const into = to.data.subarray(y * width, (y + 1) * width);
+    let sum = 0;
+    for (let x = -reach; x <= reach; x++) {
+      sum += line[clamp(x, width)] ?? 0;
+    }
+    for (let x = 0; x < width; x++) {
+      into[x] = sum * share + 0.5;
+      sum += (line[clamp(x + reach + 1, width)] ?? 0) - (line[clamp(x - reach, width)] ?? 0);
+    }
   }
-  for (let index = 0; index < count; index++) {
-    to[start + index * step] = (sum + reach) / size;
-    sum += at(index + reach + 1) - at(index - reach);
+}
+
+/** The same from row to row, with the sums of all columns at hand. */
+function boxDown({ width, height, data }: Plane, to: Plane, reach: number): void {
+  const share = 1 / (2 * reach + 1);
+  const sums = new Int32Array(width);
+  const rowAt = (y: number) => data.subarray(clamp(y, height) * width, (clamp(y, height) + 1) * width);
+  for (let y = -reach; y <= reach; y++) {
+    const line = rowAt(y);
+    for (let x = 0; x < width; x++) {
+      sums[x] = (sums[x] ?? 0) + (line[x] ?? 0);
+    }
   }
+  for (let y = 0; y < height; y++) {
+    const into = to.data.subarray(y * width, (y + 1) * width);
+    const [coming, going] = [rowAt(y + reach + 1), rowAt(y - reach)];
+    for (let x = 0; x < width; x++) {
+      const sum = sums[x] ?? 0;
+      into[x] = sum * share + 0.5;
+      sums[x] = sum + (coming[x] ?? 0) - (going[x] ?? 0);
+    }
+  }
+}
+
+function clamp(index: number, count: number): number {
+  return index < 0 ? 0 : index >= count ? count - 1 : index;
 }

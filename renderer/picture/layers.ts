@@ -46,7 +46,8 @@ function layOver(canvas: Frame, { frame, alpha, left, top }: Layer): void {
       for (let x = 0; x < across; x++) {
         const share = alpha.data[y * scale * alpha.width + x * scale] ?? 0;
         const at = (y + top / scale) * plane.width + x + left / scale;
-        const [under = 0, over = 0] = [plane.data[at], drawn.data[y * drawn.width + x]];
+        const under = plane.data[at] ?? 0;
+        const over = drawn.data[y * drawn.width + x] ?? 0;
         plane.data[at] = under + ((over - under) * share) / 255;
       }
     }

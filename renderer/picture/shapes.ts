@@ -3,12 +3,15 @@ export type Shape = { kind: "ellipse" | "rect"; x: number; y: number; radiusX: n
 
 /** How far a point is outside of a shape (inside: below zero), in pixels; near the edge it is exact enough to draw. */
 export function distanceTo({ kind, x, y, radiusX, radiusY }: Shape, atX: number, atY: number): number {
-  const [dx, dy] = [Math.abs(atX - x), Math.abs(atY - y)];
+  const dx = Math.abs(atX - x);
+  const dy = Math.abs(atY - y);
   if (kind === "rect") {
-    const [outX, outY] = [dx - radiusX, dy - radiusY];
-    return outX > 0 && outY > 0 ? Math.hypot(outX, outY) : Math.max(outX, outY);
+    const outX = dx - radiusX;
+    const outY = dy - radiusY;
+    return outX > 0 && outY > 0 ? Math.sqrt(outX * outX + outY * outY) : Math.max(outX, outY);
   }
-  const [u, v] = [dx / radiusX, dy / radiusY];
+  const u = dx / radiusX;
+  const v = dy / radiusY;
   const reach = Math.sqrt(u * u + v * v);
   const slope = Math.sqrt((u / radiusX) ** 2 + (v / radiusY) ** 2);
   return slope === 0 ? -Math.min(radiusX, radiusY) : ((reach - 1) * reach) / slope;
