@@ -86,8 +86,25 @@ export class Resampler {
     this.#plane(red, toRed, chromaLeft, across, chromaTop, down);
   }
 
+  /** Where rows lie on rows, as in a window of the picture's whole height, each is scaled for itself. */
+  #rowByRow(source: Plane, target: Plane, columns: Taps, top: number): void {
+    const scaled = new Int16Array(target.width);
+    for (let row = 0; row < target.height; row++) {
+      const from = Math.min(Math.max(top + row, 0), source.height - 1);
+      const into = target.data.subarray(row * target.width, (row + 1) * target.width);
+      scaleRow(source.data.subarray(from * source.width, (from + 1) * source.width), columns, scaled);
+      for (let index = 0; index < into.length; index++) {
+        into[index] = toByte(((scaled[index] ?? 0) + 8) >> 4);
+      }
+    }
+  }
+
   #plane(source: Plane, target: Plane, left: number, across: number, top: number, down: number): void {
     const columns = toTaps(target.width, left, across, source.width);
+    if (down === 1 && Number.isInteger(top)) {
+      this.#rowByRow(source, target, columns, top);
+      return;
+    }
     const rows = toTaps(target.height, top, down, source.height);
     const firstRow = rows.starts[0] ?? 0;
     const lastRow = Math.min(source.height, (rows.starts[target.height - 1] ?? 0) + rows.taps);

@@ -7,7 +7,7 @@ import { joinSpans, type RenderJob, type RenderPlan, toOutputFormat } from "../p
 import { toSpan } from "../timeline.ts";
 
 /** Windows are drawn at this size at least, where the output is as large, so that their fractions of pixels stay sharp. */
-const leastSide = 640;
+const leastSide = 480;
 
 /** ffmpeg enlarges faster than plain code: what is drawn need not have more pixels than the windows have. */
 function toCanvasSide(output: number, largest: number): number {
