@@ -70,6 +70,7 @@ export default defineConfig({
             "test/store/migrations.test.ts",
           ],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
