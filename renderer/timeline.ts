@@ -1,6 +1,6 @@
 import type { PictureDescription } from "./input/describe.ts";
 import { InvalidParams, toSecondsText } from "./invalid-params.ts";
-import type { Rate } from "./rate.ts";
+import { type Rate, toFps } from "./rate.ts";
 
 /** Half a millisecond and a little: editors round times to milliseconds. */
 const roundedSeconds = 0.00051;
@@ -27,24 +27,45 @@ export function frameAt(times: readonly number[], time: number): number {
   return Math.max(0, low - 1);
 }
 
+/** Frames that stay for longer than this are cut on the way. */
+const slowestRate = 10;
+
+/** The first frame is held from the start, also where the picture begins late. */
+function shownFrom(times: readonly number[], frame: number): number {
+  return frame === 0 ? 0 : (times[frame] ?? 0);
+}
+
+/** The start of a time's frame; where frames stay for long, the last instant by the usual distance of frames in it. */
+function snap({ times, rate, end }: PictureDescription, frame: number, time: number): number {
+  const at = shownFrom(times, frame);
+  const grid = Math.max(toFps(rate), slowestRate);
+  const steps = Math.round(((times[frame + 1] ?? end) - at) * grid);
+  const step = Math.min(Math.floor((time - at + roundedSeconds) * grid), steps - 1);
+  return at + Math.max(0, step) / grid;
+}
+
 /**
  * The frames that are on show from one time to another, at least one. Both ends are those of frames, so that spans that
  * adjoin share no frame and miss none.
  * @param name how the caller calls it, for the message
  */
-export function toSpan({ times, end }: PictureDescription, name: string, start: number, stop: number): Span {
+export function toSpan(picture: PictureDescription, name: string, start: number, stop: number): Span {
+  const { times, end } = picture;
   if (start >= end - roundedSeconds) {
     throw new InvalidParams(
       `${name} begins at ${toSecondsText(start)}, ${toSecondsText(start - end)} after the end of the video (${toSecondsText(end)}).`,
     );
   }
   const from = frameAt(times, start);
-  const to = stop >= end - roundedSeconds ? times.length : Math.max(from + 1, frameAt(times, stop));
-  return { from, to, start: from === 0 && start <= 0 ? 0 : timeOf(times, from), end: times[to] ?? end };
-}
-
-function timeOf(times: readonly number[], frame: number): number {
-  return Math.max(0, times[frame] ?? 0);
+  const begin = from === 0 && start <= 0 ? 0 : snap(picture, from, start);
+  if (stop >= end - roundedSeconds) {
+    return { from, to: times.length, start: begin, end };
+  }
+  const last = frameAt(times, stop);
+  const cut = snap(picture, last, stop);
+  const isOnFrame = cut <= shownFrom(times, last);
+  const to = Math.max(from + 1, isOnFrame ? last : last + 1);
+  return { from, to, start: begin, end: cut > begin ? cut : (times[to] ?? end) };
 }
 
 /** How many frames of the output lie before an instant of it. */

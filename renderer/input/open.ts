@@ -44,13 +44,14 @@ async function describeFile(file: string, workDir: string, signal: AbortSignal):
   const probed = await probeStreams(file, workDir, signal);
   const picture = choosePicture(probed);
   const sound = chooseSound(probed);
-  const packets = await probePackets(file, picture.index, workDir, signal);
+  const stamps = await probePackets(file, workDir, signal);
+  const packets = stamps.get(picture.index) ?? [];
   const isTold = packets.every(({ at }) => !Number.isNaN(at));
   const pictureStamps = isTold ? packets : await probeFrames(file, picture.index, workDir, signal);
   if (isSetAnew(pictureStamps, probed.format?.format_name ?? "") && file !== rewrittenFile) {
     return null;
   }
-  const soundStamps = sound === null ? [] : await probePackets(file, sound.index, workDir, signal);
+  const soundStamps = sound === null ? [] : (stamps.get(sound.index) ?? []);
   return { file, input: describe({ probed, picture, pictureStamps, sound, soundStamps }) };
 }
 

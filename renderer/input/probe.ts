@@ -49,24 +49,34 @@ export async function probeStreams(file: string, cwd: string, signal: AbortSigna
   return ProbeAnswer.parse(JSON.parse(await runFfprobe(args, cwd, signal)));
 }
 
-/** The packets of a stream that are shown, in the order in which the file holds them; `at` is NaN where none is told. */
-export async function probePackets(file: string, index: number, cwd: string, signal: AbortSignal): Promise<Stamp[]> {
-  const show = ["-show_entries", "packet=pts_time,duration_time,flags", "-print_format", "csv=p=0"];
-  const text = await runFfprobe(["-select_streams", String(index), ...show, file], cwd, signal);
-  return toLines(text).flatMap(([at, seconds, flags = ""]) => (flags.includes("D") ? [] : toStamp(at, seconds)));
+/**
+ * The packets of a file that are shown, by the index of their stream, in the order in which the file holds them; `at` is
+ * NaN where none is told.
+ */
+export async function probePackets(file: string, cwd: string, signal: AbortSignal): Promise<Map<number, Stamp[]>> {
+  const show = ["-show_entries", "packet=stream_index,pts_time,duration_time,flags", "-print_format", "csv=p=0"];
+  const stamps = new Map<number, Stamp[]>();
+  for (const [stream, at, seconds, flags = ""] of toLines(await runFfprobe([...show, file], cwd, signal))) {
+    if (!flags.includes("D")) {
+      const list = stamps.get(Number(stream)) ?? [];
+      stamps.set(Number(stream), list);
+      list.push(toStamp(at, seconds));
+    }
+  }
+  return stamps;
 }
 
 /** The frames of a stream, decoded: for files whose packets do not say when they are shown. */
 export async function probeFrames(file: string, index: number, cwd: string, signal: AbortSignal): Promise<Stamp[]> {
   const show = ["-show_entries", "frame=best_effort_timestamp_time", "-print_format", "csv=p=0"];
   const text = await runFfprobe(["-select_streams", String(index), ...show, file], cwd, signal);
-  return toLines(text).flatMap(([at]) => toStamp(at, "N/A"));
+  return toLines(text).map(([at]) => toStamp(at, "N/A"));
 }
 
 function toLines(text: string): string[][] {
   return text.split("\n").flatMap((line) => (line === "" ? [] : [line.split(",")]));
 }
 
-function toStamp(at: string | undefined, seconds: string | undefined): Stamp[] {
-  return [{ at: Number.parseFloat(at ?? ""), seconds: Number.parseFloat(seconds ?? "") || 0 }];
+function toStamp(at: string | undefined, seconds: string | undefined): Stamp {
+  return { at: Number.parseFloat(at ?? ""), seconds: Number.parseFloat(seconds ?? "") || 0 };
 }

@@ -28,8 +28,8 @@ const containers: Case[] = (
     ["21 flv", rewritten("-f", "flv")],
     ["22 fragments", rewritten("-f", "mp4", "-movflags", "+frag_keyframe+empty_moov")],
     [
-      "22 fragments, one each frame",
-      rewritten("-f", "mp4", "-movflags", "+frag_every_frame+empty_moov+default_base_moof"),
+      "22 fragments of a tenth of a second",
+      rewritten("-f", "mp4", "-movflags", "+empty_moov+default_base_moof", "-frag_duration", "100000"),
     ],
     [
       "26 webm without a duration",

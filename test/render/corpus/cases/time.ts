@@ -127,6 +127,19 @@ const sound: Case[] = [
     isQuick: true,
   },
   {
+    id: "17 late picture, cut",
+    about: "clips before and around the late picture",
+    make: withSound({ picture: ["-itsoffset", "1"], audio: ["-c:a", "pcm_s16le"], format: "matroska" }),
+    job: clips([0.2, 0.6], [0.8, 1.2]),
+    expect: {
+      numbers: [...Array.from({ length: 18 }, () => 0), ...range(0, 5)],
+      heard: [
+        [0.2, 0.6],
+        [0.8, 1.2],
+      ],
+    },
+  },
+  {
     id: "16",
     about: "sound two seconds longer than the picture, overlay",
     make: withSound({ picture: ["-t", "2"] }),
