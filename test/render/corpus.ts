@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { FfmpegFailed } from "../../renderer/ffmpeg.ts";
 import type { Case } from "./corpus/case.ts";
@@ -40,8 +41,7 @@ async function main(): Promise<void> {
   const failed = new Map<string, number>();
   print("kind", "case", "what", "expected", "measured", "verdict");
   print(...Array.from({ length: 6 }, () => "---"));
-  for (const one of chosen) {
-    const rows = await runCase(one).catch((error: unknown) => [toFailure(error)]);
+  for await (const { one, rows } of runAll(chosen)) {
     for (const { what, expected, measured, isRight } of rows) {
       print(one.kind, `${one.id}: ${one.about}`, what, expected, measured, isRight ? "holds" : "**fails**");
     }
@@ -57,6 +57,29 @@ async function main(): Promise<void> {
   const wrong = [...failed.values()].reduce((sum, count) => sum + count, 0);
   process.stdout.write(`\n${chosen.length} cases, ${chosen.length - wrong} hold\n`);
   process.exitCode = wrong === 0 ? 0 : 1;
+}
+
+/** As many at once as there are processors; told in order. */
+async function* runAll<One extends Case>(cases: readonly One[]): AsyncGenerator<{ one: One; rows: Row[] }> {
+  const waiting = [...cases];
+  const running: Promise<{ one: One; rows: Row[] }>[] = [];
+  const start = () => {
+    const one = waiting.shift();
+    if (one) {
+      running.push(
+        runCase(one)
+          .catch((error: unknown) => [toFailure(error)])
+          .then((rows) => ({ one, rows })),
+      );
+    }
+  };
+  for (let slot = 0; slot < availableParallelism(); slot++) {
+    start();
+  }
+  for (let next = running.shift(); next; next = running.shift()) {
+    yield await next;
+    start();
+  }
 }
 
 /** The case itself could not be made or measured. */
