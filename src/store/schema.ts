@@ -176,9 +176,41 @@ export const userStoredBytes = sqliteTable(
   (share) => [primaryKey({ columns: [share.tenantId, share.userId] })],
 );
 
+/** The tables of migrations/0012_create_documents.sql. */
+export const documentVersions = sqliteTable(
+  "document_versions",
+  {
+    tenantId: text("tenant_id").notNull(),
+    projectId: integer("project_id").notNull(),
+    name: text("name").notNull(),
+    version: integer("version").notNull(),
+    objectKey: text("object_key").notNull(),
+    size: integer("size").notNull(),
+    etag: text("etag").notNull(),
+    userId: text("user_id"),
+    createdAt: text("created_at").notNull(),
+  },
+  (document) => [primaryKey({ columns: [document.tenantId, document.projectId, document.name, document.version] })],
+);
+
+export const documentSchemas = sqliteTable(
+  "document_schemas",
+  {
+    tenantId: text("tenant_id").notNull(),
+    name: text("name").notNull(),
+    version: integer("version").notNull(),
+    /** The schema itself, as text. */
+    schema: text("schema").notNull(),
+    updatedAt: text("updated_at").notNull(),
+  },
+  (schema) => [primaryKey({ columns: [schema.tenantId, schema.name] })],
+);
+
 export type UsageRow = typeof usage.$inferInsert;
 export type ExportJobRow = typeof exportJobs.$inferSelect;
 export type NewExportJobRow = typeof exportJobs.$inferInsert;
 export type ApiKeyRow = typeof apiKeys.$inferSelect;
 export type UploadRow = typeof uploads.$inferSelect;
 export type NewUploadRow = typeof uploads.$inferInsert;
+export type DocumentVersionRow = typeof documentVersions.$inferSelect;
+export type DocumentSchemaRow = typeof documentSchemas.$inferSelect;

@@ -1,7 +1,8 @@
 import { and, eq, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
-import { exportJobs, type NewUploadRow, storedBytes, type UploadRow, uploads, userStoredBytes } from "./schema.ts";
+import { exportJobs, type NewUploadRow, type UploadRow, uploads } from "./schema.ts";
+import { addBytes, fitsShares, giveBack, type StorageQuota, type Stored } from "./stored-bytes.ts";
 
 /** Which upload: its tenant stands in every statement (I13). */
 export type UploadKey = Readonly<{ tenantId: string; id: string }>;
@@ -9,31 +10,25 @@ export type UploadKey = Readonly<{ tenantId: string; id: string }>;
 const isUpload = ({ tenantId, id }: UploadKey) => and(eq(uploads.tenantId, tenantId), eq(uploads.id, id));
 const isPending = (upload: UploadKey) => and(isUpload(upload), isNull(uploads.completedAt));
 
-/** What a tenant's uploads may hold, those of one of its users, and how many of theirs may be pending. */
-export type UploadQuota = Readonly<{ maxBytes: number; maxBytesOfUser: number; maxPendingOfUser: number }>;
+/** What may be stored, and how many uploads of one user may be pending. */
+export type UploadQuota = StorageQuota & Readonly<{ maxPendingOfUser: number }>;
 
-const isTenant = (tenantId: string) => eq(storedBytes.tenantId, tenantId);
-const isUser = (tenantId: string, userId: string) =>
-  and(eq(userStoredBytes.tenantId, tenantId), eq(userStoredBytes.userId, userId));
-
-/** The user in whose share an upload is, if any. */
-const userIds = ({ uploadedBy }: NewUploadRow) => (uploadedBy ? [uploadedBy] : []);
+const toStored = ({ tenantId, uploadedBy = null, size }: NewUploadRow): Stored => ({
+  tenantId,
+  userId: uploadedBy,
+  size,
+});
 
 /** Whether a new upload is within every quota. */
-function fits({ tenantId, uploadedBy, size }: NewUploadRow, quota: UploadQuota): SQL | undefined {
-  const stored = sql`SELECT ${storedBytes.bytes} FROM ${storedBytes} WHERE ${isTenant(tenantId)}`;
-  const ofTenant = sql`coalesce((${stored}), 0) + ${size} <= ${quota.maxBytes}`;
+function fits(row: NewUploadRow, quota: UploadQuota): SQL | undefined {
+  const { tenantId, uploadedBy } = row;
+  const hasRoom = fitsShares(toStored(row), quota);
   if (!uploadedBy) {
-    return ofTenant;
+    return hasRoom;
   }
-  const own = sql`SELECT ${userStoredBytes.bytes} FROM ${userStoredBytes} WHERE ${isUser(tenantId, uploadedBy)}`;
   const isOpen = and(eq(uploads.tenantId, tenantId), eq(uploads.uploadedBy, uploadedBy), isNull(uploads.completedAt));
   const open = sql`SELECT 1 FROM ${uploads} INDEXED BY uploads_pending_by_user WHERE ${isOpen} LIMIT ${quota.maxPendingOfUser}`;
-  return and(
-    ofTenant,
-    sql`coalesce((${own}), 0) + ${size} <= ${quota.maxBytesOfUser}`,
-    sql`(SELECT count(*) FROM (${open})) < ${quota.maxPendingOfUser}`,
-  );
+  return and(hasRoom, sql`(SELECT count(*) FROM (${open})) < ${quota.maxPendingOfUser}`);
 }
 
 /**
@@ -41,7 +36,6 @@ function fits({ tenantId, uploadedBy, size }: NewUploadRow, quota: UploadQuota):
  * @returns null when it does not fit, or there is another with its key
  */
 export async function insertUpload(db: Database, row: NewUploadRow, quota: UploadQuota): Promise<UploadRow | null> {
-  const { tenantId, size } = row;
   const isWritten = sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${isUpload(row)})`;
   const [[inserted]] = await db.batch([
     db
@@ -49,19 +43,7 @@ export async function insertUpload(db: Database, row: NewUploadRow, quota: Uploa
       .select(sql`${rowAsSelect(uploads, row)} WHERE ${fits(row, quota)}`)
       .onConflictDoNothing()
       .returning(),
-    db
-      .insert(storedBytes)
-      .select(sql`SELECT ${tenantId}, ${size} WHERE ${isWritten}`)
-      .onConflictDoUpdate({ target: storedBytes.tenantId, set: { bytes: sql`${storedBytes.bytes} + ${size}` } }),
-    ...userIds(row).map((userId) =>
-      db
-        .insert(userStoredBytes)
-        .select(sql`SELECT ${tenantId}, ${userId}, ${size} WHERE ${isWritten}`)
-        .onConflictDoUpdate({
-          target: [userStoredBytes.tenantId, userStoredBytes.userId],
-          set: { bytes: sql`${userStoredBytes.bytes} + ${size}` },
-        }),
-    ),
+    ...addBytes(db, toStored(row), isWritten),
   ]);
   return inserted ?? null;
 }
@@ -168,23 +150,13 @@ export function giveUpUpload(db: Database, row: UploadRow): Promise<boolean> {
 
 /** Gives the bytes back with the row, both or neither. */
 async function deleteWhere(db: Database, row: UploadRow, isThat: SQL | undefined): Promise<boolean> {
-  const { tenantId } = row;
   const size = sql`coalesce((SELECT ${uploads.size} FROM ${uploads} WHERE ${isThat}), 0)`;
   const [left] = await db.batch([
     db
       .select({ id: uploads.id })
       .from(uploads)
       .where(and(isUpload(row), sql`NOT (${isThat})`)),
-    db
-      .update(storedBytes)
-      .set({ bytes: sql`max(0, ${storedBytes.bytes} - ${size})` })
-      .where(isTenant(tenantId)),
-    ...userIds(row).map((userId) =>
-      db
-        .update(userStoredBytes)
-        .set({ bytes: sql`max(0, ${userStoredBytes.bytes} - ${size})` })
-        .where(isUser(tenantId, userId)),
-    ),
+    ...giveBack(db, toStored(row), size),
     db.delete(uploads).where(isThat),
   ]);
   return left.length === 0;
