@@ -1,4 +1,5 @@
 import { type JobType, outputFormats } from "../contract/types/index.ts";
+import { newNonce } from "./ids.ts";
 
 /** `input/<tenant>/<upload>/<file name>`, the file name reduced to what is safe in a key, a URL and a header. */
 export function inputKey(tenantId: string, uploadId: string, filename: string): string {
@@ -44,4 +45,18 @@ export function toSafeFilename(filename: string): string {
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[.-]+/, "");
   return safe.slice(-100) || "video";
+}
+
+/** Which document, of which project. */
+export type DocumentKey = Readonly<{ tenantId: string; projectId: number; name: string }>;
+
+/** `document/<tenant>/<project>/<name>/<version>-<random>.json`: writers of the same version never meet. */
+export function documentKey({ tenantId, projectId, name }: DocumentKey, version: number): string {
+  return `document/${tenantId}/${projectId}/${name}/${version}-${newNonce()}.json`;
+}
+
+/** Which version of which document a key is for. */
+export function documentOf(key: string): DocumentKey & { version: number } {
+  const [, tenantId = "", project, name = "", file = ""] = key.split("/");
+  return { tenantId, projectId: Number(project), name, version: Number.parseInt(file, 10) };
 }

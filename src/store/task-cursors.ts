@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import { taskCursors } from "./schema.ts";
 
 /** A task of the cron that cannot always look at everything in one run; retention goes on in each tenant by itself. */
-export type Task = "sweep" | "webhooks" | "orphans" | "retention" | `retention:${string}`;
+export type Task = "sweep" | "webhooks" | "orphans" | "document_orphans" | "retention" | `retention:${string}`;
 
 /** Where the tasks' next runs go on; those that begin at the first are not among them. */
 export async function readTaskCursors(db: Database, tasks: readonly Task[]): Promise<Map<string, string>> {

@@ -30,13 +30,13 @@ export function storeVideo(
 }
 
 /**
- * A page of the inputs behind a key, in order.
+ * A page of the objects of a kind behind a key, in order.
  * @param after empty to begin at the first
  * @returns with the key behind which the next page begins, empty after the last
  */
-export async function listInputs(bucket: R2Bucket, after: string, limit: number) {
+export async function listObjects(bucket: R2Bucket, prefix: string, after: string, limit: number) {
   const startAfter = after === "" ? {} : { startAfter: after };
-  const { objects, truncated } = await bucket.list({ prefix: "input/", limit, ...startAfter });
+  const { objects, truncated } = await bucket.list({ prefix, limit, ...startAfter });
   return { objects, next: truncated ? (objects.at(-1)?.key ?? "") : "" };
 }
 

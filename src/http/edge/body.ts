@@ -1,5 +1,6 @@
 import { readBounded } from "../../core/bounded-body.ts";
-import { findUnfit } from "../../core/json-limits.ts";
+import { parseJson } from "../../core/json-body.ts";
+import { maxNodes } from "../../core/json-limits.ts";
 import { isSameMediaType } from "../../core/media-type.ts";
 import { AppError } from "./problem.ts";
 
@@ -38,33 +39,26 @@ export async function readLenientText(request: Request, maxBytes: number): Promi
   return text;
 }
 
-const maxBodyBytes = 1_048_576;
+const usualLimits = { maxBytes: 1_048_576, maxValues: maxNodes };
 
-/** A JSON body within all limits, for a route's schema to check. @throws AppError */
-export async function readJson(request: Request): Promise<unknown> {
+/** A JSON body within all limits, with the bytes that it came as. @throws AppError */
+export async function readJsonBytes(request: Request, { maxBytes, maxValues } = usualLimits) {
   if (!isSameMediaType(request.headers.get("content-type"), "application/json")) {
     throw new AppError("unsupported_media_type", { detail: "Send the body as application/json." });
   }
-  const value = parseJson(decode(await readBytes(request, maxBodyBytes)));
-  const unfit = findUnfit(value);
-  if (unfit) {
-    throw new AppError("validation_failed", { errors: [unfit] });
-  }
-  return value;
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw new AppError("malformed_request", { detail: "The body is not UTF-8." });
+  const bytes = await readBytes(request, maxBytes);
+  const parsed = parseJson(bytes, maxValues);
+  switch (parsed.is) {
+    case "json":
+      return { value: parsed.value, bytes };
+    case "malformed":
+      throw new AppError("malformed_request", { detail: parsed.detail });
+    case "unfit":
+      throw new AppError("validation_failed", { errors: [parsed.fault] });
   }
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AppError("malformed_request", { detail: "The body is not valid JSON." });
-  }
+/** A JSON body within the usual limits, for a route's schema to check. @throws AppError */
+export async function readJson(request: Request): Promise<unknown> {
+  return (await readJsonBytes(request)).value;
 }
