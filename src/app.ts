@@ -2,6 +2,8 @@ import { HonoBase } from "hono/hono-base";
 import { TrieRouter } from "hono/router/trie-router";
 import { methodOf, methodsAt, routerPathOf } from "./core/routes.ts";
 import type { AttemptRef } from "./core/tokens.ts";
+import { documentSchemaRoutes } from "./http/documents/document-schemas.ts";
+import { documentRoutes } from "./http/documents/documents.ts";
 import type { AppEnv } from "./http/edge/app-env.ts";
 import { authenticate } from "./http/edge/auth.ts";
 import { crossOrigin } from "./http/edge/cors.ts";
@@ -31,6 +33,8 @@ const apiRoutes: readonly Route[] = [
   ...projectEventRoutes,
   ...outputRoutes,
   ...uploadRoutes,
+  ...documentRoutes,
+  ...documentSchemaRoutes,
   ...usageRoutes,
   ...fileRoutes,
   ...webhookEndpointRoutes,

@@ -13,6 +13,9 @@ export const DocumentName = z
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/)
   .meta({ examples: ["bible"] });
 
+/** What a path names. */
+export const NamedDocument = z.object({ name: DocumentName });
+
 const Version = z.int().min(1);
 
 /** The answer to a version that was written. */
@@ -63,5 +66,3 @@ export const StoredSchema = z
   .strictObject({ name: DocumentName, version: Version, updated_at: Timestamp })
   .meta({ id: "StoredSchema" });
 export type StoredSchema = z.infer<typeof StoredSchema>;
-
-export const AnyJson = z.unknown().meta({ description: "Any JSON." });

@@ -119,7 +119,7 @@ export const problems = {
 export const ProblemCode = z.enum(Object.keys(problems) as [keyof typeof problems, ...(keyof typeof problems)[]]);
 export type ProblemCode = z.infer<typeof ProblemCode>;
 
-/** One invalid value: where it stands (RFC 6901 pointer into the body, or `/query/…`, `/header/…`) and what is wrong. */
+/** One invalid value: where it stands (RFC 6901 pointer into the body, or `/query/…`, `/path/…`, `/header/…`) and what is wrong. */
 export const FieldError = z.strictObject({
   pointer: z.string().meta({ examples: ["/params/crop_keyframes/0/width"] }),
   detail: z.string(),

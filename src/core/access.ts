@@ -18,8 +18,17 @@ export type Caller = Readonly<
 /** Who was let in, and until when their credential lets them in: in milliseconds, null when it does not end by itself. */
 export type Admission = Readonly<{ caller: Caller; until: number | null }>;
 
-export function mayUse(caller: Caller, { callers, scope }: Pick<Need, "callers" | "scope">): boolean {
-  return callers.includes(caller.kind) && (caller.kind === "watcher" || caller.scopes.has(scope));
+export function mayUse(
+  caller: Caller,
+  { callers, scope, ofAllProjects }: Pick<Need, "callers" | "scope" | "ofAllProjects">,
+): boolean {
+  const isMeant = callers.includes(caller.kind) && (caller.kind === "watcher" || caller.scopes.has(scope));
+  return isMeant && !(ofAllProjects && isHeldToProjects(caller));
+}
+
+/** Whether there may be projects of the tenant that are not the caller's. */
+export function isHeldToProjects(caller: Caller): boolean {
+  return caller.kind === "watcher" || caller.projectIds !== null;
 }
 
 type Owned = Readonly<{ tenantId: string; projectId: number; userId: string | null }>;

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { AmendJob } from "../contract/amend-job.ts";
 import { CreateJob } from "../contract/create-job.ts";
+import { ReadDocument } from "../contract/document.ts";
 import { ListJobsQuery } from "../contract/list-jobs.ts";
 import { NoQuery, PageQuery } from "../contract/page.ts";
 import { ReadJob, ReadOutput } from "../contract/read-job.ts";
@@ -29,9 +30,12 @@ export type Need = Readonly<{
   owner: Bound;
   /** Browsers cannot set a header here: a `client_token` may stand in the query. */
   tokenInQuery?: true;
+  /** Concerns all projects of a tenant: not for a caller who is held to some. */
+  ofAllProjects?: true;
 }>;
 
-type Guarded = Need & Readonly<{ of: "tenant" | "project" | "job" | "upload" | "endpoint" | "delivery" }>;
+type Guarded = Need &
+  Readonly<{ of: "tenant" | "project" | "job" | "upload" | "endpoint" | "delivery" | "document" | "schema" }>;
 /** Needs no credential: it is everybody's, or its URL carries a token of its own. */
 type Open = Readonly<{ of: "service" | "page" | "attempt" | "file" }>;
 
@@ -49,6 +53,9 @@ const read = { scope: "jobs:read", callers: everyone, of: "job", ...hidden } as 
 const watch = { ...read, tokenInQuery: true } as const;
 const write = { scope: "jobs:write", callers: people, of: "job", ...hidden } as const;
 const upload = { scope: "uploads:write", callers: people, of: "upload", ...hidden } as const;
+/** Of a project: whoever may use that sees it, whoever wrote it. */
+const document = { project: "hidden", owner: "shared" } as const;
+const readDocument = { ...read, ...document, callers: people, of: "document" } as const;
 const ops = { scope: "ops", callers: backends, owner: "shared" } as const;
 
 /**
@@ -106,6 +113,19 @@ export const routes = {
     query: ListUsage,
   },
 
+  "GET /api/projects/{project_id}/documents": {
+    ...read,
+    ...document,
+    callers: people,
+    of: "project",
+    query: PageQuery,
+  },
+  "PUT /api/projects/{project_id}/documents/{name}": { ...write, ...document, of: "project" },
+  "GET /api/projects/{project_id}/documents/{name}": { ...readDocument, query: ReadDocument },
+  "GET /api/projects/{project_id}/documents/{name}/versions": { ...readDocument, query: PageQuery },
+  "PUT /api/document-schemas/{name}": { ...ops, of: "tenant", project: "shared", ofAllProjects: true },
+  "GET /api/document-schemas/{name}": { ...ops, of: "schema", project: "shared" },
+
   "POST /api/webhook-endpoints": { ...ops, of: "tenant", project: "refused", body: CreateWebhookEndpoint, status: 201 },
   "GET /api/webhook-endpoints": { ...ops, of: "tenant", project: "left_out", query: NoQuery },
   "GET /api/webhook-endpoints/{id}": { ...ops, of: "endpoint", project: "hidden" },
@@ -158,7 +178,7 @@ export function pathOf(key: RouteKey): string {
 export function routerPathOf(key: RouteKey): string {
   return pathOf(key)
     .replace("{key}", ":key{.+}")
-    .replace(/\{(\w+)\}/, ":$1");
+    .replace(/\{(\w+)\}/g, ":$1");
 }
 
 function toPattern(path: string): string {

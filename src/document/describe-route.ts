@@ -18,7 +18,7 @@ type Shown = Readonly<{ content: NonNullable<ResponseConfig["content"]> }>;
 /** What the document says of a route beyond what the table of routes knows. */
 export type RouteDoc = Readonly<{
   id: string;
-  tag: "jobs" | "live" | "uploads" | "usage" | "webhooks" | "runpod" | "files" | "operations";
+  tag: "jobs" | "live" | "uploads" | "documents" | "usage" | "webhooks" | "runpod" | "files" | "operations";
   summary: string;
   description?: string;
   /** Optional headers: no schema could refuse what stands in them. */

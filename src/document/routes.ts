@@ -2,6 +2,7 @@ import type { RouteConfig } from "@asteasolutions/zod-to-openapi";
 import type { z } from "zod";
 import { type RouteKey, routeKeys } from "../core/routes.ts";
 import { type DescribedKey, describeRoute, type RouteDoc } from "./describe-route.ts";
+import { documentDocs } from "./documents.ts";
 import { jobDocs } from "./jobs.ts";
 import { liveDocs } from "./live.ts";
 import { operationDocs } from "./operations.ts";
@@ -14,6 +15,7 @@ const docs = {
   ...jobDocs,
   ...liveDocs,
   ...uploadDocs,
+  ...documentDocs,
   ...webhookDocs,
   ...runpodDocs,
   ...operationDocs,

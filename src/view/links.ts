@@ -8,8 +8,8 @@ import { presign } from "../store/s3.ts";
 /** How long a link to an output is good for at least, in milliseconds. */
 export const outputLinkTtlMs = 60 * 60_000;
 
-type Signer = Pick<Settings, "signingKeys" | "publicBaseUrl" | "s3">;
-type Until = Readonly<{ now: number; expiresAt: number }>;
+export type Signer = Pick<Settings, "signingKeys" | "publicBaseUrl" | "s3">;
+export type Until = Readonly<{ now: number; expiresAt: number }>;
 
 /**
  * A signed URL to read an object: the Worker's own, or R2's where there are credentials for its S3 endpoint.

@@ -41,11 +41,14 @@ beforeAll(async () => {
 async function newStage(): Promise<Stage> {
   const tenantId = `t-${crypto.randomUUID()}`;
   const [owner, key] = await Promise.all([newJwt({ tenant_id: tenantId }), newKey({ tenantId })]);
-  const ask = async (credential: string, path: string, body?: object) => {
-    const headers = { ...bearer(credential), ...(body ? json : {}) };
-    const init = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
+  const ask = async (credential: string, path: string, body?: object, method = "POST") => {
+    const headers = { ...bearer(credential), ...(body ? json : {}), ...(method === "PUT" && { "if-none-match": "*" }) };
+    const init = body ? { method, headers, body: JSON.stringify(body) } : { headers };
     return (await call(path, init)).json();
   };
+  const documentName = `d-${crypto.randomUUID()}`;
+  await ask(owner, `/api/projects/7/documents/${documentName}`, { is: documentName }, "PUT");
+  await ask(key, `/api/document-schemas/${documentName}`, { title: documentName }, "PUT");
   const hook = { url: "https://hooks.example.org/x", project_ids: [7], events: ["job.processing"] };
   const endpoint = WebhookEndpoint.parse(await ask(key, "/api/webhook-endpoints", hook));
   const file = { filename: "match.mp4", content_type: "video/mp4", size: 7, project_id: 7 };
@@ -68,6 +71,7 @@ async function newStage(): Promise<Stage> {
     uploadId: upload.id,
     endpointId: endpoint.id,
     deliveryId: delivery.id,
+    documentName,
     clientToken: job.client_token,
     attemptToken: webhook.split("/").at(-1) ?? "",
   };
@@ -84,12 +88,15 @@ type Kind = Readonly<{
   as: Need["callers"][number] | null;
   scopes?: readonly Scope[];
   outside?: "tenant" | "project" | "owner";
+  /** Not to every project of its tenant. */
+  isHeld?: boolean;
 }>;
 
 const backend = (as: Partial<Parameters<typeof newKey>[0]>, outside?: Kind["outside"]): Kind => ({
   credential: ({ tenantId }) => newKey({ tenantId, ...as }),
   as: "backend",
   scopes: Scope.options,
+  isHeld: as?.projectIds !== undefined,
   ...(outside && { outside }),
 });
 const user = (claims: object, outside?: Kind["outside"], scopes = usual): Kind => ({
@@ -138,8 +145,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-function isLetIn({ as, scopes = [] }: Kind, { callers, scope }: Need): boolean {
-  return as !== null && callers.includes(as) && (as === "watcher" || scopes.includes(scope));
+function isLetIn({ as, scopes = [], isHeld = false }: Kind, { callers, scope, ofAllProjects }: Need): boolean {
+  const isMeant = as !== null && callers.includes(as) && (as === "watcher" || scopes.includes(scope));
+  return isMeant && !(ofAllProjects === true && isHeld);
 }
 
 /** What a route makes of things outside of a caller's reach; of another tenant's it shows nothing. */

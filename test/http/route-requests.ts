@@ -10,6 +10,7 @@ export type Stage = Readonly<{
   uploadId: string;
   endpointId: string;
   deliveryId: string;
+  documentName: string;
   clientToken: string;
   attemptToken: string;
 }>;
@@ -30,6 +31,7 @@ export type RouteRequest = Readonly<{
 
 const upgrade = { upgrade: "websocket" };
 const stream = { accept: "text/event-stream" };
+const documents = "/api/projects/7/documents";
 const endpoints = "/api/webhook-endpoints";
 
 export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
@@ -90,6 +92,29 @@ export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
   "GET /api/uploads/{id}": { send: ({ uploadId }) => ({ path: `/api/uploads/${uploadId}` }), ok: 200 },
   // A job needs it.
   "DELETE /api/uploads/{id}": { send: ({ uploadId }) => ({ path: `/api/uploads/${uploadId}` }), ok: 409 },
+  "GET /api/projects/{project_id}/documents": { send: () => ({ path: documents }), ok: 200, shows: "documentName" },
+  "PUT /api/projects/{project_id}/documents/{name}": {
+    send: () => ({ path: `${documents}/d-${crypto.randomUUID()}`, body: {}, headers: { "if-none-match": "*" } }),
+    ok: 201,
+  },
+  "GET /api/projects/{project_id}/documents/{name}": {
+    send: ({ documentName }) => ({ path: `${documents}/${documentName}` }),
+    ok: 200,
+    shows: "documentName",
+  },
+  "GET /api/projects/{project_id}/documents/{name}/versions": {
+    send: ({ documentName }) => ({ path: `${documents}/${documentName}/versions` }),
+    ok: 200,
+  },
+  "PUT /api/document-schemas/{name}": {
+    send: () => ({ path: `/api/document-schemas/d-${crypto.randomUUID()}`, body: { type: "object" } }),
+    ok: 201,
+  },
+  "GET /api/document-schemas/{name}": {
+    send: ({ documentName }) => ({ path: `/api/document-schemas/${documentName}` }),
+    ok: 200,
+    shows: "documentName",
+  },
   "GET /api/usage": { send: () => ({ path: "/api/usage" }), ok: 200 },
   "POST /api/webhook-endpoints": {
     send: () => ({ path: endpoints, body: { url: "https://hooks.example.org/x", project_ids: [7] } }),

@@ -1,6 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import { Scope } from "../../contract/scope.ts";
-import { type Admission, mayUse } from "../../core/access.ts";
+import { type Admission, type Caller, isHeldToProjects, mayUse } from "../../core/access.ts";
 import { type ApiKey, isSecretOf, parseApiKey } from "../../core/api-key.ts";
 import { BoundedMap } from "../../core/bounded-map.ts";
 import { type Need, openPaths, queryTokenPaths } from "../../core/routes.ts";
@@ -112,11 +112,17 @@ async function findBackend(c: AppContext, key: ApiKey, { bootstrapKey }: Setting
 export function requireNeed(c: AppContext, need: Need): void {
   const caller = c.get("caller");
   if (!mayUse(caller, need)) {
-    const detail =
-      caller.kind === "watcher"
-        ? "A client_token reads and cancels its one job only."
-        : `The credential lacks the scope ${need.scope}.`;
+    const detail = refusalOf(caller, need);
     const challenge = `Bearer error="insufficient_scope", scope="${need.scope}"`;
     throw new AppError("insufficient_scope", { detail, headers: { "www-authenticate": challenge } });
   }
+}
+
+function refusalOf(caller: Caller, { scope, ofAllProjects }: Need): string {
+  if (caller.kind === "watcher") {
+    return "A client_token reads and cancels its one job only.";
+  }
+  return caller.scopes.has(scope) && ofAllProjects && isHeldToProjects(caller)
+    ? "This concerns all projects, and the credential is for some."
+    : `The credential lacks the scope ${scope}.`;
 }

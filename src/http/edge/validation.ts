@@ -5,7 +5,7 @@ import { AppError } from "./problem.ts";
 /** What came with a request, as its schema has it. @throws AppError `validation_failed` that names every fault */
 export function validate<Schema extends z.ZodType>(
   schema: Schema,
-  target: "json" | "query",
+  target: "json" | "query" | "path",
   value: unknown,
 ): z.output<Schema> {
   const result = schema.safeParse(value);

@@ -1,24 +1,14 @@
-import { ProjectId } from "../../contract/common.ts";
-import { type Caller, callerUser, mayUseProject } from "../../core/access.ts";
+import { callerUser } from "../../core/access.ts";
 import { readEventId, replayFrom } from "../../core/resume.ts";
 import { ToldJobs } from "../../core/told-jobs.ts";
 import { firstHeader, projectStreamOf } from "../../object/project-stream.ts";
 import type { Watched } from "../../store/stream-rows.ts";
 import type { AppContext } from "../edge/app-env.ts";
 import { AppError } from "../edge/problem.ts";
-import { routesOf } from "../edge/route.ts";
+import { projectRoute } from "../edge/project.ts";
 import { SseStream, streamHeaders } from "../edge/sse.ts";
 import { streamLifeOf } from "../edge/stream-life.ts";
 import { ProjectFeed, type Told } from "./project-feed.ts";
-
-/** @throws AppError `not_found` for what is no project, or none of the caller's */
-function requireProject(caller: Caller, text: string): number {
-  const projectId = ProjectId.safeParse(/^\d{1,16}$/.test(text) ? Number(text) : null);
-  if (!projectId.success || !mayUseProject(caller, projectId.data)) {
-    throw new AppError("not_found");
-  }
-  return projectId.data;
-}
 
 /** @throws AppError `rate_limited` */
 async function openSocket(env: Env, { tenantId, projectId, userId }: Watched, since: number | null) {
@@ -76,8 +66,6 @@ async function watch(c: AppContext, projectId: number, listed: string | undefine
   void feed.run(stream);
   return new Response(stream.body, { headers: streamHeaders });
 }
-
-const projectRoute = routesOf("project", async (c, text) => requireProject(c.get("caller"), text));
 
 export const projectEventRoutes = [
   projectRoute("GET /api/projects/{project_id}/events", (c, projectId, { since }) => watch(c, projectId, since)),
