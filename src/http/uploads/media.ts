@@ -5,6 +5,8 @@ import { findVideo, openVideo } from "../../store/videos.ts";
 import { AppError } from "../edge/problem.ts";
 import { matchesEtag } from "../jobs/preconditions.ts";
 
+const servedTypes: ReadonlySet<string> = new Set([...VideoContentType.options, "application/json"]);
+
 /** What a signed URL shows: `filename` is what a browser saves it as; null for a reader that is no browser. */
 type Shown = Readonly<{ key: string; filename: string | null; expiresAt: number }>;
 
@@ -53,11 +55,11 @@ function readRange(request: Request, object: R2Object): ByteRange | null {
 }
 
 function toHeaders(object: R2Object, { filename, expiresAt }: Shown): Headers {
-  const type = VideoContentType.safeParse(object.httpMetadata?.contentType);
+  const type = object.httpMetadata?.contentType ?? "";
   return new Headers({
     "accept-ranges": "bytes",
     "cache-control": cacheUntil(expiresAt, Date.now()),
-    "content-type": type.success ? type.data : "application/octet-stream",
+    "content-type": servedTypes.has(type) ? type : "application/octet-stream",
     "content-disposition": filename === null ? "attachment" : `attachment; filename="${filename}"`,
     "content-security-policy": "sandbox; default-src 'none'",
     // A player on the app's own page shows it.
