@@ -1,5 +1,6 @@
 import { malformedBodies } from "./bodies.ts";
 import { wrongCredentials, wrongTokens } from "./credentials.ts";
+import { missingDocuments, wrongDocuments } from "./documents.ts";
 import type { Hostile, Target } from "./hostile.ts";
 import { foreignInputs, wrongJobs, wrongUploads } from "./jobs.ts";
 import { methods, origins, paths } from "./paths.ts";
@@ -15,6 +16,8 @@ export async function hostileRequests(target: Target): Promise<Hostile[]> {
     ...foreignInputs(target),
     ...wrongUploads(),
     ...wrongWebhooks(),
+    ...wrongDocuments(),
+    ...missingDocuments(),
     ...wrongQueries(),
     ...wrongHeaders(target),
     ...(await wrongCredentials(target)),
