@@ -1,3 +1,6 @@
+import { toQuery } from "./paths.ts";
+import type { RequestOptions, Transport } from "./transport.ts";
+
 /** Things page after page, each page read when it is needed. */
 export class List<Item> implements AsyncIterable<Item> {
   readonly #first: () => Promise<Page<Item>>;
@@ -54,4 +57,14 @@ export class Page<Item> extends List<Item> {
   async next(): Promise<Page<Item> | null> {
     return this.next_cursor === null ? null : this.#read(this.next_cursor);
   }
+}
+
+/** Of a list that is asked for by `limit` and `cursor`. @param pathOf may throw, where the first page is needed */
+export function listPages<Item>(transport: Transport, pathOf: () => string, options: RequestOptions): List<Item> {
+  const read = async (cursor: string | null): Promise<Page<Item>> => {
+    const path = pathOf() + toQuery({ limit: 50, cursor });
+    const answer = await transport.json<{ data: Item[]; next_cursor: string | null }>(path, options);
+    return new Page(answer, null, read);
+  };
+  return new List(() => read(null));
 }

@@ -100,7 +100,7 @@ export async function* watchProject(
   projectId: number,
   { signal, since = null, onOpen, onBarren }: WatchProjectOptions,
 ): AsyncGenerator<ProjectEvent, void> {
-  const base = projectPath(projectId);
+  const base = projectPath(projectId, "/events");
   yield* reconnect<ProjectEvent>(transport, {
     signal,
     onOpen,

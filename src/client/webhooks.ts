@@ -2,10 +2,9 @@ import type {
   CreateWebhookEndpoint,
   UpdateWebhookEndpoint,
   WebhookDelivery,
-  WebhookDeliveryList,
   WebhookEndpoint,
 } from "../contract/webhook.ts";
-import { List, Page } from "./page.ts";
+import { type List, listPages } from "./page.ts";
 import { endpointPath, jobPath, resendPath, toQuery } from "./paths.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
 
@@ -47,12 +46,12 @@ export class Webhooks {
 
   /** What was sent to an endpoint, newest first, with every try. */
   deliveries(id: string, options: RequestOptions = {}): List<WebhookDelivery> {
-    return new List(async () => this.#page(endpointPath(id, "/deliveries"), null, options));
+    return listPages(this.#transport, () => endpointPath(id, "/deliveries"), options);
   }
 
   /** What was sent of a job, to its own `webhook_url` too. */
   jobDeliveries(id: string, options: RequestOptions = {}): List<WebhookDelivery> {
-    return new List(async () => this.#page(jobPath(id, "/deliveries"), null, options));
+    return listPages(this.#transport, () => jobPath(id, "/deliveries"), options);
   }
 
   /** Sends a message again, under the same webhook-id. */
@@ -65,10 +64,5 @@ export class Webhooks {
     const path = endpointPath(id, `/recover${toQuery({ since })}`);
     const send = { method: "POST", isSafe: true };
     return (await this.#transport.json<{ recovered: number }>(path, options, send)).recovered;
-  }
-
-  async #page(path: string, cursor: string | null, options: RequestOptions): Promise<Page<WebhookDelivery>> {
-    const answer = await this.#transport.json<WebhookDeliveryList>(path + toQuery({ limit: 50, cursor }), options);
-    return new Page(answer, null, (from) => this.#page(path, from, options));
   }
 }

@@ -57,7 +57,7 @@ describe("a request", () => {
   });
 
   it("is not sent for what is no id", async () => {
-    const { jobs, output, uploads, webhooks, ...client } = service.client();
+    const { documents, jobs, output, uploads, webhooks, ...client } = service.client();
     const whole = service.client();
     expect(client).toEqual({});
     for (const id of ["", "x", "../uploads/x", `../uploads/${idOf(1)}`, `${idOf(1)}/cancel`, `${idOf(1)}?a=b`, "."]) {
@@ -80,8 +80,16 @@ describe("a request", () => {
       }
     }
     expect(await outcome(webhooks.resend("../x"))).toBeInstanceOf(InvalidIdError);
+    for (const name of ["", "..", "../../8/documents/bible", "a/b", "a?b", "%2e%2e"]) {
+      const tries = [documents.get(7, name), documents.put(7, name, {}, 1), documents.versions(7, name).toArray()];
+      for (const result of await Promise.all(tries.map((work) => outcome<unknown>(work)))) {
+        expect(result).toBeInstanceOf(InvalidIdError);
+      }
+    }
     for (const id of [-1, 1.5, Number.NaN, JSON.parse('"7/../8"')]) {
       expect(await outcome(collect(whole.watchProject(id)))).toBeInstanceOf(InvalidIdError);
+      expect(await outcome(documents.list(id).toArray())).toBeInstanceOf(InvalidIdError);
+      expect(await outcome(documents.get(id, "bible"))).toBeInstanceOf(InvalidIdError);
     }
     expect(service.calls).toEqual([]);
   });

@@ -108,6 +108,18 @@ describe("the client", () => {
     await expect(exports.webhooks.get(id)).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("writes documents, version after version, and reads them", async () => {
+    const { documents } = exports;
+    const first = await documents.put(5, "bible", { cast: [] }, null);
+    const { version, value } = await documents.get<{ cast: string[] }>(5, "bible");
+    expect([version, value]).toEqual([first.version, { cast: [] }]);
+    await documents.put(5, "bible", { cast: [...value.cast, "Ada"] }, version);
+    await expect(documents.put(5, "bible", {}, version)).rejects.toMatchObject({ code: "precondition_failed" });
+    expect((await documents.get(5, "bible", { version })).value).toEqual({ cast: [] });
+    expect((await documents.versions(5, "bible").toArray()).map((one) => one.version)).toEqual([2, 1]);
+    expect(await documents.list(5).toArray()).toMatchObject([{ name: "bible", version: 2 }]);
+  });
+
   it("lists page by page, filtered", async () => {
     const made = await Promise.all(
       Array.from({ length: 5 }, () => exports.jobs.create({ ...annotate(key), project_id: 2, metadata: { round: 1 } })),
