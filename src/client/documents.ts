@@ -27,7 +27,7 @@ export class Documents {
   ): Promise<ReadDocument<Value>> {
     const path = documentPath(projectId, name) + toQuery({ version: options.version });
     return this.#transport.read(path, options, async (response) => ({
-      version: Number(response.headers.get("etag")?.replace(/\D/g, "")),
+      version: Number(response.headers.get("etag")?.match(/\d+/)),
       value: await response.json(),
     }));
   }

@@ -17,7 +17,7 @@ export const endpointPath = (id: string, rest = "") => pathOf(uuid, "webhook-end
 export const resendPath = (id: string) => pathOf(message, "webhook-endpoints/deliveries", id, "/resend");
 export const projectPath = (id: number, rest: string) => pathOf(/^\d{1,16}$/, "projects", String(id), rest);
 export const documentPath = (project: number, name: string, rest = "") =>
-  pathOf(/^\d{1,16}\/documents\/[a-z\d][\w-]{0,63}$/, "projects", `${project}/documents/${name}`, rest);
+  pathOf(/^\d{1,16}\/documents\/[\w-]{1,64}$/, "projects", `${project}/documents/${name}`, rest);
 
 /** A query of what is given. */
 export function toQuery(fields: Readonly<Record<string, string | number | null | undefined>>): string {

@@ -127,6 +127,22 @@ async function walkWebhooks(proxy: Prism, stack: Stack, key: string): Promise<{ 
   return { endpoint, delivery };
 }
 
+async function walkDocuments(proxy: Prism): Promise<void> {
+  const [schema, path] = ["/api/document-schemas/bible", "/api/projects/7/documents/bible"];
+  await expectStatus(proxy, 201, "PUT", schema, { body: { type: "object", required: ["title"] } });
+  await expectStatus(proxy, 200, "PUT", schema, { body: { type: "object" } });
+  await expectStatus(proxy, 200, "GET", schema);
+  await expectStatus(proxy, 304, "GET", schema, { headers: { "if-none-match": '"2"' } });
+  await expectStatus(proxy, 201, "PUT", path, { body: { round: 1 }, headers: { "if-none-match": "*" } });
+  await expectStatus(proxy, 200, "PUT", path, { body: { round: 2 }, headers: { "if-match": '"1"' } });
+  await expectStatus(proxy, 412, "PUT", path, { body: { round: 3 }, headers: { "if-match": '"1"' } });
+  await expectStatus(proxy, 422, "PUT", path, { body: "[]", headers: { "if-match": '"2"' } });
+  await expectStatus(proxy, 200, "GET", `${path}?version=1`);
+  await expectStatus(proxy, 304, "GET", path, { headers: { "if-none-match": '"2"' } });
+  await expectStatus(proxy, 200, "GET", `${path}/versions?limit=1`);
+  await expectStatus(proxy, 200, "GET", "/api/projects/7/documents");
+}
+
 async function walkService(proxy: Prism): Promise<void> {
   for (const path of ["/healthz", "/readyz", "/api/usage", "/api/usage?project_id=7"]) {
     await expectStatus(proxy, 200, "GET", path);
@@ -154,7 +170,12 @@ async function sweep(proxy: Prism, operations: readonly string[], names: Names):
     const [method = "", path = ""] = operation.split(" ");
     const [, id = missing] = nouns.find(([part]) => path.includes(part)) ?? [];
     const fill = (one: string, token: string, file: string) =>
-      path.replace("{id}", one).replace("{token}", token).replace("{project_id}", "x").replace("/files/{key}", file);
+      path
+        .replace("{id}", one)
+        .replace("{name}", one === missing ? "missing" : "bible")
+        .replace("{token}", token)
+        .replace("{project_id}", path.includes("/documents") ? "7" : "x")
+        .replace("/files/{key}", file);
     const there = fill(id, names.token, names.file) + (operation === redirecting ? "?redirect=false" : "");
     const paths = [
       there,
@@ -181,6 +202,7 @@ export async function walkThrough(stack: Stack, { tools, dir, document }: Place)
     const { id: job, token } = await walkJob(proxy, stack, upload.key);
     const file = await walkOutput(proxy, job);
     const { endpoint, delivery } = await walkWebhooks(proxy, stack, upload.key);
+    await walkDocuments(proxy);
     await walkService(proxy);
     const names = { job, upload: upload.id, endpoint, delivery, token, file: file.replace(stack.url, "") };
     const plain = operations.filter((operation) => !sockets.includes(operation));
