@@ -1,5 +1,4 @@
 import { type JobType, outputFormats } from "../contract/types/index.ts";
-import { newNonce } from "./ids.ts";
 
 /** `input/<tenant>/<upload>/<file name>`, the file name reduced to what is safe in a key, a URL and a header. */
 export function inputKey(tenantId: string, uploadId: string, filename: string): string {
@@ -50,9 +49,9 @@ export function toSafeFilename(filename: string): string {
 /** Which document, of which project. */
 export type DocumentKey = Readonly<{ tenantId: string; projectId: number; name: string }>;
 
-/** `document/<tenant>/<project>/<name>/<version>-<random>.json`: writers of the same version never meet. */
-export function documentKey({ tenantId, projectId, name }: DocumentKey, version: number): string {
-  return `document/${tenantId}/${projectId}/${name}/${version}-${newNonce()}.json`;
+/** `document/<tenant>/<project>/<name>/<version>-<proposal>.json`: writers of the same version never meet. */
+export function documentKey({ tenantId, projectId, name }: DocumentKey, version: number, proposalId: string): string {
+  return `document/${tenantId}/${projectId}/${name}/${version}-${proposalId}.json`;
 }
 
 /** Which version of which document a key is for. */

@@ -329,8 +329,8 @@ describe("when something is away", () => {
     const tenant = await newTenant();
     await write(tenant, "bible", {});
     const [kept = ""] = await objectsOf(tenant);
-    const left = kept.replace(/1-[\w-]+/, "2-left");
-    const ofOthers = [left, kept.replace("bible", "never-written"), kept.replace(/1-[\w-]+/, "1-other")];
+    const left = kept.replace(/\/1-[\w-]+/, "/2-left");
+    const ofOthers = [left, kept.replace("/bible/", "/never-written/"), kept.replace(/\/1-[\w-]+/, "/1-other")];
     await Promise.all(ofOthers.map((key) => env.VIDEOS.put(key, "{}")));
     await removeOrphans(env, Date.now() + dayMs - 60_000);
     expect(await objectsOf(tenant)).toHaveLength(4);

@@ -165,6 +165,7 @@ async function sweep(proxy: Prism, operations: readonly string[], names: Names):
     ["/api/uploads/{id}", names.upload],
     ["/deliveries/{id}", names.delivery],
     ["/api/webhook-endpoints/{id}", names.endpoint],
+    ["{name}", "bible"],
   ];
   for (const operation of operations) {
     const [method = "", path = ""] = operation.split(" ");
@@ -172,7 +173,7 @@ async function sweep(proxy: Prism, operations: readonly string[], names: Names):
     const fill = (one: string, token: string, file: string) =>
       path
         .replace("{id}", one)
-        .replace("{name}", one === missing ? "missing" : "bible")
+        .replace("{name}", one)
         .replace("{token}", token)
         .replace("{project_id}", path.includes("/documents") ? "7" : "x")
         .replace("/files/{key}", file);

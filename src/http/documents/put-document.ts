@@ -19,25 +19,25 @@ export function tagsOf({ version, etag }: Pick<DocumentVersionRow, "version" | "
 }
 
 /** What `If-Match` and `If-None-Match` say of the version that a new one is to follow. @throws AppError `malformed_request` */
-function readCondition(ifMatch: string | undefined, ifNoneMatch: string | undefined): Proposal["follows"] {
+function readCondition(ifMatch: string | undefined, ifNoneMatch: string | undefined): Proposal["after"] {
   if (ifMatch === undefined && ifNoneMatch?.trim() === "*") {
-    return (newest) => newest === null;
+    return (newest) => (newest ? null : 0);
   }
   if (ifMatch === undefined || ifNoneMatch !== undefined || ifMatch.includes("*")) {
     throw new AppError("malformed_request", { detail: conditionNeeded });
   }
-  return (newest) => newest !== null && matchesEtag(ifMatch, tagsOf(newest));
+  return (newest) => (newest && matchesEtag(ifMatch, tagsOf(newest)) ? newest.version : null);
 }
 
 /** Writes the next version of a document from a request's body. @throws AppError */
 export async function putDocument(c: AppContext, key: DocumentKey): Promise<DocumentVersionRow> {
   const { env, settings, caller } = callOf(c);
-  const follows = readCondition(c.req.header("if-match"), c.req.header("if-none-match"));
+  const after = readCondition(c.req.header("if-match"), c.req.header("if-none-match"));
   const limits = { maxBytes: maxDocumentBytes, maxValues: maxDocumentValues };
   const { value, bytes: body } = await readJsonBytes(c.req.raw, limits);
   const store = { db: openDatabase(env.DB), bucket: env.VIDEOS, quota: settings.uploadQuota };
   const now = toTimestamp(Date.now());
-  const proposed = await proposeVersion(store, { key, follows, body, value, userId: callerUser(caller), now });
+  const proposed = await proposeVersion(store, { key, after, body, value, userId: callerUser(caller), now });
   switch (proposed.is) {
     case "written":
       return proposed.row;
