@@ -1,17 +1,19 @@
 import type { DocumentVersion, ProjectDocument, StoredDocument } from "../contract/document.ts";
 import { type List, listPages } from "./page.ts";
 import { documentPath, projectPath, toQuery } from "./paths.ts";
-import type { RequestOptions, Transport } from "./transport.ts";
+import { type ClientOptions, type RequestOptions, Transport } from "./transport.ts";
+
+export type { DocumentVersion, ProjectDocument, StoredDocument };
 
 /** A version of a document with what it says. */
 export type ReadDocument<Value> = { version: number; value: Value };
 
-/** The versioned JSON documents of projects. */
+/** The versioned JSON documents of projects that a token opens. */
 export class Documents {
   readonly #transport: Transport;
 
-  constructor(transport: Transport) {
-    this.#transport = transport;
+  constructor(options: ClientOptions) {
+    this.#transport = new Transport(options);
   }
 
   /** By name, each with its newest version. */

@@ -1,8 +1,6 @@
-import type { DocumentVersion, ProjectDocument, StoredDocument } from "../contract/document.ts";
 import type { JobDeleted, JobEvent, ProjectEvent } from "../contract/event.ts";
 import type { Upload } from "../contract/upload.ts";
 import type { UsageReport } from "../contract/usage.ts";
-import { Documents, type ReadDocument } from "./documents.ts";
 import { JobFailedError } from "./errors.ts";
 import { type CreateOptions, Jobs, type ListOptions } from "./jobs.ts";
 import { Output } from "./output.ts";
@@ -28,21 +26,17 @@ export type {
   CreatedJob,
   CreateJobInput,
   CreateOptions,
-  DocumentVersion,
   Job,
   JobDeleted,
   JobEvent,
   ListOptions,
   NewWebhookEndpoint,
   Page,
-  ProjectDocument,
   ProjectEvent,
-  ReadDocument,
   RequestOptions,
   RunInput,
   RunProgress,
   RunRequest,
-  StoredDocument,
   Upload,
   UploadOptions,
   WatchProjectOptions,
@@ -56,7 +50,6 @@ export type RunOptions = CreateOptions &
  * ExportJobsErrors, a line that breaks is a ConnectionError.
  */
 export class ExportJobs {
-  readonly documents: Documents;
   readonly jobs: Jobs;
   readonly output: Output;
   readonly uploads: Uploads;
@@ -65,7 +58,6 @@ export class ExportJobs {
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
-    this.documents = new Documents(this.#transport);
     this.jobs = new Jobs(this.#transport);
     this.output = new Output(this.#transport);
     this.uploads = new Uploads(this.#transport);

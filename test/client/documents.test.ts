@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { Documents } from "../../src/client/documents.ts";
 import { problem, Service } from "./service.ts";
+
+const clientOf = ({ fetch }: Service) => new Documents({ url: "https://exports.test", token: "ej_test_0", fetch });
 
 const version = (number: number) => ({ version: number, size: 2, etag: "e", user_id: null, created_at: "" });
 
@@ -9,7 +12,7 @@ describe("documents", () => {
     service.on(/^GET .*bible\?version=3$/, () => Response.json({ round: 3 }, { headers: { etag: 'W/"3"' } }));
     service.on(/^GET .*bible$/, () => Response.json({ round: 7 }, { headers: { etag: '"7"' } }));
     service.on(/^PUT /, () => Response.json({ version: 8, size: 2, etag: "e" }));
-    const { documents } = service.client();
+    const documents = clientOf(service);
     const { version: newest, value } = await documents.get<{ round: number }>(7, "bible");
     expect([newest, value.round, (await documents.get(7, "bible", { version: 3 })).version]).toEqual([7, 7, 3]);
     expect(await documents.put(7, "bible", { round: 8 }, newest)).toMatchObject({ version: 8 });
@@ -25,7 +28,7 @@ describe("documents", () => {
 
   it("are written once: what came too late, or got lost on the way, is told", async () => {
     const service = new Service();
-    const { documents } = service.client();
+    const documents = clientOf(service);
     service.on(/^PUT /, () => problem(412, "precondition_failed"));
     await expect(documents.put(7, "bible", {}, 1)).rejects.toMatchObject({ code: "precondition_failed" });
     service.on(/^PUT /, () => Promise.reject(new TypeError("cut")));
@@ -41,7 +44,7 @@ describe("documents", () => {
     ];
     service.on(/versions/, ({ path }) => Response.json(pages[path.includes("cursor=c") ? 1 : 0]));
     service.on(/documents\?/, () => Response.json({ data: [{ name: "bible", ...version(2) }], next_cursor: null }));
-    const { documents } = service.client();
+    const documents = clientOf(service);
     expect((await documents.versions(7, "bible").toArray()).map((one) => one.version)).toEqual([2, 1]);
     expect((await documents.list(7).toArray()).map(({ name }) => name)).toEqual(["bible"]);
   });

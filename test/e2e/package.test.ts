@@ -88,7 +88,7 @@ describe("the package", () => {
     const script = `import { ExportJobs } from "${name}"; console.log(typeof new ExportJobs({ url: "", token: "" }).run)`;
     expect(run(process.execPath, ["--input-type=module", "-e", script])).toBe("function\n");
     const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
-    expect(Object.keys(exports)).toEqual([".", "./live", "./react", "./verify"]);
+    expect(Object.keys(exports)).toEqual([".", "./documents", "./live", "./react", "./verify"]);
     for (const file of Object.values<Record<string, string>>(exports).flatMap((entry) => Object.values(entry))) {
       expect(existsSync(join(installed, file))).toBe(true);
     }
