@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Documents } from "../../src/client/documents.ts";
 import { ConnectionError, CredentialError, ExportJobs, InvalidIdError, type Job } from "../../src/client/index.ts";
 import { idOf, newEvent, newJob, page, problem, Service, settle } from "./service.ts";
 
@@ -57,7 +58,7 @@ describe("a request", () => {
   });
 
   it("is not sent for what is no id", async () => {
-    const { documents, jobs, output, uploads, webhooks, ...client } = service.client();
+    const { jobs, output, uploads, webhooks, ...client } = service.client();
     const whole = service.client();
     expect(client).toEqual({});
     for (const id of ["", "x", "../uploads/x", `../uploads/${idOf(1)}`, `${idOf(1)}/cancel`, `${idOf(1)}?a=b`, "."]) {
@@ -80,6 +81,7 @@ describe("a request", () => {
       }
     }
     expect(await outcome(webhooks.resend("../x"))).toBeInstanceOf(InvalidIdError);
+    const documents = new Documents({ url: "https://exports.test", token: "ej_test_0", fetch: service.fetch });
     for (const name of ["", "..", "../../8/documents/bible", "a/b", "a?b", "%2e%2e"]) {
       const tries = [documents.get(7, name), documents.put(7, name, {}, 1), documents.versions(7, name).toArray()];
       for (const result of await Promise.all(tries.map((work) => outcome<unknown>(work)))) {

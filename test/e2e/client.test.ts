@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../local/random.ts";
 import type { Stack } from "../../local/stack.ts";
 import { makeTestVideo } from "../../local/test-video.ts";
+import { Documents } from "../../src/client/documents.ts";
 import {
   ExportJobs,
   ExportJobsError,
@@ -109,7 +110,7 @@ describe("the client", () => {
   });
 
   it("writes documents, version after version, and reads them", async () => {
-    const { documents } = exports;
+    const documents = new Documents({ url: stack.url, token: stack.apiKey });
     const first = await documents.put(5, "bible", { cast: [] }, null);
     const { version, value } = await documents.get<{ cast: string[] }>(5, "bible");
     expect([version, value]).toEqual([first.version, { cast: [] }]);
