@@ -294,6 +294,26 @@ describe("a schema", () => {
     await expectProblem(await get(key, path), 404, "not_found");
   });
 
+  it("that would never end refuses what it would never end with", async () => {
+    const { key } = await newTenant();
+    const links = Array.from({ length: 95 }, (_, index) => [
+      `a${index}`,
+      { allOf: [{ $ref: `#/definitions/a${index + 1}` }] },
+    ]);
+    const chain = { $ref: "#/definitions/a0", definitions: { ...Object.fromEntries(links), a95: { type: "object" } } };
+    const circle = { allOf: [{ $ref: "#" }, { $ref: "#" }] };
+    for (const [name, schema, status] of [
+      ["chain", chain, 201],
+      ["circle", circle, 422],
+      ["pattern", { propertyNames: { pattern: "^(a+)+$" } }, 422],
+    ] as const) {
+      await put(key, `/api/document-schemas/${name}`, schema);
+      const answer = await put(key, pathOf(name), { [`${"a".repeat(5_000)}!`]: 1 }, first);
+      expect([name, answer.status]).toEqual([name, status]);
+      await answer.body?.cancel();
+    }
+  });
+
   it("is for who may change all projects", async () => {
     const { tenantId } = await newTenant();
     const held = await newKey({ tenantId, projectIds: [7] });

@@ -114,7 +114,7 @@ describe("a hostile schema", () => {
   });
 
   it("ends, however large the document", () => {
-    const items = Array.from({ length: 200_000 }, (_, index) => ({ index }));
+    const items = Array.from({ length: 100_000 }, (_, index) => ({ index }));
     expect(read({ uniqueItems: true })(items)).toEqual([]);
     expect(read({ uniqueItems: true })([...items, { index: 0 }])).toHaveLength(1);
     expect(read({ contains: { type: "string" } })(items)).toHaveLength(1);
