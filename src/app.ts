@@ -14,6 +14,7 @@ import type { Route } from "./http/edge/route.ts";
 import { jobActionRoutes } from "./http/jobs/job-actions.ts";
 import { jobRoutes } from "./http/jobs/jobs.ts";
 import { liveRoutes } from "./http/jobs/live.ts";
+import { manyJobRoutes } from "./http/jobs/many-jobs.ts";
 import { outputRoutes } from "./http/jobs/outputs.ts";
 import { projectEventRoutes } from "./http/jobs/project-events.ts";
 import { healthRoutes } from "./http/operations/health.ts";
@@ -28,6 +29,7 @@ import { webhookEndpointRoutes } from "./http/webhooks/webhook-endpoints.ts";
 
 const apiRoutes: readonly Route[] = [
   ...jobRoutes,
+  ...manyJobRoutes,
   ...jobActionRoutes,
   ...liveRoutes,
   ...projectEventRoutes,

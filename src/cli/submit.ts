@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
 import type { ExportJobs, UploadOptions } from "../client/index.ts";
 import { CreateJob } from "../contract/create-job.ts";
+import { JobType, rowOf } from "../contract/types/index.ts";
 import type { VideoContentType } from "../contract/upload.ts";
 import { show } from "./jobs.ts";
 import { readLabels, requireNumber, requireText, UsageError, type Values } from "./options.ts";
@@ -62,15 +63,22 @@ function readParams(text: string): unknown {
   }
 }
 
+/** Whether a type works on a video; of one that nobody knows the schema says so. */
+function takesVideo(type: string): boolean {
+  const known = JobType.safeParse(type);
+  return !known.success || rowOf(known.data).input === "video";
+}
+
 /** The body of the request, with a stand-in for the key. @throws UsageError naming each wrong value */
 function readRequest(values: Values): CreateJob {
   const number = (name: "max-retries" | "start-within" | "max-run") =>
     values[name] === undefined ? undefined : requireNumber(values[name], `--${name}`);
+  const type = requireText(values.type, "--type");
   const result = CreateJob.safeParse({
     project_id: requireNumber(values.project, "--project"),
-    type: requireText(values.type, "--type"),
+    type,
     params: readParams(requireText(values.params, "--params")),
-    input_video_key: notYet,
+    ...(takesVideo(type) && { input_video_key: notYet }),
     user_id: values.user,
     metadata: readLabels(values.metadata),
     max_retries: number("max-retries"),
@@ -88,18 +96,28 @@ function readRequest(values: Values): CreateJob {
   return result.data;
 }
 
-export const submit: Command = async (context) => {
-  const { values } = context;
-  const source = requireText(context.target, "A file or an input key");
-  const isFile = existsSync(source);
-  if (!isFile && !source.startsWith("input/")) {
+/** A file, or the key of an input. @throws UsageError */
+function requireSource({ target }: Context): { path: string } | { key: string } {
+  const source = requireText(target, "A file or an input key");
+  if (existsSync(source)) {
+    return { path: source };
+  }
+  if (!source.startsWith("input/")) {
     throw new UsageError(`There is no file ${source}.`);
   }
+  return { key: source };
+}
+
+export const submit: Command = async (context) => {
+  const { values } = context;
   // Before the upload: what is wrong with the request should not cost one.
   const request = readRequest(values);
+  const source = "input_video_key" in request ? requireSource(context) : null;
   const exports = context.connect();
-  const input_video_key = isFile ? await upload(context, exports, source, request.project_id) : source;
+  const key =
+    source && ("key" in source ? source.key : await upload(context, exports, source.path, request.project_id));
   const { "idempotency-key": idempotencyKey } = values;
   const options = idempotencyKey === undefined ? {} : { idempotencyKey };
-  return show(context, exports, await exports.jobs.create({ ...request, input_video_key }, options));
+  const job = key === null || !("input_video_key" in request) ? request : { ...request, input_video_key: key };
+  return show(context, exports, await exports.jobs.create(job, options));
 };

@@ -6,8 +6,9 @@ import { type UploadOptions, uploadFile } from "./upload.ts";
 /** A file, an address where one can be fetched, or the key of a video that was uploaded. */
 export type RunInput = Blob | URL | string;
 
+type OfVideo = Extract<CreateJobInput, { input_video_key: string }>;
 type WithInput<Request> = Request extends unknown ? Omit<Request, "input_video_key"> & { input: RunInput } : never;
-export type RunRequest = WithInput<CreateJobInput> | CreateJobInput;
+export type RunRequest = WithInput<OfVideo> | CreateJobInput;
 
 export type RunProgress = {
   phase: "upload" | "job";

@@ -1,4 +1,4 @@
-import type { Upload, VideoContentType } from "../contract/upload.ts";
+import type { Upload, UploadContentType } from "../contract/upload.ts";
 import { ExportJobsError, InvalidIdError, isPassing, retryAfterOf, toError } from "./errors.ts";
 import { uploadPath } from "./paths.ts";
 import { pool, put } from "./put.ts";
@@ -8,7 +8,7 @@ export type UploadOptions = RequestOptions & {
   projectId: number;
   /** The file's own name and type when absent. */
   filename?: string;
-  contentType?: VideoContentType;
+  contentType?: UploadContentType;
   /** Told again and again how many bytes are there. */
   onProgress?: (sent: number, total: number) => void;
   /** Remembers an upload that was begun, so that it goes on after a reload; the browser's localStorage when it has one. */

@@ -4,11 +4,21 @@ import { Job } from "./job.ts";
 import { withTypedParams } from "./types/index.ts";
 import { WebhookEvents, WebhookUrl } from "./webhook.ts";
 
-/** The body of `POST /api/jobs`: `type` decides what `params` must be. */
-export const CreateJob = withTypedParams({
+const maxAssets = 20;
+
+/** Uploads that a handler is given besides its input. Which names there may be is the type's to say. */
+export const Assets = z
+  .record(z.string().regex(/^[\w-]{1,60}$/, { error: "must be letters, digits, _ and -" }), ObjectKey)
+  .refine((assets) => Object.keys(assets).length <= maxAssets, { error: `at most ${maxAssets} assets` })
+  .meta({ id: "Assets", description: "Uploaded images, sounds and JSON by name, as the type takes them." });
+export type Assets = z.infer<typeof Assets>;
+
+const input = { input_video_key: ObjectKey.meta({ description: "The key that POST /api/uploads returned." }) };
+
+const fields = {
   project_id: ProjectId,
   user_id: UserId.optional(),
-  input_video_key: ObjectKey.meta({ description: "The key that POST /api/uploads returned." }),
+  assets: Assets.optional(),
   metadata: Metadata.default({}),
   max_retries: z.int().min(0).max(10).optional().meta({ description: "MAX_RETRIES when absent." }),
   start_within_seconds: z
@@ -28,13 +38,29 @@ export const CreateJob = withTypedParams({
     .default("off")
     .meta({
       description:
-        "Whether the same export (project, user, type, input, params) may stand for this one: `join` answers with the " +
-        "job that is doing it right now; `result` also takes the output of one that has done it. Only jobs created " +
-        "with `join` or `result` are considered.",
+        "Whether the same work (type, input, assets, params) may stand for this one: `join` answers with the job that " +
+        "is doing it right now; `result` also takes the output of one that has done it. Only jobs created with `join` " +
+        "or `result`, and with the same `reuse_scope`, are considered.",
     }),
+  reuse_scope: z
+    .enum(["user", "project", "tenant"])
+    .optional()
+    .meta({ description: "Whose jobs are considered; of the same user and project when absent." }),
+  reuse_max_age_seconds: z
+    .int()
+    .min(1)
+    .max(315_360_000)
+    .optional()
+    .meta({ description: "How long ago the work that `result` takes may have ended." }),
+  priority: z.int().min(-10).max(10).default(0).meta({
+    description: "What waits with a higher one goes first; below 0 it waits for capacity that nobody else wants.",
+  }),
   webhook_url: WebhookUrl.optional().meta({ description: "Told of this job's changes of status, signed." }),
   webhook_events: WebhookEvents.optional(),
-}).meta({
+};
+
+/** The body of `POST /api/jobs`: `type` decides what `params` must be. */
+export const CreateJob = withTypedParams(fields, { video: input, none: {} }).meta({
   id: "CreateJob",
   examples: [
     {

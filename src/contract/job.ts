@@ -47,6 +47,10 @@ export const JobOutput = z
   .meta({ id: "JobOutput" });
 export type JobOutput = z.infer<typeof JobOutput>;
 
+/** What a handler wrote besides the output. */
+export const JobArtifact = JobOutput.extend({ name: z.string() }).meta({ id: "JobArtifact" });
+export type JobArtifact = z.infer<typeof JobArtifact>;
+
 const urls = z.strictObject({ self: z.url(), events: z.url(), ws: z.url(), cancel: z.url(), output: z.url() });
 
 /** An export job as its owner sees it. */
@@ -65,15 +69,26 @@ export const Job = z
     }),
     progress: z.int().min(0).max(100).meta({ description: "Percent; never falls within an attempt." }),
     message: z.string().nullable(),
-    input_video_key: ObjectKey,
-    output_video_key: ObjectKey.nullable(),
+    input_video_key: ObjectKey.nullable().meta({ description: "Null for a type that works on no video." }),
+    output_video_key: ObjectKey.nullable().meta({ description: "The main output, whatever its kind." }),
     output: JobOutput.nullable(),
+    assets: z
+      .record(z.string(), ObjectKey)
+      .meta({ description: "Uploads that the handler is given besides, by name." }),
+    artifacts: z.array(JobArtifact).meta({ description: "What the handler wrote besides the output." }),
+    result: z
+      .unknown()
+      .meta({ description: "What the handler returned, as its type says; null where there is nothing." }),
+    counters: z
+      .record(z.string(), z.number())
+      .meta({ description: "What the handler counted, `tokens` for instance." }),
     params: JobParams,
     metadata: Metadata,
     error: JobError.nullable(),
     attempt: z.int().min(0).meta({ description: "Number of the current attempt; 0 before the first." }),
     retry_count: z.int().min(0),
     max_retries: z.int().min(0),
+    priority: z.int().min(-10).max(10),
     runpod_job_id: z.string().nullable(),
     reused_from: z.string().nullable(),
     acknowledged_at: Timestamp.nullable(),

@@ -27,6 +27,29 @@ export const VideoContentType = z.enum([
 ]);
 export type VideoContentType = z.infer<typeof VideoContentType>;
 
+/** What a job may be given besides its video. */
+export const AssetContentType = z.enum([
+  "image/png",
+  "image/jpeg",
+  "image/webp",
+  "image/gif",
+  "image/avif",
+  "audio/mpeg",
+  "audio/mp4",
+  "audio/x-m4a",
+  "audio/aac",
+  "audio/wav",
+  "audio/x-wav",
+  "audio/ogg",
+  "audio/flac",
+  "audio/webm",
+  "application/json",
+]);
+
+/** What may be uploaded, and is served as it is. */
+export const UploadContentType = z.enum([...VideoContentType.options, ...AssetContentType.options]);
+export type UploadContentType = z.infer<typeof UploadContentType>;
+
 /** The largest upload by one PUT: a Worker's request body ends at 100 MB on the common plans. */
 export const maxSinglePutBytes = 95_000_000;
 
@@ -41,7 +64,7 @@ export type UploadStatus = z.infer<typeof UploadStatus>;
 export const CreateUpload = z
   .strictObject({
     filename: z.string().min(1).max(200),
-    content_type: VideoContentType,
+    content_type: UploadContentType,
     size: z.int().min(1).meta({ description: "Bytes, exactly as they will be sent." }),
     project_id: ProjectId,
     user_id: UserId.optional().meta({
@@ -65,7 +88,7 @@ export const Upload = z
     project_id: ProjectId,
     user_id: UserId.nullable(),
     filename: z.string(),
-    content_type: VideoContentType,
+    content_type: UploadContentType,
     size: z.int(),
     method: z.literal("PUT"),
     url: z.url().optional().meta({ description: "Signed: needs no credential until it expires." }),

@@ -1,4 +1,5 @@
 import type { JobErrorCode } from "../contract/job.ts";
+import type { Returned } from "./job-state.ts";
 
 /** A run at RunPod. Instants are milliseconds since the epoch. */
 export type Run = Readonly<{
@@ -13,6 +14,8 @@ export type Run = Readonly<{
   /** RunPod's own figures, when it gave them. */
   delayMs: number | null;
   executionMs: number | null;
+  /** What its handler returned; undefined before its end, and where it returned nothing of use. */
+  returned?: Returned | undefined;
 }>;
 
 export type Failure = Readonly<{ code: JobErrorCode; message: string }>;

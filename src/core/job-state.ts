@@ -5,6 +5,7 @@ import type { WebhookEventType } from "../contract/webhook.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Audience, noAudience, oweNotice } from "./audience.ts";
 import type { Duty } from "./duty.ts";
+import { isOfAttempt } from "./object-keys.ts";
 
 /** What a job was created with; never changes. Instants are milliseconds since the epoch, as everywhere in core. */
 export type JobSpec = Readonly<{
@@ -15,7 +16,12 @@ export type JobSpec = Readonly<{
   type: JobType;
   /** Null once the job is removed. */
   params: JobParams | null;
-  inputVideoKey: string;
+  /** Null for a type that works on none. */
+  inputVideoKey: string | null;
+  /** Other files of the job, by name; undefined where it has none. */
+  assets?: Readonly<Record<string, string>> | undefined;
+  /** From -10 to 10; undefined where nobody said. */
+  priority?: number | undefined;
   /** Bytes, as at the creation; null when nobody noted it. */
   inputSize: number | null;
   maxRetries: number;
@@ -31,8 +37,15 @@ export type JobSpec = Readonly<{
   webhook: Readonly<{ url: string; events: readonly WebhookEventType[] }> | null;
 }>;
 
-/** A verified output: seen in R2, non-empty. */
-export type StoredOutput = Readonly<{ key: string; size: number; etag: string }>;
+/** An object that was seen in R2, and is not empty. */
+export type StoredObject = Readonly<{ key: string; size: number; etag: string }>;
+
+/** What a handler returned with RunPod's `COMPLETED`: its result as JSON, null where there is none that fits the type. */
+export type Returned = Readonly<{ result: string | null; counters: Readonly<Record<string, number>> }>;
+
+/** A verified output, and what came with it. */
+export type StoredOutput = StoredObject &
+  Readonly<{ artifacts?: readonly (StoredObject & { readonly name: string })[]; returned?: Returned }>;
 
 /** What is known of the job's row in D1. */
 export type RowState = Readonly<{
@@ -192,7 +205,7 @@ export function isWanted(job: JobState | null, { attempt, nonce }: { attempt: nu
 
 /** Whether an output may be written: any attempt's, as long as the job goes on; in the end the winner's is there already. */
 export function takesOutput(job: JobState | null, key: string): "yes" | "over" | "gone" {
-  if (!job || job.removal || !job.attempts.some(({ outputKey }) => outputKey === key)) {
+  if (!job || job.removal || !job.attempts.some(({ outputKey }) => isOfAttempt(outputKey, key))) {
     return "gone";
   }
   return isFinal(job.status) && job.output?.key !== key ? "over" : "yes";

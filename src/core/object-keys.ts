@@ -1,4 +1,4 @@
-import { type JobType, outputFormats } from "../contract/types/index.ts";
+import { type JobType, rowOf } from "../contract/types/index.ts";
 
 /** `input/<tenant>/<upload>/<file name>`, the file name reduced to what is safe in a key, a URL and a header. */
 export function inputKey(tenantId: string, uploadId: string, filename: string): string {
@@ -7,7 +7,25 @@ export function inputKey(tenantId: string, uploadId: string, filename: string): 
 
 /** `output/<tenant>/<job>/<attempt>.<ext>`: a key per attempt, so that a late writer never meets another's result. */
 export function outputKey(tenantId: string, jobId: string, attempt: number, type: JobType): string {
-  return `output/${tenantId}/${jobId}/${attempt}.${outputFormats[type].extension}`;
+  return `output/${tenantId}/${jobId}/${attempt}.${rowOf(type).output.extension}`;
+}
+
+/** The key of an attempt's output without its ending: what else the attempt wrote begins with it. */
+function stemOf(key: string): string {
+  const start = key.lastIndexOf("/") + 1;
+  const end = key.indexOf(".", start);
+  return end < 0 ? key : key.slice(0, end);
+}
+
+/** Whether an object is of the attempt with that output: the output itself, or one of its artifacts. */
+export function isOfAttempt(outputKey: string, key: string): boolean {
+  return stemOf(outputKey) === stemOf(key);
+}
+
+/** `output/<tenant>/<job>/<attempt>.<name>.<ext>` of each artifact that an attempt of a type may write. */
+export function artifactKeys(type: JobType, outputKey: string) {
+  const entries = Object.entries(rowOf(type).artifacts);
+  return entries.map(([name, format]) => ({ name, format, key: `${stemOf(outputKey)}.${name}.${format.extension}` }));
 }
 
 /** Whether the key names an upload of this tenant, and nothing else by way of dots or empty parts. */

@@ -1,6 +1,7 @@
+import { rowOf } from "../contract/types/index.ts";
 import { type Attempt, type AttemptIn, runOf } from "./attempt.ts";
 import { awaitLooks, endAttempts, putAttempt, toClosed } from "./attempts.ts";
-import { findAttempt, type JobState } from "./job-state.ts";
+import { findAttempt, type JobState, type StoredOutput } from "./job-state.ts";
 import { troublePauseMs } from "./pace.ts";
 import { decideUnconfirmed } from "./run-signals.ts";
 import type { DecisionContext, SignalOf } from "./signals.ts";
@@ -23,13 +24,18 @@ export function outputFound(job: JobState, signal: SignalOf<"output_found">, { n
     stage: "done",
     progress: 100,
     message: null,
-    output: signal.output,
+    output: { ...signal.output, ...returnedBy(attempt) },
     nextAttemptAt: null,
     verdict: null,
     startedAt: job.startedAt ?? now,
     completedAt: now,
   };
   return endAttempts(complete, "superseded", now);
+}
+
+function returnedBy(attempt: Attempt): Pick<StoredOutput, "returned"> {
+  const returned = runOf(attempt)?.returned;
+  return returned ? { returned } : {};
 }
 
 /** Whether there is ground to look for this attempt's output: an output alone, without any word, ends nothing. */
@@ -39,12 +45,18 @@ function mayDecide(job: JobState, attempt: Attempt): boolean {
     case "verifying":
       return true;
     case "running":
-      return attempt.rung || attempt.gone !== null || attempt.silences > 0;
+      return (attempt.rung && !mustReturn(job)) || attempt.gone !== null || attempt.silences > 0;
     case "closed":
       return job.verdict !== null;
     default:
       return false;
   }
+}
+
+/** Whether RunPod's own word is waited for behind a ring: with it comes what the handler returned. */
+function mustReturn({ spec }: JobState): boolean {
+  const { result, counters } = rowOf(spec.type);
+  return result !== null || counters.length > 0;
 }
 
 export function outputAbsent(job: JobState, signal: SignalOf<"output_absent">, context: DecisionContext) {

@@ -3,6 +3,7 @@ import { AmendJob } from "../contract/amend-job.ts";
 import { CreateJob } from "../contract/create-job.ts";
 import { ReadDocument } from "../contract/document.ts";
 import { ListJobsQuery } from "../contract/list-jobs.ts";
+import { ActOnJobs, CreateJobs } from "../contract/many-jobs.ts";
 import { NoQuery, PageQuery } from "../contract/page.ts";
 import { ReadJob, ReadOutput } from "../contract/read-job.ts";
 import type { Scope } from "../contract/scope.ts";
@@ -40,7 +41,7 @@ type Guarded = Need &
 type Open = Readonly<{ of: "service" | "page" | "attempt" | "file" }>;
 
 /** What is read of a request, checked, before the route has it, and the status of the usual answer. */
-export type Exchange = Readonly<{ query?: z.ZodObject; body?: z.ZodType; status?: 101 | 200 | 201 | 204 }>;
+export type Exchange = Readonly<{ query?: z.ZodObject; body?: z.ZodType; status?: 101 | 200 | 201 | 202 | 204 | 207 }>;
 type Row = (Guarded | Open) & Exchange;
 
 const backends = ["backend"] as const;
@@ -76,6 +77,22 @@ export const routes = {
     owner: "left_out",
     query: ListJobsQuery,
   },
+  "POST /api/jobs/batch": {
+    ...write,
+    of: "tenant",
+    project: "refused",
+    owner: "refused",
+    body: CreateJobs,
+    status: 207,
+  },
+  "POST /api/jobs/actions": {
+    ...write,
+    of: "tenant",
+    project: "left_out",
+    owner: "left_out",
+    body: ActOnJobs,
+    status: 202,
+  },
   "GET /api/jobs/{id}": { ...read, query: ReadJob },
   "PATCH /api/jobs/{id}": { ...write, body: AmendJob },
   "POST /api/jobs/{id}/cancel": { ...write, callers: everyone },
@@ -92,6 +109,7 @@ export const routes = {
     query: WatchProject,
   },
   "GET /api/jobs/{id}/output": { ...read, query: ReadOutput },
+  "GET /api/jobs/{id}/artifacts/{name}": { ...read, query: ReadOutput },
 
   "POST /api/uploads": {
     ...upload,

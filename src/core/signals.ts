@@ -1,7 +1,7 @@
 import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode } from "../contract/job.ts";
 import type { DutyKey } from "./duty.ts";
-import type { StoredOutput } from "./job-state.ts";
+import type { Returned, StoredOutput } from "./job-state.ts";
 import type { ProviderAnswer } from "./provider-answer.ts";
 import type { Timers } from "./timers.ts";
 
@@ -11,7 +11,8 @@ export type ProgressReport = Readonly<{ progress: number; stage: string | null; 
 /** What RunPod's `/status` says of a run, in our words. `gone` is its 404. */
 export type RunReport = Readonly<
   { delayMs: number | null; executionMs: number | null } & (
-    | { word: "queued" | "completed" | "gone" }
+    | { word: "queued" | "gone" }
+    | { word: "completed"; returned?: Returned | null }
     | { word: "running"; progress: ProgressReport | null }
     | { word: "failed"; code: JobErrorCode; message: string }
   )

@@ -1,6 +1,7 @@
+import { type JobType, rowOf } from "../contract/types/index.ts";
 import { type AttemptIn, type Failure, toPhase } from "./attempt.ts";
 import { failAttempt, putAttempt } from "./attempts.ts";
-import { currentAttempt, findAttempt, isWaiting, isWanted, type JobState } from "./job-state.ts";
+import { currentAttempt, findAttempt, isWaiting, isWanted, type JobState, type Returned } from "./job-state.ts";
 import { pollPauseMs, restPauseMs, troublePauseMs } from "./pace.ts";
 import { backToUnconfirmed, enterProcessing } from "./run-signals.ts";
 import type { DecisionContext, ProgressReport, RunReport, SignalOf } from "./signals.ts";
@@ -24,8 +25,15 @@ export function statusAnswered(job: JobState, signal: SignalOf<"status_answered"
     delayMs: report.delayMs ?? attempt.run.delayMs,
     executionMs: report.executionMs ?? attempt.run.executionMs,
     endedAt: report.word === "completed" || report.word === "failed" ? context.now : null,
+    ...(report.word === "completed" && report.returned && { returned: toFitting(report.returned, job.spec.type) }),
   };
   return applyWord(job, { ...attempt, run, silences: 0 }, report, context);
+}
+
+/** A result that is not as the type says is none; the counters stay. */
+function toFitting({ result, counters }: Returned, type: JobType): Returned {
+  const fitting = rowOf(type).result?.safeParse(JSON.parse(result ?? "null")).data;
+  return { result: fitting === undefined ? null : JSON.stringify(fitting), counters };
 }
 
 function applyWord(

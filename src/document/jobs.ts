@@ -1,6 +1,7 @@
 import { CreatedJob } from "../contract/create-job.ts";
 import { Job } from "../contract/job.ts";
 import { JobPage } from "../contract/list-jobs.ts";
+import { ActedOnJobs, CreatedJobs } from "../contract/many-jobs.ts";
 import { OutputLink } from "../contract/upload.ts";
 import { WatchToken } from "../contract/watch-token.ts";
 import { jsonAnswer, type RouteDocs } from "./describe-route.ts";
@@ -45,6 +46,27 @@ export const jobDocs = {
       "fewer than `limit`, even none, and still have a `next_cursor`. Only a null `next_cursor` is the end.",
     answer: ['A page; `Link: rel="next"` leads to the next one.', JobPage],
     answers: { 200: { headers: { "X-As-Of": asOf } } },
+    problems: ["invalid_cursor"],
+  },
+
+  "POST /api/jobs/batch": {
+    id: "createJobs",
+    tag: "jobs",
+    summary: "Create up to 100 jobs",
+    description:
+      "Each has an answer of its own. With an Idempotency-Key the same request makes each of them once, as its place says.",
+    headers: ["idempotency-key"],
+    answer: ["One answer for each, in their order.", CreatedJobs],
+  },
+
+  "POST /api/jobs/actions": {
+    id: "actOnJobs",
+    tag: "jobs",
+    summary: "Cancel, retry or delete the jobs of a filter",
+    description:
+      "Up to 100 at a time, newest first; send the request again with `cursor` until `next_cursor` is null. What an " +
+      "earlier request did is not done twice.",
+    answer: ["How many were acted on.", ActedOnJobs],
     problems: ["invalid_cursor"],
   },
 
@@ -105,9 +127,18 @@ export const jobDocs = {
   "GET /api/jobs/{id}/output": {
     id: "getOutput",
     tag: "jobs",
-    summary: "The finished video",
+    summary: "The finished video, or whatever the job's type gives",
     answer: ["The signed URL.", OutputLink],
     answers: { 302: { description: "To a signed URL of the output." } },
+    problems: ["conflict"],
+  },
+
+  "GET /api/jobs/{id}/artifacts/{name}": {
+    id: "getArtifact",
+    tag: "jobs",
+    summary: "What the handler wrote besides the output, by name",
+    answer: ["The signed URL.", OutputLink],
+    answers: { 302: { description: "To a signed URL of the artifact." } },
     problems: ["conflict"],
   },
 } satisfies RouteDocs;

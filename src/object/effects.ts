@@ -3,6 +3,7 @@ import { type Duty, type Errand, findDuty } from "../core/duty.ts";
 import { outputMsOf } from "../core/eta.ts";
 import { currentAttempt, findAttempt, isFinal, isSettleable, type JobState } from "../core/job-state.ts";
 import type { Action } from "../core/next-action.ts";
+import { artifactKeys } from "../core/object-keys.ts";
 import { looksWhileAsking } from "../core/output-signals.ts";
 import { quietUntil } from "../core/pace.ts";
 import type { ProviderAnswer } from "../core/provider-answer.ts";
@@ -42,7 +43,8 @@ const seenMs = 60_000;
 /** Whether the attempt that was just opened has nothing to work on. Where R2 does not say, it goes on. */
 export async function isInputGone({ spec, attempts }: JobState, ports: Ports): Promise<boolean> {
   const isFresh = attempts.length === 1 && ports.now() < spec.createdAt + seenMs;
-  return !isFresh && (await ports.stores.findOutput(spec.inputVideoKey).catch(() => true)) === null;
+  const key = spec.inputVideoKey;
+  return !isFresh && key !== null && (await ports.stores.findOutput(key).catch(() => true)) === null;
 }
 
 async function submit(job: JobState, ports: Ports): Promise<Signal[]> {
@@ -98,10 +100,22 @@ async function look(job: JobState, number: number, ports: Ports): Promise<Signal
   const key = findAttempt(job, number)?.outputKey;
   try {
     const output = key === undefined ? null : await ports.stores.findOutput(key);
-    return output ? { kind: "output_found", attempt: number, output } : { kind: "output_absent", attempt: number };
+    if (!output) {
+      return { kind: "output_absent", attempt: number };
+    }
+    const artifacts = await findArtifacts(job, output.key, ports);
+    return { kind: "output_found", attempt: number, output: { ...output, ...(artifacts.length > 0 && { artifacts }) } };
   } catch {
     return { kind: "output_unknown", attempt: number };
   }
+}
+
+async function findArtifacts({ spec }: JobState, outputKey: string, { stores }: Ports) {
+  const looks = artifactKeys(spec.type, outputKey).map(async ({ name, key }) => {
+    const found = await stores.findOutput(key);
+    return found ? [{ name, ...found }] : [];
+  });
+  return (await Promise.all(looks)).flat();
 }
 
 /** Does what is owed. A throw is a failure. */
@@ -114,7 +128,8 @@ async function carryOut(job: JobState, key: Errand, ports: Ports): Promise<DutyO
         return await cancel(job, of, (findDuty(job, key)?.tries ?? 0) > 0, ports);
       case "delete_output":
         if (job.output?.key !== of || job.removal) {
-          await stores.deleteOutput(of);
+          const artifacts = artifactKeys(job.spec.type, of).map(({ key }) => key);
+          await Promise.all([of, ...artifacts].map((output) => stores.deleteOutput(output)));
         }
         return "done";
       case "delete_row":
@@ -164,8 +179,12 @@ async function findFigures({ spec }: JobState, attempt: Attempt, tries: number, 
   const asked = isAsked
     ? await callProvider(ports, call, () => ports.provider.askStatus(attempt.endpointId, run.id))
     : null;
-  const bytesIn = spec.inputSize ?? (await ports.stores.findOutput(spec.inputVideoKey).catch(() => null))?.size ?? 0;
+  const bytesIn = spec.inputSize ?? (await sizeOf(spec.inputVideoKey, ports));
   return { number: attempt.number, report: asked?.kind === "ok" ? asked.value : null, bytesIn };
+}
+
+async function sizeOf(key: string | null, { stores }: Ports): Promise<number> {
+  return (key === null ? null : await stores.findOutput(key).catch(() => null))?.size ?? 0;
 }
 
 function toUsageRow(job: JobState, attempt: AttemptIn<"closed">, { report, bytesIn }: Figures): UsageRow {
@@ -185,6 +204,8 @@ function toUsageRow(job: JobState, attempt: AttemptIn<"closed">, { report, bytes
     bytesIn,
     outputMs: outputMsOf(spec.params),
     bytesOut: output?.key === attempt.outputKey ? output.size : 0,
+    userId: spec.userId,
+    counters: run?.returned?.counters ?? null,
   };
 }
 

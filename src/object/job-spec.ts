@@ -21,6 +21,8 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
     params: row.params,
     inputVideoKey: row.inputVideoKey,
     inputSize: row.inputSize,
+    assets: row.assets ?? undefined,
+    priority: row.priority === 0 ? undefined : row.priority,
     maxRetries: row.maxRetries,
     startWithinMs: toMs(row.startWithinSeconds),
     maxRunMs: toMs(row.maxRunSeconds),
@@ -32,9 +34,13 @@ export function toJobSpec(row: ExportJobRow): JobSpec {
   };
 }
 
-function toStoredOutput({ outputVideoKey, outputSize, outputEtag }: ExportJobRow): StoredOutput | null {
-  const isThere = outputVideoKey !== null && outputSize !== null && outputEtag !== null;
-  return isThere ? { key: outputVideoKey, size: outputSize, etag: outputEtag } : null;
+function toStoredOutput(row: ExportJobRow): StoredOutput | null {
+  const { outputVideoKey: key, outputSize: size, outputEtag: etag, artifacts, result, counters } = row;
+  if (key === null || size === null || etag === null) {
+    return null;
+  }
+  const returned = result === null && counters === null ? undefined : { result, counters: counters ?? {} };
+  return { key, size, etag, ...(artifacts && { artifacts }), ...(returned && { returned }) };
 }
 
 function toMs(seconds: number | null): number | null {

@@ -40,8 +40,9 @@ function toShownJob(job: JobState): ShownJob | null {
     return null;
   }
   const createdAt = toTimestamp(job.spec.createdAt);
+  const { assets = null, priority = 0 } = job.spec;
   const fixed = { projectId, userId, type, inputVideoKey, params, metadata, maxRetries, reusedFrom, createdAt };
-  return { ...fixed, ...toProjection(job) };
+  return { ...fixed, assets, priority, ...toProjection(job) };
 }
 
 /**

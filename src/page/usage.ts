@@ -19,7 +19,7 @@ function draw(tag: string, attributes: Readonly<Record<string, string | number>>
 /** The report's days, projects added up. */
 function toDays({ data }: UsageReport): Day[] {
   const days = new Map<string, Day>();
-  for (const { day, jobs, gpu_ms, bytes_out } of data) {
+  for (const { day = "", jobs, gpu_ms, bytes_out } of data) {
     const { complete, error, cancelled } = jobs;
     const before = days.get(day) ?? { day, jobs: 0, gpuSeconds: 0, bytes: 0 };
     const added = { jobs: before.jobs + complete + error + cancelled, gpuSeconds: before.gpuSeconds + gpu_ms / 1000 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ProgressUpdate } from "../contract/handler.ts";
+import type { Returned } from "../core/job-state.ts";
 import type { ProgressReport, RunReport } from "../core/signals.ts";
 import { toCleanText } from "../core/text.ts";
 import { findOutputError, toFailure } from "./handler-error.ts";
@@ -59,7 +60,24 @@ type Figures = Pick<RunReport, "delayMs" | "executionMs">;
 /** Some RunPod versions report a handler's `{"error": …}` as COMPLETED with that output. */
 function toCompleted({ output }: StatusAnswer, figures: Figures): RunReport {
   const error = findOutputError(output);
-  return error === null ? { ...figures, word: "completed" } : { ...figures, word: "failed", ...toFailure(error) };
+  return error === null
+    ? { ...figures, word: "completed", returned: toReturned(output) }
+    : { ...figures, word: "failed", ...toFailure(error) };
+}
+
+const maxResultBytes = 16 * 1024;
+const maxCounters = 20;
+const Counters = z.record(z.string().min(1).max(40), z.number().min(0));
+const Output = z.object({ result: z.unknown().optional(), counters: z.unknown().optional() });
+
+/** What else a handler returns is its own business. */
+function toReturned(output: unknown): Returned | null {
+  const { result = null, counters: counted } = Output.safeParse(output).data ?? {};
+  const counters = Counters.safeParse(counted).data ?? {};
+  const text = JSON.stringify(result);
+  const isResult = result !== null && new TextEncoder().encode(text).byteLength <= maxResultBytes;
+  const known = Object.fromEntries(Object.entries(counters).slice(0, maxCounters));
+  return !isResult && Object.keys(known).length === 0 ? null : { result: isResult ? text : null, counters: known };
 }
 
 /** A figure, or its text as Python prints it. */

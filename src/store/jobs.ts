@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNull, lt, or, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import type { Metadata } from "../contract/common.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { forgetJoined, hasJoined } from "./joined-keys.ts";
@@ -60,9 +60,9 @@ export function isActiveTwin(tenantId: string, fingerprint: string): SQL | undef
   return and(isTwin(tenantId, fingerprint), isNull(exportJobs.completedAt));
 }
 
-/** The newest job that has done the same work, and not by reuse. */
-export async function findFinishedTwin(db: Database, tenantId: string, fingerprint: string) {
-  const isDone = and(isComplete, isNull(exportJobs.reusedFrom));
+/** The newest job that has done the same work, and not by reuse. @param since an instant before which it may not have ended */
+export async function findFinishedTwin(db: Database, tenantId: string, fingerprint: string, since = "") {
+  const isDone = and(isComplete, isNull(exportJobs.reusedFrom), gte(exportJobs.completedAt, since));
   const [row] = await db
     .select()
     .from(exportJobs)
@@ -119,6 +119,9 @@ export type JobProjection = Readonly<
     | "outputVideoKey"
     | "outputSize"
     | "outputEtag"
+    | "artifacts"
+    | "result"
+    | "counters"
     | "errorCode"
     | "errorMessage"
     | "attempt"

@@ -4,12 +4,16 @@ import type { Metadata } from "../contract/common.ts";
 import type { JobErrorCode, JobStatus } from "../contract/job.ts";
 import type { Scope } from "../contract/scope.ts";
 import type { JobParams, JobType } from "../contract/types/index.ts";
-import type { UploadStatus, VideoContentType } from "../contract/upload.ts";
+import type { UploadContentType, UploadStatus } from "../contract/upload.ts";
 import type { WebhookEventType } from "../contract/webhook.ts";
+import type { Returned, StoredOutput } from "../core/job-state.ts";
 import type { Waiting } from "../core/queue.ts";
 
+/** The types that a job may have; the other table of migrations/0014_open_job_types.sql. */
+export const jobTypeRows = sqliteTable("job_types", { type: text("type").primaryKey().notNull() });
+
 /**
- * The table of migrations/0001_create_export_jobs.sql for drizzle's queries. The SQL file is the source (drizzle-kit
+ * The table of migrations/0014_open_job_types.sql for drizzle's queries. The SQL file is the source (drizzle-kit
  * writes neither STRICT nor WITHOUT ROWID); test/store/jobs.test.ts fails when the two part.
  */
 export const exportJobs = sqliteTable(
@@ -19,12 +23,15 @@ export const exportJobs = sqliteTable(
     tenantId: text("tenant_id").notNull(),
     projectId: integer("project_id").notNull(),
     userId: text("user_id"),
-    type: text("type").$type<JobType>().notNull(),
+    type: text("type")
+      .$type<JobType>()
+      .notNull()
+      .references(() => jobTypeRows.type),
     status: text("status").$type<JobStatus>().notNull().default("pending"),
     stage: text("stage").notNull().default("queued"),
     progress: integer("progress").notNull().default(0),
     message: text("message"),
-    inputVideoKey: text("input_video_key").notNull(),
+    inputVideoKey: text("input_video_key"),
     outputVideoKey: text("output_video_key"),
     outputSize: integer("output_size"),
     outputEtag: text("output_etag"),
@@ -53,10 +60,14 @@ export const exportJobs = sqliteTable(
     inputSize: integer("input_size"),
     /** Until when a healthy job writes nothing. */
     quietUntil: text("quiet_until"),
+    assets: text("assets", { mode: "json" }).$type<Readonly<Record<string, string>>>(),
+    artifacts: text("artifacts", { mode: "json" }).$type<NonNullable<StoredOutput["artifacts"]>>(),
+    result: text("result"),
+    counters: text("counters", { mode: "json" }).$type<Returned["counters"]>(),
+    priority: integer("priority").notNull().default(0),
   },
   (job) => [
     primaryKey({ columns: [job.tenantId, job.id] }),
-    check("type", sql`type IN ('framing', 'overlay', 'annotate')`),
     check("status", sql`status IN ('pending', 'processing', 'complete', 'error', 'cancelled')`),
     check("progress", sql`progress BETWEEN 0 AND 100`),
     check("params", sql`json_valid(params)`),
@@ -103,6 +114,8 @@ export const usage = sqliteTable(
     bytesIn: integer("bytes_in").notNull(),
     bytesOut: integer("bytes_out").notNull(),
     outputMs: integer("output_ms"),
+    userId: text("user_id"),
+    counters: text("counters", { mode: "json" }).$type<Returned["counters"]>(),
   },
   (row) => [primaryKey({ columns: [row.tenantId, row.day, row.projectId, row.jobId, row.attempt] })],
 );
@@ -146,7 +159,7 @@ export const uploads = sqliteTable(
     projectId: integer("project_id").notNull(),
     uploadedBy: text("uploaded_by"),
     filename: text("filename").notNull(),
-    contentType: text("content_type").$type<VideoContentType>().notNull(),
+    contentType: text("content_type").$type<UploadContentType>().notNull(),
     size: integer("size").notNull(),
     objectKey: text("object_key").notNull(),
     status: text("status").$type<UploadStatus>().notNull().default("pending"),

@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import { tenantOf, uploadIdOf } from "../core/object-keys.ts";
 import { type Database, prepareOnce, rowAsSelect } from "./database.ts";
 import { exportJobs, type NewUploadRow, type UploadRow, uploads } from "./schema.ts";
@@ -132,10 +132,12 @@ export async function completeUpload(db: Database, upload: UploadKey, now: strin
   return found.length > 0;
 }
 
-/** A job that is not over and has this input; the tenant's active jobs at most are read. */
+/** A job that is not over and is given this file; the tenant's active jobs at most are read. */
 function activeJobWith({ tenantId, objectKey }: UploadRow): SQL {
-  const hasInput = and(eq(exportJobs.tenantId, tenantId), eq(exportJobs.inputVideoKey, objectKey));
-  return sql`SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active WHERE ${and(hasInput, isNull(exportJobs.completedAt))}`;
+  const isAsset = sql`EXISTS (SELECT 1 FROM json_each(${exportJobs.assets}) WHERE value = ${objectKey})`;
+  const isGiven = or(eq(exportJobs.inputVideoKey, objectKey), isAsset);
+  const isActive = and(eq(exportJobs.tenantId, tenantId), isNull(exportJobs.completedAt));
+  return sql`SELECT 1 FROM ${exportJobs} INDEXED BY export_jobs_active WHERE ${and(isActive, isGiven)}`;
 }
 
 /** Removes an upload, unless a job that is not over needs it. @returns whether it is gone; again changes nothing */
@@ -192,10 +194,13 @@ export async function findOrphans(db: Database, keys: readonly string[]): Promis
     orphans AS MATERIALIZED (
       SELECT key, tenant FROM listed WHERE EXISTS (SELECT 1 FROM uploads)
       AND NOT EXISTS (SELECT 1 FROM uploads WHERE tenant_id = tenant AND uploads.id = listed.id AND object_key = key)
-    )
-    SELECT key FROM orphans WHERE key NOT IN (
-      SELECT input_video_key FROM export_jobs INDEXED BY export_jobs_active
+    ),
+    active AS MATERIALIZED (
+      SELECT input_video_key, assets FROM export_jobs INDEXED BY export_jobs_active
       WHERE tenant_id IN (SELECT tenant FROM orphans) AND completed_at IS NULL
-    )`);
+    )
+    SELECT key FROM orphans
+    WHERE key NOT IN (SELECT input_video_key FROM active WHERE input_video_key IS NOT NULL)
+    AND key NOT IN (SELECT value FROM active, json_each(assets))`);
   return rows.map(({ key }) => key);
 }

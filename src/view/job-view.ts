@@ -1,5 +1,5 @@
-import type { Job, JobError, JobOutput } from "../contract/job.ts";
-import { outputFormats } from "../contract/types/index.ts";
+import type { Job, JobArtifact, JobError, JobOutput } from "../contract/job.ts";
+import { rowOf } from "../contract/types/index.ts";
 import { retryable } from "../core/retry.ts";
 import type { Settings } from "../env.ts";
 import type { JobProjection } from "../store/jobs.ts";
@@ -17,6 +17,8 @@ export type ShownJob = Omit<JobProjection, "tenantId" | "reopened" | "settledAt"
     | "params"
     | "metadata"
     | "maxRetries"
+    | "assets"
+    | "priority"
     | "reusedFrom"
     | "createdAt"
   >;
@@ -38,12 +40,17 @@ export async function toJob(row: ShownJob, settings: Settings, now: number, link
     input_video_key: row.inputVideoKey,
     output_video_key: row.outputVideoKey,
     output: await toOutput(row, settings, now, linkMs),
+    assets: row.assets ?? {},
+    artifacts: await toArtifacts(row, settings, now, linkMs),
+    result: JSON.parse(row.result ?? "null"),
+    counters: row.counters ?? {},
     params: row.params,
     metadata: row.metadata,
     error: toError(row),
     attempt: row.attempt,
     retry_count: Math.max(0, row.attempt - 1),
     max_retries: row.maxRetries,
+    priority: row.priority,
     runpod_job_id: row.runpodJobId,
     reused_from: row.reusedFrom,
     acknowledged_at: row.acknowledgedAt,
@@ -65,7 +72,22 @@ async function toOutput(row: ShownJob, settings: Settings, now: number, linkMs: 
     return null;
   }
   const link = await newOutputLink(settings, outputVideoKey, now, linkMs);
-  return { size: outputSize, content_type: outputFormats[type].contentType, etag: outputEtag, ...link };
+  return { size: outputSize, content_type: rowOf(type).output.contentType, etag: outputEtag, ...link };
+}
+
+function toArtifacts(row: ShownJob, settings: Settings, now: number, linkMs: number): Promise<JobArtifact[]> {
+  const formats = rowOf(row.type).artifacts;
+  const shown = (row.artifacts ?? []).flatMap(({ name, key, size, etag }) => {
+    const format = formats[name];
+    return format ? [{ name, key, about: { size, content_type: format.contentType, etag } }] : [];
+  });
+  return Promise.all(
+    shown.map(async ({ name, key, about }) => ({
+      name,
+      ...about,
+      ...(await newOutputLink(settings, key, now, linkMs)),
+    })),
+  );
 }
 
 /** Why a job failed. */

@@ -84,6 +84,7 @@ export function newJob(number: number, change: Partial<Job> = {}): Job {
     ...{ id, project_id: 7, user_id: null, type: "annotate", status: "processing", stage: "rendering", progress: 10 },
     params: { clips: [{ start_time: 0, end_time: 1 }], include_audio: true, titles: false },
     ...{ message: null, input_video_key: "input/default/x/match.mp4", output_video_key: null, output: null },
+    ...{ assets: {}, artifacts: [], result: null, counters: {}, priority: 0 },
     ...{ metadata: {}, error: null, attempt: 1, retry_count: 0, max_retries: 3, runpod_job_id: null },
     ...{ reused_from: null, acknowledged_at: null, version: 3, queue_position: null, eta: null, eta_range: null },
     ...{ created_at: at, started_at: at, completed_at: null, updated_at: at },

@@ -225,6 +225,8 @@ it("a job's type says what its params are", () => {
         return job.params.highlight_regions.length;
       case "annotate":
         return job.params.clips.length;
+      default:
+        return 0;
     }
   };
   expect(cropsOf(newJob(1))).toBe(1);

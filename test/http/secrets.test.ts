@@ -80,7 +80,9 @@ describe("the log", () => {
     await put(upload.url ?? "", "123456", upload.headers);
     const secrets = [
       ...canaries,
-      ...[run.webhook, run.input.output_url, run.input.input_url, url, upload.url ?? ""].map((link) => link.slice(-30)),
+      ...[run.webhook, run.input.output_url, run.input.input_url ?? "", url, upload.url ?? ""].map((link) =>
+        link.slice(-30),
+      ),
       ...[key.slice(-20), jwt.slice(-40), job.client_token.slice(-40)],
       ...["canary-of-the-handler", "canary.mp4", "crop_keyframes"],
     ];
@@ -276,7 +278,7 @@ describe("rate limits", () => {
 
   it("let a good link through, whoever else comes from its address", async () => {
     const { input } = await takeRun((await createJob()).id);
-    const { pathname, search } = new URL(input.input_url);
+    const { pathname, search } = new URL(input.input_url ?? "");
     const good = await limited(pathname + search, from("203.0.113.30"), full);
     await good.body?.cancel();
     expect(good.status).toBe(200);

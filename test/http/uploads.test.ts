@@ -154,12 +154,12 @@ describe("an upload", () => {
 
   it("is not removed while a job needs it", async () => {
     const job = await createJob();
-    const path = `/api/uploads/${uploadIdOf(job.input_video_key)}`;
+    const path = `/api/uploads/${uploadIdOf(job.input_video_key ?? "")}`;
     await expectProblem(await api(path, { method: "DELETE" }), 409, "conflict");
     await api(`/api/jobs/${job.id}/cancel`, { method: "POST" });
     await waitForSettled(job.id);
     expect((await api(path, { method: "DELETE" })).status).toBe(204);
-    expect(await env.VIDEOS.head(job.input_video_key)).toBeNull();
+    expect(await env.VIDEOS.head(job.input_video_key ?? "")).toBeNull();
   });
 });
 

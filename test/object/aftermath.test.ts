@@ -63,7 +63,7 @@ describe("DELETE /api/jobs/:id", () => {
     expect([response.status, await response.text()]).toEqual([204, ""]);
     await expectProblem(await api(`/api/jobs/${id}`), 404, "not_found");
     expect(await env.VIDEOS.head(run.input.output_video_key)).toBeNull();
-    expect(await env.VIDEOS.head(input_video_key)).not.toBeNull();
+    expect(await env.VIDEOS.head(input_video_key ?? "")).not.toBeNull();
     expect((await ring(run)).status).toBe(200);
     await expectProblem(await api(`/api/jobs/${id}`, { method: "DELETE" }), 404, "not_found");
   });

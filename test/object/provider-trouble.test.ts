@@ -214,7 +214,7 @@ describe("an input that is gone", () => {
     const { id, input_video_key } = await createJob({ max_retries: 0 });
     await takeRun(id);
     await cancel(id);
-    await env.VIDEOS.delete(input_video_key);
+    await env.VIDEOS.delete(input_video_key ?? "");
     expect((await api(`/api/jobs/${id}/retry`, { method: "POST" })).status).toBe(200);
     const job = await afterCalls(provider, id, "run", 2);
     expect(job).toMatchObject({ status: "error", error: { code: "input_not_found" } });

@@ -25,7 +25,7 @@ it("removes inputs that no row names, and no others", async () => {
   const kept = [
     await storeInput("t"),
     `output/t/${newId()}/1.mp4`,
-    (await insertRow({ inputVideoKey: `input/t/${newId()}/a.mp4` })).inputVideoKey,
+    (await insertRow({ inputVideoKey: `input/t/${newId()}/a.mp4` })).inputVideoKey ?? "",
   ];
   await Promise.all(kept.slice(1).map((key) => env.VIDEOS.put(key, "a video")));
   const nobodys = [await storeOrphan(), await storeOrphan("other"), kept[0]?.replace("a.mp4", "b.mp4") ?? ""];

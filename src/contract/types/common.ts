@@ -26,6 +26,14 @@ export const Seconds = z.number().min(0).max(86_400);
 /** A coordinate or a length in pixels of the input. */
 export const Pixels = z.number().min(0).max(16_384);
 
+/** A colour as in CSS: `#fc0`, `#ffcc00`, or by its English name. */
+export const Colour = z
+  .string()
+  .regex(/^(#([0-9a-fA-F]{3}){1,2}|[a-z]{3,20})$/, { error: "must be a colour like #ffcc00" });
+
+/** An object that the service hands on and does not look into. */
+export const JsonObject = z.record(z.string().max(200), z.unknown());
+
 type Located = { time: number };
 
 /** Reports the first keyframe that does not come after the one before it. */

@@ -26,6 +26,12 @@ export async function readCursor(
   return key;
 }
 
+/** By what the next page is asked for. @param last the key behind which it begins */
+export async function newCursor(c: AppContext, last: string): Promise<string> {
+  const { signingKeys } = c.get("settings");
+  return `${last}.${await sign(signingKeys, "cursor", signedText(c.get("caller").tenantId, last))}`;
+}
+
 /**
  * A page as it is answered, with a `Link` to the next one.
  * @param last the key behind which that begins; null when this is the last page
@@ -34,8 +40,8 @@ export async function toPage<Item>(c: AppContext, data: Item[], last: string | n
   if (last === null) {
     return { data, next_cursor: null };
   }
-  const { signingKeys, publicBaseUrl } = c.get("settings");
-  const cursor = `${last}.${await sign(signingKeys, "cursor", signedText(c.get("caller").tenantId, last))}`;
+  const { publicBaseUrl } = c.get("settings");
+  const cursor = await newCursor(c, last);
   const { pathname, searchParams } = new URL(c.req.url);
   searchParams.set("cursor", cursor);
   c.header("Link", `<${publicBaseUrl}${pathname}?${searchParams.toString()}>; rel="next"`);

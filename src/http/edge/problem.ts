@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ProblemCode, problems } from "../../contract/problem.ts";
+import { type Problem, type ProblemCode, problems } from "../../contract/problem.ts";
 import { describeError } from "../../core/errors.ts";
 import { newProblem, type ProblemDetails } from "../../core/problem.ts";
 import { SettingsError } from "../../env.ts";
@@ -25,17 +25,28 @@ export class AppError extends Error {
 
 const retryAfterSeconds = "5";
 
-/** Every error that reaches the edge → its answer. What is not ours to explain is `internal`, told only to the log (I15). */
-export function toProblemResponse(error: unknown, c: AppContext): Response {
+/** What an error is to the caller. What is not ours to explain is `internal`, told only to the log (I15). */
+function toAppError(error: unknown, c: AppContext): AppError {
   if (error instanceof AppError) {
-    return problemResponse(c, error.code, error.details);
+    return error;
   }
   log("error", "failure", { request_id: c.get("requestId"), message: describeError(error) });
   if (error instanceof SettingsError) {
-    return problemResponse(c, "unavailable", { detail: error.message });
+    return new AppError("unavailable", { detail: error.message });
   }
   const isAway = isDatabaseError(error) || isStorageError(error) || isObjectAway(error);
-  return problemResponse(c, isAway ? "unavailable" : "internal", {});
+  return new AppError(isAway ? "unavailable" : "internal");
+}
+
+/** An error as the answer of one among several. */
+export function toProblem(error: unknown, c: AppContext): Problem {
+  const { code, details } = toAppError(error, c);
+  return newProblem(problemBase(c), code, c.get("requestId"), details);
+}
+
+/** Every error that reaches the edge → its answer. */
+export function toProblemResponse(error: unknown, c: AppContext): Response {
+  return problemResponse(c, toAppError(error, c));
 }
 
 /** Cloudflare marks the failures of a Durable Object that a later try may not meet. */
@@ -44,7 +55,7 @@ function isObjectAway(error: unknown): boolean {
   return marks.success && (marks.data.retryable === true || marks.data.overloaded === true);
 }
 
-function problemResponse(c: AppContext, code: ProblemCode, { detail, errors, headers }: Details): Response {
+function problemResponse(c: AppContext, { code, details: { detail, errors, headers } }: AppError): Response {
   const body = newProblem(problemBase(c), code, c.get("requestId"), { detail, errors });
   const { status } = body;
   c.set("problemCode", code);

@@ -1,8 +1,7 @@
 import type { CreatedJob, CreateJob } from "../../contract/create-job.ts";
-import { isUploadOf, maySee, mayUseProject, ownerFor } from "../../core/access.ts";
+import { maySee, mayUseProject, ownerFor } from "../../core/access.ts";
 import { toCanonicalJson } from "../../core/canonical-json.ts";
 import { newId } from "../../core/ids.ts";
-import { isInputKeyOf, uploadOf } from "../../core/object-keys.ts";
 import { sha256Hex } from "../../core/signing.ts";
 import { toTimestamp } from "../../core/time.ts";
 import { newWatchToken } from "../../core/tokens.ts";
@@ -12,7 +11,6 @@ import { openDatabase } from "../../store/database.ts";
 import { findFinishedTwin, insertJob } from "../../store/jobs.ts";
 import { joinTwin, listJobsByIdempotencyKey } from "../../store/joined-keys.ts";
 import type { ExportJobRow, NewExportJobRow } from "../../store/schema.ts";
-import { findUpload } from "../../store/uploads.ts";
 import { findVideo } from "../../store/videos.ts";
 import { toJob } from "../../view/job-view.ts";
 import type { Call, Host } from "../edge/call.ts";
@@ -25,6 +23,7 @@ import {
 } from "../edge/idempotency.ts";
 import { AppError } from "../edge/problem.ts";
 import { requireTarget } from "../webhooks/webhook-target.ts";
+import { type JobFiles, requireFiles } from "./job-files.ts";
 import { withLiveState } from "./job-object.ts";
 import { startJob } from "./start-job.ts";
 
@@ -43,9 +42,9 @@ export async function createJob(call: Call, request: CreateJob, { body, idempote
   if (earlier) {
     return replay(call, earlier, requestHash);
   }
-  const { size: inputSize, etag } = await requireInput(call, request.input_video_key);
-  const { fingerprint, borrowed } = await readReuse(call, request, userId, etag);
-  const own = { fingerprint, userId, inputSize, idempotencyKey: key?.kept ?? null, requestHash };
+  const files = await requireFiles(call, request);
+  const { fingerprint, borrowed } = await readReuse(call, request, userId, files);
+  const own = { fingerprint, userId, inputSize: files.size, idempotencyKey: key?.kept ?? null, requestHash };
   const row = { ...toRow(call, request), ...own };
   // A twin that stands in the way may be over when it is looked for: then there is room.
   for (let tries = fingerprint === null ? 1 : maxTries; tries > 0; tries--) {
@@ -104,24 +103,41 @@ type Reuse = Readonly<{
 }>;
 
 /** What makes the job one that others may stand for, and with `result` the output of one that has done the same. */
-async function readReuse(call: Call, request: CreateJob, userId: string | null, etag: string): Promise<Reuse> {
+async function readReuse(call: Call, request: CreateJob, userId: string | null, files: JobFiles): Promise<Reuse> {
   if (request.reuse === "off") {
     return { fingerprint: null, borrowed: null };
   }
-  const { project_id, type, input_video_key, params } = request;
-  const fingerprint = await sha256Hex(toCanonicalJson([project_id, userId, type, input_video_key, etag, params]));
+  const { type, params, reuse_max_age_seconds: maxAge } = request;
+  const work = [...amongWhom(request, userId), type, ...files.contents, params];
+  const fingerprint = await sha256Hex(toCanonicalJson(work));
   const db = openDatabase(call.env.DB);
   const { tenantId } = call.caller;
-  const twin = request.reuse === "result" ? await findFinishedTwin(db, tenantId, fingerprint) : null;
+  const since = maxAge === undefined ? "" : toTimestamp(Date.now() - maxAge * 1000);
+  const twin = request.reuse === "result" ? await findFinishedTwin(db, tenantId, fingerprint, since) : null;
   const isThere = twin?.outputVideoKey && (await findVideo(call.env.VIDEOS, twin.outputVideoKey));
   if (!twin || !isThere) {
     return { fingerprint, borrowed: null };
   }
   const now = toTimestamp(Date.now());
-  const { outputVideoKey, outputSize, outputEtag } = twin;
+  const { outputVideoKey, outputSize, outputEtag, artifacts, result, counters } = twin;
+  const shown = { outputVideoKey, outputSize, outputEtag, artifacts, result, counters };
   // Not settled: the sweep sees it until its object has told those who are to be told.
   const end = { status: "complete", stage: "done", progress: 100, startedAt: now, completedAt: now } as const;
-  return { fingerprint, borrowed: { ...end, reusedFrom: twin.id, outputVideoKey, outputSize, outputEtag } };
+  return { fingerprint, borrowed: { ...end, ...shown, reusedFrom: twin.id } };
+}
+
+/** Whose jobs may stand for one: of the same user and project, unless it says how far else. */
+function amongWhom({ project_id, reuse_scope: scope }: CreateJob, userId: string | null): readonly unknown[] {
+  switch (scope) {
+    case undefined:
+      return [project_id, userId];
+    case "user":
+      return [scope, userId];
+    case "project":
+      return [scope, project_id];
+    case "tenant":
+      return [scope];
+  }
 }
 
 /** Whose the job will be. @throws AppError when the caller may not create such a one */
@@ -143,20 +159,6 @@ async function replay(call: Call, row: ExportJobRow, requestHash: string | null)
   return { row: await withLiveState(call.env, row), replayed: true };
 }
 
-/** @returns what R2 says of it @throws AppError `input_not_found` unless it is a whole upload of the caller's */
-async function requireInput(call: Call, key: string): Promise<R2Object> {
-  const caller = call.caller;
-  const look = () =>
-    Promise.all([findUpload(openDatabase(call.env.DB), uploadOf(key)), findVideo(call.env.VIDEOS, key)]);
-  const [upload, object] = isInputKeyOf(caller.tenantId, key) ? await look() : [];
-  const isWhole = upload?.objectKey === key && upload.size === object?.size;
-  if (!object || !isWhole || !isUploadOf(caller, upload)) {
-    const errors = [{ pointer: "/input_video_key", detail: "names no uploaded video" }];
-    throw new AppError("input_not_found", { errors });
-  }
-  return object;
-}
-
 function toRow(call: Call, request: CreateJob): NewExportJobRow {
   const now = toTimestamp(Date.now());
   return {
@@ -165,7 +167,9 @@ function toRow(call: Call, request: CreateJob): NewExportJobRow {
     projectId: request.project_id,
     type: request.type,
     params: request.params,
-    inputVideoKey: request.input_video_key,
+    inputVideoKey: "input_video_key" in request ? request.input_video_key : null,
+    assets: request.assets ?? null,
+    priority: request.priority,
     metadata: request.metadata,
     maxRetries: request.max_retries ?? call.settings.maxRetries,
     startWithinSeconds: request.start_within_seconds ?? null,

@@ -10,6 +10,7 @@ import { callOf } from "../edge/app-env.ts";
 import type { Call, Host } from "../edge/call.ts";
 import { AppError } from "../edge/problem.ts";
 import { routesOf } from "../edge/route.ts";
+import { withArtifacts } from "./artifacts.ts";
 import { forecast } from "./forecast.ts";
 import { withLiveState } from "./job-object.ts";
 
@@ -42,7 +43,8 @@ export async function toLiveRow(env: Env, row: ExportJobRow): Promise<ExportJobR
 /** The job as the API shows it, with its outlook. */
 export async function toJobNow({ env, settings }: Host, row: ExportJobRow): Promise<Job> {
   const now = Date.now();
-  const [job, outlook] = await Promise.all([toJob(row, settings, now), forecast(env, row, now)]);
+  const shown = async () => toJob(await withArtifacts(env, row), settings, now);
+  const [job, outlook] = await Promise.all([shown(), forecast(env, row, now)]);
   return { ...job, ...outlook };
 }
 

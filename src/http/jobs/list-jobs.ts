@@ -4,6 +4,7 @@ import type { Caller } from "../../core/access.ts";
 import { firstIdAt, isId } from "../../core/ids.ts";
 import { openDatabase } from "../../store/database.ts";
 import { type JobFilter, listJobs } from "../../store/list-jobs.ts";
+import type { ExportJobRow } from "../../store/schema.ts";
 import type { Call } from "../edge/call.ts";
 import { readCursor } from "../edge/page.ts";
 import { toJobNow } from "./find-job.ts";
@@ -13,8 +14,18 @@ type Listed = Readonly<{ data: Job[]; last: string | null }>;
 
 /** One page of the jobs that the caller sees. */
 export async function listPage(call: Call, query: ListJobs): Promise<Listed> {
-  const { env, caller } = call;
-  const before = await readCursor(call, query.cursor, isId);
+  const { rows, last } = await listRows(call, query, await readCursor(call, query.cursor, isId));
+  return { data: await Promise.all(rows.map((row) => toJobNow(call, row))), last };
+}
+
+type Page = Readonly<{ rows: ExportJobRow[]; last: string | null }>;
+
+/** Their rows. @param before the id behind which the page begins */
+export async function listRows(
+  { env, caller }: Call,
+  query: Omit<ListJobs, "cursor">,
+  before: string | null,
+): Promise<Page> {
   const { rows, lastSeenId } = await listJobs(openDatabase(env.DB), {
     ...visibleTo(caller, query),
     type: query.type,
@@ -26,7 +37,7 @@ export async function listPage(call: Call, query: ListJobs): Promise<Listed> {
   });
   const shown = rows.slice(0, query.limit);
   const last = rows.length > query.limit ? (shown.at(-1)?.id ?? null) : lastSeenId;
-  return { data: await Promise.all(shown.map((row) => toJobNow(call, row))), last };
+  return { rows: shown, last };
 }
 
 type Visible = Pick<JobFilter, "tenantId" | "projectId" | "projectIds" | "userId">;

@@ -1,4 +1,4 @@
-import { VideoContentType } from "../../contract/upload.ts";
+import { UploadContentType } from "../../contract/upload.ts";
 import { cacheUntil } from "../../core/cache-until.ts";
 import { type ByteRange, parseRange } from "../../core/range.ts";
 import { findVideo, openVideo } from "../../store/videos.ts";

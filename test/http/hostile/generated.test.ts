@@ -44,7 +44,7 @@ beforeAll(async () => {
   genuine = {
     id: [job.id, missing, upload.id],
     token: [run.webhook.split("/").at(-1)?.slice(0, -3) ?? ""],
-    key: [new URL(upload.url ?? "").pathname.slice("/files/".length), job.input_video_key],
+    key: [new URL(upload.url ?? "").pathname.slice("/files/".length), job.input_video_key ?? ""],
   };
 });
 

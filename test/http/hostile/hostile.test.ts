@@ -24,8 +24,8 @@ async function newTarget(): Promise<Target> {
   const upload = Upload.parse(await (await post("/api/uploads", request)).json());
   return {
     jobId: job.id,
-    inputKey: job.input_video_key,
-    uploadId: uploadIdOf(job.input_video_key),
+    inputKey: job.input_video_key ?? "",
+    uploadId: uploadIdOf(job.input_video_key ?? ""),
     getUrl: link.url,
     putUrl: upload.url ?? "",
     token: run.webhook.split("/").at(-1) ?? "",
