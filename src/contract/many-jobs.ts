@@ -40,6 +40,7 @@ export const ActOnJobs = z
         metadata: Metadata.optional(),
       })
       .meta({ description: "As for the list of jobs; empty for all that the caller sees." }),
+    limit: z.int().min(1).max(100).default(100).meta({ description: "Jobs that this request acts on, at most." }),
     cursor: z.string().min(1).max(512).optional().meta({ description: "The `next_cursor` of the answer before." }),
   })
   .meta({ id: "ActOnJobs" });

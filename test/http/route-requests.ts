@@ -45,6 +45,25 @@ export const requests: Readonly<Record<RouteKey, RouteRequest>> = {
     refused: { owner: 422, tenant: 422 },
     changes: true,
   },
+  "POST /api/jobs/batch": {
+    send: ({ inputKey }) => ({
+      path: "/api/jobs/batch",
+      body: { jobs: [{ project_id: 7, type: "framing", input_video_key: inputKey, params: framingParams }] },
+    }),
+    ok: 207,
+    // Each job has its own answer in that one.
+    refused: { project: 207, owner: 207, tenant: 207 },
+    changes: true,
+  },
+  "POST /api/jobs/actions": {
+    send: () => ({ path: "/api/jobs/actions", body: { action: "retry", filter: {} } }),
+    ok: 202,
+  },
+  // Of a job that is not over.
+  "GET /api/jobs/{id}/artifacts/{name}": {
+    send: ({ jobId }) => ({ path: `/api/jobs/${jobId}/artifacts/thumbnail` }),
+    ok: 409,
+  },
   "GET /api/jobs": { send: () => ({ path: "/api/jobs" }), ok: 200, shows: "jobId" },
   "GET /api/jobs/{id}": { send: ({ jobId }) => ({ path: `/api/jobs/${jobId}` }), ok: 200, shows: "jobId" },
   "PATCH /api/jobs/{id}": {

@@ -69,9 +69,9 @@ async function readInput(c: AppContext, { query, body }: Exchange): Promise<unkn
 }
 
 function respond(c: AppContext, status: Exchange["status"] = 200, answer: unknown): Response {
-  return status === 200 || status === 201
-    ? c.body(JSON.stringify(answer), status, { "content-type": "application/json" })
-    : c.body(null, status);
+  return status === 101 || status === 204
+    ? c.body(null, status)
+    : c.body(JSON.stringify(answer), status, { "content-type": "application/json" });
 }
 
 /** What a tenant has as a whole: the path names nothing of it. */

@@ -62,7 +62,7 @@ async function act(call: Call, action: JobAction, row: ExportJobRow): Promise<bo
   }
 }
 
-async function actOnPage(c: AppContext, { action, filter, cursor }: ActOnJobs): Promise<ActedOnJobs> {
+async function actOnPage(c: AppContext, { action, filter, limit, cursor }: ActOnJobs): Promise<ActedOnJobs> {
   const call = callOf(c);
   const before = await readCursor(call, cursor, isId);
   const { metadata, ...query } = filter;
@@ -71,7 +71,7 @@ async function actOnPage(c: AppContext, { action, filter, cursor }: ActOnJobs): 
     ...query,
     status: [...(filter.status ?? fits[action])],
     ...(labels && { metadata: labels }),
-    limit: 100,
+    limit,
   };
   const { rows, last } = await listRows(call, page, before);
   const done = await inTens(rows, (row) => act(call, action, row));
