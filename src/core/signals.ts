@@ -12,7 +12,7 @@ export type ProgressReport = Readonly<{ progress: number; stage: string | null; 
 export type RunReport = Readonly<
   { delayMs: number | null; executionMs: number | null } & (
     | { word: "queued" | "gone" }
-    | { word: "completed"; returned?: Returned | null }
+    | { word: "completed"; returned?: Returned }
     | { word: "running"; progress: ProgressReport | null }
     | { word: "failed"; code: JobErrorCode; message: string }
   )

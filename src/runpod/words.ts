@@ -60,9 +60,11 @@ type Figures = Pick<RunReport, "delayMs" | "executionMs">;
 /** Some RunPod versions report a handler's `{"error": …}` as COMPLETED with that output. */
 function toCompleted({ output }: StatusAnswer, figures: Figures): RunReport {
   const error = findOutputError(output);
-  return error === null
-    ? { ...figures, word: "completed", returned: toReturned(output) }
-    : { ...figures, word: "failed", ...toFailure(error) };
+  if (error !== null) {
+    return { ...figures, word: "failed", ...toFailure(error) };
+  }
+  const returned = toReturned(output);
+  return { ...figures, word: "completed", ...(returned && { returned }) };
 }
 
 const maxResultBytes = 16 * 1024;

@@ -60,7 +60,7 @@ const sample = [
   "core/run-signals.ts attemptOpened, field dropped: nextAttemptAt: null",
   'core/status-signals.ts applyWord, case dropped: "completed"',
   "core/live-signals.ts cancelRequested, guard negated: isFinal(job.status)",
-  "core/output-signals.ts outputFound, field dropped: output: signal.output",
+  "core/output-signals.ts outputFound, field dropped: output: { ...signal.output, ...returnedBy(attempt) }",
   "core/attempts.ts putAttempt, guard negated: other.number === attempt.number",
   "core/machine.ts (top), handler dropped: handlers.retry_requested",
   'core/next-action.ts workOf, case dropped: "running"',
