@@ -1,7 +1,7 @@
 import type { CreateJobInput } from "../src/client/index.ts";
 import { match } from "./test-video.ts";
 
-export type DemoJob = CreateJobInput["type"];
+export type DemoJob = "framing" | "overlay" | "annotate";
 type Work<Type> = Pick<Extract<CreateJobInput, { type: Type }>, "type" | "params">;
 
 /** One export of each type for the made-up match: the crop and the region follow the player. */

@@ -12,7 +12,8 @@ import { planFraming } from "./types/framing.ts";
 import { planOverlay } from "./types/overlay.ts";
 
 type Files = { inputFile: string; workDir: string };
-const outputFile = "output.mp4";
+/** What {@link render} writes, in the work folder. */
+export const outputFile = "output.mp4";
 
 function plan(job: TypedParams, input: InputDescription): RenderPlan {
   switch (job.type) {
@@ -22,6 +23,8 @@ function plan(job: TypedParams, input: InputDescription): RenderPlan {
       return planOverlay({ input, params: job.params });
     case "annotate":
       return planAnnotate({ input, params: job.params });
+    default:
+      throw new TypeError(`${job.type} is no export of a video.`);
   }
 }
 

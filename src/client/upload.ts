@@ -15,7 +15,8 @@ export type UploadOptions = RequestOptions & {
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
 };
 
-type Subtype = VideoContentType extends `video/${infer Name}` ? Name : never;
+type SubtypeOf<Type> = Type extends `video/${infer Name}` ? Name : never;
+type Subtype = SubtypeOf<UploadContentType>;
 
 /** For files that the browser gives no video type, by the end of their name. */
 const subtypes: Record<string, Subtype> = {
@@ -39,7 +40,7 @@ const subtypes: Record<string, Subtype> = {
 
 function toContentType(type: string, filename: string): string {
   const ending = filename.toLowerCase().split(".").at(-1) ?? "";
-  const isKnown = Object.hasOwn(subtypes, ending) && !type.startsWith("video/");
+  const isKnown = Object.hasOwn(subtypes, ending) && !/^(video|image|audio)\//.test(type);
   return isKnown ? `video/${subtypes[ending]}` : type || "video/mp4";
 }
 

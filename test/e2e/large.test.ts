@@ -72,7 +72,7 @@ describe.skipIf(process.platform !== "linux")("a video of 300 MB", () => {
     const [fetched, output] = [join(dir, "fetched.mp4"), join(dir, "export.mp4")];
     const signal = AbortSignal.timeout(100_000);
     // Not measured: the emulator of R2 reads an object of many parts into memory, behind the barest of Workers too.
-    await download(input_url, fetched, signal);
+    await download(input_url ?? "", fetched, signal);
     await measure("output", () => upload(fetched, output_url, output_headers, signal));
     await finishRun(started, run, null);
     while ((await exports.jobs.get(id)).status !== "complete") {

@@ -26,7 +26,7 @@ export function auditOutcome(world: World, job: WorldJob, state: JobState, name:
 /** An attempt that opened, and found its input gone, is over by that. */
 function auditInputs({ ledger, r2 }: World, job: WorldJob, { attempts, spec }: JobState, name: string): void {
   const last = attempts.at(-1);
-  const missedAt = (r2.missedAt.get(spec.inputVideoKey) ?? 0) + job.object.skewMs;
+  const missedAt = (r2.missedAt.get(spec.inputVideoKey ?? "") ?? 0) + job.object.skewMs;
   const isSent = job.facts.submissions.some(({ attempt }) => attempt === last?.number);
   const isMissed = last !== undefined && !isSent && missedAt >= last.openedAt && missedAt < last.openedAt + lookMs;
   if (isMissed && isCalm(job) && last.phase === "closed" && last.outcome === "superseded") {
@@ -63,7 +63,7 @@ function isCalm({ facts, object }: WorldJob): boolean {
 }
 
 function auditError({ ledger, r2 }: World, job: WorldJob, { error, spec }: JobState, name: string): void {
-  if (error?.code === "input_not_found" && !r2.missedAt.has(spec.inputVideoKey)) {
+  if (error?.code === "input_not_found" && !r2.missedAt.has(spec.inputVideoKey ?? "")) {
     ledger.violate("outcome", `${name} ended in input_not_found, and nobody missed its input`);
   }
   if (error?.code === "provider_unavailable" && job.facts.submissions.length === 0 && isCalm(job)) {

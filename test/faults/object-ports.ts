@@ -202,11 +202,11 @@ const seenMs = 60_000;
 /** Nothing is bought for an input that is known to be gone, or that nobody has looked for. */
 function auditPurchase({ r2 }: Platforms, object: ObjectModel, { spec }: JobState, attempt: Attempt): void {
   const sentAt = (sentAtOf(attempt) ?? 0) - object.skewMs;
-  const missedAt = r2.missedAt.get(spec.inputVideoKey) ?? 0;
-  const isAsked = (r2.askedAt.get(spec.inputVideoKey) ?? 0) >= sentAt;
+  const missedAt = r2.missedAt.get(spec.inputVideoKey ?? "") ?? 0;
+  const isAsked = (r2.askedAt.get(spec.inputVideoKey ?? "") ?? 0) >= sentAt;
   const isFresh = attempt.number === 1 && sentAt + object.skewMs < spec.createdAt + seenMs;
   // Where its own look got no answer, it need not know what another one saw.
-  if (missedAt >= sentAt && (r2.silentAt.get(spec.inputVideoKey) ?? 0) < sentAt) {
+  if (missedAt >= sentAt && (r2.silentAt.get(spec.inputVideoKey ?? "") ?? 0) < sentAt) {
     object.world.ledger.violate("input", `${object.id.slice(-2)}: a run was bought for an input that is gone`);
   }
   if (isAsked === isFresh) {

@@ -117,7 +117,7 @@ function create(world: World, index: number): void {
     }
   }
   if (faults.strikes("input_gone")) {
-    clock.after(random.between(0, 600_000), () => r2.objects.delete(job.spec.inputVideoKey));
+    clock.after(random.between(0, 600_000), () => r2.objects.delete(job.spec.inputVideoKey ?? ""));
   }
   if (faults.strikes("rolled_back")) {
     clock.after(random.between(10_000, 400_000), () => rollBack(world, job));

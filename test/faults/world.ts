@@ -104,7 +104,7 @@ export class World implements Surroundings {
     object.onAlarmLost = () => this.#callLater(job);
     object.onGivenUp = (attempt) => this.#ringLate(job, attempt);
     this.jobs.set(spec.id, job);
-    this.r2.objects.set(spec.inputVideoKey, { attempt: 0, size: 1, etag: "input" });
+    this.r2.objects.set(spec.inputVideoKey ?? "", { attempt: 0, size: 1, etag: "input" });
     return job;
   }
 
