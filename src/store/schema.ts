@@ -9,11 +9,11 @@ import type { WebhookEventType } from "../contract/webhook.ts";
 import type { Returned, StoredOutput } from "../core/job-state.ts";
 import type { Waiting } from "../core/queue.ts";
 
-/** The types that a job may have; the other table of migrations/0014_open_job_types.sql. */
+/** The types that a job may have; the other table of migrations/0013_open_job_types.sql. */
 export const jobTypeRows = sqliteTable("job_types", { type: text("type").primaryKey().notNull() });
 
 /**
- * The table of migrations/0014_open_job_types.sql for drizzle's queries. The SQL file is the source (drizzle-kit
+ * The table of migrations/0013_open_job_types.sql for drizzle's queries. The SQL file is the source (drizzle-kit
  * writes neither STRICT nor WITHOUT ROWID); test/store/jobs.test.ts fails when the two part.
  */
 export const exportJobs = sqliteTable(

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { JobType } from "../../src/contract/types/index.ts";
 
 const rows = 10_000;
-const name = "0014_open_job_types.sql";
+const name = "0013_open_job_types.sql";
 
 /** A database of the version before: nothing in it but what its migrations make, and many jobs of every kind. */
 async function makeVersionBefore(): Promise<void> {

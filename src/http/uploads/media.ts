@@ -5,7 +5,7 @@ import { findVideo, openVideo } from "../../store/videos.ts";
 import { AppError } from "../edge/problem.ts";
 import { matchesEtag } from "../jobs/preconditions.ts";
 
-const servedTypes: ReadonlySet<string> = new Set([...VideoContentType.options, "application/json"]);
+const servedTypes: ReadonlySet<string> = new Set(UploadContentType.options);
 
 /** What a signed URL shows: `filename` is what a browser saves it as; null for a reader that is no browser. */
 type Shown = Readonly<{ key: string; filename: string | null; expiresAt: number }>;
