@@ -45,7 +45,10 @@ const fields = {
   reuse_scope: z
     .enum(["user", "project", "tenant"])
     .optional()
-    .meta({ description: "Whose jobs are considered; of the same user and project when absent." }),
+    .meta({
+      description:
+        "Whose jobs are considered, whatever the name of the same file; of the same user, project and upload when absent.",
+    }),
   reuse_max_age_seconds: z
     .int()
     .min(1)

@@ -77,6 +77,26 @@ describe("reuse", () => {
     await api(`/api/jobs/${id}/cancel`, { method: "POST" });
   });
 
+  it("result: of a wider scope the same content counts, whoever uploaded it, and for as long as was asked", async () => {
+    const body = `a video ${crypto.randomUUID()}`;
+    const request = async (extra: object) => ({
+      ...{ project_id: 7, type: "framing", params: framingParams, reuse: "result" },
+      ...{ input_video_key: await uploadVideo(body), ...extra },
+    });
+    const first = await create(await request({ user_id: "u_1", reuse_scope: "tenant" }), 201);
+    await finish(first.id);
+    const others = { user_id: "u_2", project_id: 8, reuse_scope: "tenant" };
+    const second = await create(await request({ ...others, reuse_max_age_seconds: 3_600 }), 201);
+    expect([second.status, second.reused_from]).toEqual(["complete", first.id]);
+    const old = "2020-01-01T00:00:00.000Z";
+    await env.DB.prepare("UPDATE export_jobs SET completed_at = ? WHERE id = ?").bind(old, first.id).run();
+    for (const extra of [{ ...others, reuse_max_age_seconds: 3_600 }, { reuse_scope: "project" }, {}]) {
+      const fresh = await create(await request(extra), 201);
+      expect([fresh.status, fresh.reused_from]).not.toContain("complete");
+      await api(`/api/jobs/${fresh.id}/cancel`, { method: "POST" });
+    }
+  });
+
   it("result: is complete at once with the other's output, which then cannot be removed under it", async () => {
     const request = await newRequest({ reuse: "result" });
     const first = await create(request, 201);

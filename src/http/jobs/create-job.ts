@@ -108,7 +108,7 @@ async function readReuse(call: Call, request: CreateJob, userId: string | null, 
     return { fingerprint: null, borrowed: null };
   }
   const { type, params, reuse_max_age_seconds: maxAge } = request;
-  const work = [...amongWhom(request, userId), type, ...files.contents, params];
+  const work = [...amongWhom(request, userId, files), type, ...files.contents, params];
   const fingerprint = await sha256Hex(toCanonicalJson(work));
   const db = openDatabase(call.env.DB);
   const { tenantId } = call.caller;
@@ -126,11 +126,11 @@ async function readReuse(call: Call, request: CreateJob, userId: string | null, 
   return { fingerprint, borrowed: { ...end, ...shown, reusedFrom: twin.id } };
 }
 
-/** Whose jobs may stand for one: of the same user and project, unless it says how far else. */
-function amongWhom({ project_id, reuse_scope: scope }: CreateJob, userId: string | null): readonly unknown[] {
+/** Whose jobs may stand for one: of the same user, project and uploads, unless it says how far else. */
+function amongWhom({ project_id, reuse_scope: scope }: CreateJob, userId: string | null, { keys }: JobFiles) {
   switch (scope) {
     case undefined:
-      return [project_id, userId];
+      return [project_id, userId, ...keys];
     case "user":
       return [scope, userId];
     case "project":

@@ -10,8 +10,8 @@ import { findVideo } from "../../store/videos.ts";
 import type { Call } from "../edge/call.ts";
 import { AppError } from "../edge/problem.ts";
 
-/** What a job works on, as it was when the job was made; what others may stand for has the same content. */
-export type JobFiles = Readonly<{ size: number | null; contents: readonly unknown[] }>;
+/** What a job works on, as it was when the job was made: bytes in all, and each file by key and content. */
+export type JobFiles = Readonly<{ size: number; keys: readonly unknown[]; contents: readonly unknown[] }>;
 
 type Kind = Readonly<{ options: readonly string[] }>;
 
@@ -56,7 +56,8 @@ export async function requireFiles(call: Call, request: CreateJob): Promise<JobF
   }
   const etags = found.map((object) => object?.etag);
   const size = found.reduce((sum, object) => sum + (object?.size ?? 0), 0);
-  return { size, contents: input.length > 0 ? etags : [assets.map(([name]) => name), etags] };
+  const names = assets.map(([name]) => name);
+  return { size, keys: [...wanted.map(({ key }) => key), ...names], contents: [...etags, ...names] };
 }
 
 function requireTaken({ type }: CreateJob, assets: readonly (readonly [name: string, key: string])[]): void {
