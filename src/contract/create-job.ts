@@ -42,13 +42,10 @@ const fields = {
         "is doing it right now; `result` also takes the output of one that has done it. Only jobs created with `join` " +
         "or `result`, and with the same `reuse_scope`, are considered.",
     }),
-  reuse_scope: z
-    .enum(["user", "project", "tenant"])
-    .optional()
-    .meta({
-      description:
-        "Whose jobs are considered, whatever the name of the same file; of the same user, project and upload when absent.",
-    }),
+  reuse_scope: z.enum(["user", "project", "tenant"]).optional().meta({
+    description:
+      "Whose jobs are considered, whatever the name of the same file; of the same user, project and upload when absent.",
+  }),
   reuse_max_age_seconds: z
     .int()
     .min(1)
