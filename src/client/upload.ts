@@ -40,7 +40,7 @@ const subtypes: Record<string, Subtype> = {
 
 function toContentType(type: string, filename: string): string {
   const ending = filename.toLowerCase().split(".").at(-1) ?? "";
-  const isKnown = Object.hasOwn(subtypes, ending) && !/^(video|image|audio)\//.test(type);
+  const isKnown = Object.hasOwn(subtypes, ending) && !type.startsWith("video/");
   return isKnown ? `video/${subtypes[ending]}` : type || "video/mp4";
 }
 
