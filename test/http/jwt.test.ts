@@ -226,7 +226,7 @@ describe("a user", () => {
   );
 
   it("is told of usage when the scope says so, of the token's projects alone", async () => {
-    const row = "'used', '2026-01-02', ?, 'job', 1, 'framing', 'complete', 'complete', 1, 1, 1, 1, 1";
+    const row = "'used', '2026-01-02', ?, 'job', 1, 'framing', 'complete', 'complete', 1, 1, 1, 1, 1, NULL, NULL";
     const write = env.DB.prepare(`INSERT INTO usage VALUES (${row})`);
     await env.DB.batch([31, 32].map((project) => write.bind(project)));
     const projectsOf = async (claims: object) => {

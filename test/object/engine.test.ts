@@ -76,7 +76,8 @@ describe("a ring", () => {
     expect(order).toEqual(["ask RunPod", "look into R2", "save processing"]);
     await engine.advance();
     expect(order.slice(3)).toEqual([
-      ...["save complete", "tell status", "tell complete"],
+      // The output's artifact.
+      ...["look into R2", "save complete", "tell status", "tell complete"],
       // Its input's size was not noted at the creation.
       ...["look into R2", "write the row, with usage of 1", "save complete"],
     ]);
@@ -92,7 +93,7 @@ describe("a ring", () => {
     expect(() => engine.ring(ring)).toThrow("disk full");
     await engine.advance();
     expect(engine.job?.status).toBe("processing");
-    expect(order).toEqual(["ask RunPod", "look into R2"]);
+    expect(order).toEqual(["ask RunPod", "look into R2", "look into R2"]);
   });
 
   it("of an attempt that is not there asks nobody", () => {

@@ -3,6 +3,7 @@ import { wrongCredentials, wrongTokens } from "./credentials.ts";
 import { missingDocuments, wrongDocuments } from "./documents.ts";
 import type { Hostile, Target } from "./hostile.ts";
 import { foreignInputs, wrongJobs, wrongUploads } from "./jobs.ts";
+import { wrongManyJobs } from "./many-jobs.ts";
 import { methods, origins, paths } from "./paths.ts";
 import { wrongHeaders, wrongQueries } from "./queries.ts";
 import { ranges, wrongUrls } from "./urls.ts";
@@ -14,6 +15,7 @@ export async function hostileRequests(target: Target): Promise<Hostile[]> {
     ...malformedBodies(target),
     ...wrongJobs(target),
     ...foreignInputs(target),
+    ...wrongManyJobs(target),
     ...wrongUploads(),
     ...wrongWebhooks(),
     ...wrongDocuments(),
