@@ -17,8 +17,11 @@ export const ListUsage = z
       .string()
       .transform((text) => text.split(","))
       .pipe(z.array(UsageGroup).min(1).max(4))
-      .default(["day", "project"])
-      .meta({ description: "A comma list of day, user, project and type.", examples: ["day,user"] }),
+      .optional()
+      .meta({
+        description: "A comma list of day, user, project and type; day and project when absent.",
+        examples: ["day,user"],
+      }),
   })
   .refine(({ from, to }) => !from || !to || from <= to, { path: ["to"], error: "must not be before from" });
 export type ListUsage = z.infer<typeof ListUsage>;

@@ -6,6 +6,7 @@ import { tenantRoute } from "../edge/route.ts";
 
 const dayMs = 24 * 3_600_000;
 const usualDays = 30;
+const usualGroups: readonly UsageGroup[] = ["day", "project"];
 
 type Sums = Awaited<ReturnType<typeof sumUsage>>[number];
 
@@ -43,16 +44,19 @@ function toSums(
 }
 
 export const usageRoutes = [
-  tenantRoute("GET /api/usage", async (c, caller, { from, to, project_id: projectId, group_by: groupBy }) => {
-    const { tenantId } = caller;
-    const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
-    const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
-    const last = to ?? dayOf(Date.now());
-    const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
-    const db = openDatabase(c.env.DB);
-    const filter = { tenantId, from: first, to: last, projectId, projectIds, groupBy };
-    const [sums, counted] = await Promise.all([sumUsage(db, filter), sumCounters(db, filter)]);
-    const { gpuPricePerSecond } = c.get("settings");
-    return { data: sums.map((sum) => ({ ...toKey(sum, groupBy), ...toSums(sum, counted, gpuPricePerSecond) })) };
-  }),
+  tenantRoute(
+    "GET /api/usage",
+    async (c, caller, { from, to, project_id: projectId, group_by: groupBy = usualGroups }) => {
+      const { tenantId } = caller;
+      const projectIds = caller.kind === "watcher" ? [] : (caller.projectIds ?? undefined);
+      const dayOf = (ms: number) => toTimestamp(ms).slice(0, 10);
+      const last = to ?? dayOf(Date.now());
+      const first = from ?? dayOf(Date.parse(last) - (usualDays - 1) * dayMs);
+      const db = openDatabase(c.env.DB);
+      const filter = { tenantId, from: first, to: last, projectId, projectIds, groupBy };
+      const [sums, counted] = await Promise.all([sumUsage(db, filter), sumCounters(db, filter)]);
+      const { gpuPricePerSecond } = c.get("settings");
+      return { data: sums.map((sum) => ({ ...toKey(sum, groupBy), ...toSums(sum, counted, gpuPricePerSecond) })) };
+    },
+  ),
 ];
