@@ -2,8 +2,8 @@ import type { PictureDescription } from "./input/describe.ts";
 import { InvalidParams, toSecondsText } from "./invalid-params.ts";
 import { type Rate, toFps } from "./rate.ts";
 
-/** Half a millisecond and a little: editors round times to milliseconds. */
-const roundedSeconds = 0.00051;
+/** A millisecond and a little: editors round times to milliseconds, and so do the clocks of containers. */
+const roundedSeconds = 0.00101;
 
 /** A run of frames of the input, `from` up to but not with `to`, and the times at which it begins and ends. */
 export type Span = { from: number; to: number; start: number; end: number };

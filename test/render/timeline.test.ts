@@ -37,6 +37,12 @@ const anyClock = fc.constantFrom(90_000, 1000, 1e9);
 const anyDigits = fc.integer({ min: 3, max: 9 });
 
 describe("times and frames", () => {
+  it("an editor may round a time down where the container's clock rounds it up", () => {
+    const picture = steady({ num: 24_000, den: 1001 }, 1000);
+    expect([picture.times[12], frameAt(picture.times, 0.5)]).toEqual([0.501, 12]);
+    expect(toSpan(picture, "clip", 0.334, 0.5)).toMatchObject({ from: 8, to: 12 });
+  });
+
   it("a time names the frame on show at it, whatever the rate, the container's clock and the editor's digits", () => {
     fc.assert(
       fc.property(anyRate, anyClock, anyDigits, fc.integer({ min: 0, max: 290 }), (rate, clock, digits, frame) => {
