@@ -68,8 +68,11 @@ async function renderAndUpload(
   { unwanted, giveBack }: Ends,
 ): Promise<Record<string, unknown>> {
   const signal = AbortSignal.any([unwanted, giveBack]);
-  const uploadAs = (name: string, path: string, until: AbortSignal) =>
-    upload(join(workDir, path), job.artifact_urls[name] ?? "", job.artifact_headers[name] ?? {}, until);
+  // A service of a release before asks for no artifacts.
+  const uploadAs = async (name: string, path: string, until: AbortSignal) => {
+    const url = job.artifact_urls[name];
+    return url === undefined ? undefined : upload(join(workDir, path), url, job.artifact_headers[name] ?? {}, until);
+  };
   reporter.report({ progress: 0, stage: "downloading" });
   const assets = await downloadAssets(job, workDir, signal);
   const { output, artifacts, result, counters } = await makeOutput(job, {

@@ -12,11 +12,14 @@ export const HandlerInput = withTypedParams(
     output_video_key: ObjectKey,
     output_url: z.url().meta({ description: "Signed PUT of the output; takes one write." }),
     output_headers: z.record(z.string(), z.string()),
-    asset_urls: z.record(z.string(), z.url()).meta({ description: "Signed GETs of the job's assets, by name." }),
-    artifact_urls: z.record(z.string(), z.url()).meta({
+    asset_urls: z
+      .record(z.string(), z.url())
+      .default({})
+      .meta({ description: "Signed GETs of the job's assets, by name." }),
+    artifact_urls: z.record(z.string(), z.url()).default({}).meta({
       description: "Signed PUTs of what the type may give besides, by name; each is optional and takes one write.",
     }),
-    artifact_headers: z.record(z.string(), z.record(z.string(), z.string())),
+    artifact_headers: z.record(z.string(), z.record(z.string(), z.string())).default({}),
     progress_url: z.url().meta({ description: "Holds its credential." }),
     progress_endpoint: z
       .url()
